@@ -1,0 +1,47 @@
+/** Every wire string that we read or write: labels, annotations, names. */
+
+/** Prefix of every key of ours on labels and annotations. */
+export const keyPrefix = 'branchline.dev/';
+
+/** Annotations and labels of ours, without the prefix, by the kind that carries them. @see README, "What a developer does" */
+export const declaredKeys = {
+  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'header', 'url'],
+  service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http'],
+  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress'],
+} as const;
+
+/** Annotations that admission writes on a branch workload. */
+export const writtenKeys = ['header', 'url', 'service'] as const;
+
+/** Label on a Namespace that puts it in scope when its value is `true`. */
+export const enabledLabel = `${keyPrefix}enabled`;
+
+/** Label by which we recognise what we own. */
+export const managedByLabel = 'app.kubernetes.io/managed-by';
+/** Value of {@link managedByLabel} on what we own. */
+export const managedByValue = 'branchline';
+
+/** Static pods carry this; the API server only mirrors them, so changing one changes nothing. */
+export const mirrorPodAnnotation = 'kubernetes.io/config.mirror';
+
+/** How the header agent is delivered to a container: the ConfigMap's name prefix and key, the volume, where it is mounted. */
+export const agent = {
+  configMapPrefix: 'branchline-agent-',
+  file: 'agent.cjs',
+  volume: 'branchline-agent',
+  mountPath: '/var/run/branchline',
+} as const;
+
+/** Environment of the header agent. Names are a contract with `src/agent/`. */
+export const agentEnvironment = {
+  headers: 'BRANCHLINE_AGENT_HEADERS',
+  hosts: 'BRANCHLINE_AGENT_HOSTS',
+  clusterDomain: 'BRANCHLINE_AGENT_CLUSTER_DOMAIN',
+  generate: 'BRANCHLINE_AGENT_GENERATE',
+  response: 'BRANCHLINE_AGENT_RESPONSE',
+} as const;
+
+/** Returns the full key, e.g. `branch` → `branchline.dev/branch`. */
+export function fullKey(key: string): string {
+  return keyPrefix + key;
+}

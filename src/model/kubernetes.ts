@@ -1,0 +1,185 @@
+/** The parts of Kubernetes and Istio objects that decisions need: small projections, made from raw objects, safe to keep by the thousand. */
+import { at, commaList, isObject, labelsAt, listAt, numberAt, objectAt, textAt, toLabels, type JsonObject, type Labels } from './json.ts';
+import { enabledLabel, keyPrefix, managedByLabel, managedByValue } from './keys.ts';
+
+/** What every projection has. `declared` holds our annotations, without `branchline.dev/`. */
+export interface Meta {
+  readonly namespace: string;
+  readonly name: string;
+  readonly declared: Labels;
+}
+
+/** A Namespace: whether we act there, whether its pods get a sidecar, the tenant's settings in `declared`. */
+export interface Namespace extends Meta {
+  readonly enabled: boolean;
+  readonly sidecars: boolean;
+}
+
+/** One port of a Service; `protocol` is the transport (`TCP`, `UDP`). */
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+  readonly appProtocol: string | undefined;
+}
+
+/** A Service: whom it selects (empty: nobody) and by which ports. */
+export interface Service extends Meta {
+  readonly selector: Labels;
+  readonly ports: readonly ServicePort[];
+}
+
+/** Kinds of workload; Rollout is Argo's. */
+export const workloadKinds = ['Deployment', 'StatefulSet', 'Rollout'] as const;
+/** A kind of workload. */
+export type WorkloadKind = (typeof workloadKinds)[number];
+
+/** A Deployment, StatefulSet or Rollout. `desired` is the wanted number of pods. */
+export interface Workload extends Meta {
+  readonly kind: WorkloadKind;
+  readonly templateLabels: Labels;
+  readonly desired: number;
+}
+
+/** A Pod: its labels and whether it is ready. */
+export interface Pod extends Meta {
+  readonly labels: Labels;
+  readonly ready: boolean;
+}
+
+/** Where a VirtualService sends requests. `host` is as written (short or full). */
+export interface Destination {
+  readonly host: string;
+  readonly subset: string | undefined;
+}
+
+/** A VirtualService: which hosts and gateways it serves, where to. */
+export interface VirtualService extends Meta {
+  readonly managed: boolean;
+  readonly hosts: readonly string[];
+  readonly gateways: readonly string[];
+  readonly destinations: readonly Destination[];
+}
+
+/** A ConfigMap of ours that may deliver the header agent. */
+export interface AgentConfigMap extends Meta {
+  readonly created: string;
+  readonly immutable: boolean;
+  readonly files: readonly string[];
+}
+
+/** Reads `metadata.namespace`, `metadata.name` and our annotations. */
+export function readMeta(object: unknown): Meta {
+  return {
+    namespace: textAt(object, 'metadata', 'namespace') ?? '',
+    name: textAt(object, 'metadata', 'name') ?? '',
+    declared: readDeclared(object),
+  };
+}
+
+/** Reads our annotations of an object, without their prefix. */
+export function readDeclared(object: unknown): Labels {
+  const ours: [string, unknown][] = [];
+  for (const [key, value] of Object.entries(objectAt(object, 'metadata', 'annotations'))) {
+    if (key.startsWith(keyPrefix)) ours.push([key.slice(keyPrefix.length), value]);
+  }
+  return toLabels(ours);
+}
+
+/** Projects a Namespace. */
+export function readNamespace(object: unknown): Namespace {
+  const labels = labelsAt(object, 'metadata', 'labels');
+  return {
+    ...readMeta(object),
+    namespace: '',
+    enabled: labels[enabledLabel] === 'true',
+    sidecars: injectsSidecars(labels),
+  };
+}
+
+/** Istio injects where `istio-injection: enabled`, or where a revision is named and injection is not switched off. @see https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/ */
+function injectsSidecars(labels: Labels): boolean {
+  const injection = labels['istio-injection'];
+  return injection === 'enabled' || (injection !== 'disabled' && (labels['istio.io/rev'] ?? '') !== '');
+}
+
+/** Projects a Service. */
+export function readService(object: unknown): Service {
+  const external = textAt(object, 'spec', 'type') === 'ExternalName';
+  return {
+    ...readMeta(object),
+    selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
+    ports: listAt(object, 'spec', 'ports').map((port) => ({
+      name: textAt(port, 'name') ?? '',
+      port: numberAt(port, 'port') ?? 0,
+      protocol: textAt(port, 'protocol') ?? 'TCP',
+      appProtocol: textAt(port, 'appProtocol'),
+    })),
+  };
+}
+
+/** Projects a workload. The kind is told, because the items of a list do not carry it. */
+export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
+  return {
+    ...readMeta(object),
+    kind,
+    templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
+    desired: numberAt(object, 'spec', 'replicas') ?? 1,
+  };
+}
+
+/** Projects a Pod. A pod that is being deleted is not ready. */
+export function readPod(object: unknown): Pod {
+  const ready = listAt(object, 'status', 'conditions').some(
+    (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
+  );
+  return {
+    ...readMeta(object),
+    labels: labelsAt(object, 'metadata', 'labels'),
+    ready: ready && at(object, 'metadata', 'deletionTimestamp') === undefined,
+  };
+}
+
+/** Projects a VirtualService: hosts, gateways, and the destinations of its http, tls and tcp routes and mirrors. */
+export function readVirtualService(object: unknown): VirtualService {
+  const routes = ['http', 'tls', 'tcp'].flatMap((protocol) => listAt(object, 'spec', protocol));
+  return {
+    ...readMeta(object),
+    managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
+    hosts: texts(listAt(object, 'spec', 'hosts')),
+    gateways: texts(listAt(object, 'spec', 'gateways')),
+    destinations: routes.flatMap(readDestinations),
+  };
+}
+
+function readDestinations(route: unknown): readonly Destination[] {
+  const targets: readonly unknown[] = [...listAt(route, 'route'), ...listAt(route, 'mirrors')].map((target) => at(target, 'destination'));
+  return [...targets, at(route, 'mirror')].filter(isObject).map((destination) => ({
+    host: textAt(destination, 'host') ?? '',
+    subset: textAt(destination, 'subset'),
+  }));
+}
+
+/** Projects a ConfigMap that may deliver the agent: its keys, never their contents. */
+export function readAgentConfigMap(object: unknown): AgentConfigMap {
+  return {
+    ...readMeta(object),
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    immutable: at(object, 'immutable') === true,
+    files: Object.keys(objectAt(object, 'data')),
+  };
+}
+
+/** Returns the tenant's domains: the main one first, then the secondary ones. */
+export function domainsOf(namespace: Namespace): readonly string[] {
+  return [...commaList(namespace.declared['domain']).slice(0, 1), ...commaList(namespace.declared['secondary-domains'])];
+}
+
+/** Returns the label key → value pairs of a raw selector's `matchLabels`. */
+export function matchLabelsOf(workload: JsonObject): Labels {
+  return labelsAt(workload, 'spec', 'selector', 'matchLabels');
+}
+
+function texts(values: readonly unknown[]): readonly string[] {
+  return values.filter((value) => typeof value === 'string');
+}

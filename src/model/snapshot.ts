@@ -1,0 +1,86 @@
+/** Everything about the cluster that a decision may use. */
+import { readAgentConfigMap, readNamespace, readPod, readService, readVirtualService, readWorkload } from './kubernetes.ts';
+import type { AgentConfigMap, Namespace, Pod, Service, VirtualService, Workload, WorkloadKind } from './kubernetes.ts';
+import { managedByLabel, managedByValue } from './keys.ts';
+
+/** Namespace → key in the namespace → projection. Key: the name; for workloads `<kind>/<name>`. */
+export type ByNamespace<T> = ReadonlyMap<string, ReadonlyMap<string, T>>;
+
+/**
+ * Facts about the cluster, as of the last event. It may be a live view: read it within one synchronous decision and do not keep it.
+ * Cluster-scoped objects stand under namespace `''`.
+ */
+export interface Snapshot {
+  readonly namespaces: ByNamespace<Namespace>;
+  readonly services: ByNamespace<Service>;
+  readonly workloads: ByNamespace<Workload>;
+  readonly pods: ByNamespace<Pod>;
+  readonly virtualServices: ByNamespace<VirtualService>;
+  readonly agentConfigMaps: ByNamespace<AgentConfigMap>;
+  /** False until every kind was listed once: an absent object may then be one that we have not seen yet. */
+  readonly synced: boolean;
+}
+
+/** The collections of a {@link Snapshot}. */
+export type Collection = Exclude<keyof Snapshot, 'synced'>;
+
+/** What a collection may hold. */
+export type Projection = Namespace | Service | Workload | Pod | VirtualService | AgentConfigMap;
+
+/** One kind of object that the snapshot is made of. */
+export interface Resource {
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  readonly collection: Collection;
+  /** A custom resource: a cluster that does not serve it has none of them. */
+  readonly custom: boolean;
+  /** Only objects that match are listed and watched. */
+  readonly labelSelector?: string;
+  /** Makes the projection. Never throws, whatever the object. */
+  readonly read: (object: unknown) => Projection;
+  /** Key within the namespace. */
+  readonly key: (name: string) => string;
+}
+
+const readWorkloadOf = (kind: WorkloadKind) => (object: unknown): Workload => readWorkload(object, kind);
+const byName = (name: string): string => name;
+const byKind = (kind: string) => (name: string): string => workloadKey(kind, name);
+
+/** The table of what is listed and watched. Adding a kind is adding a row (and an RBAC rule). */
+export const resources: readonly Resource[] = [
+  { kind: 'Namespace', group: '', version: 'v1', plural: 'namespaces', namespaced: false, collection: 'namespaces', custom: false, read: readNamespace, key: byName },
+  { kind: 'Service', group: '', version: 'v1', plural: 'services', namespaced: true, collection: 'services', custom: false, read: readService, key: byName },
+  { kind: 'Pod', group: '', version: 'v1', plural: 'pods', namespaced: true, collection: 'pods', custom: false, read: readPod, key: byName },
+  { kind: 'Deployment', group: 'apps', version: 'v1', plural: 'deployments', namespaced: true, collection: 'workloads', custom: false, read: readWorkloadOf('Deployment'), key: byKind('Deployment') },
+  { kind: 'StatefulSet', group: 'apps', version: 'v1', plural: 'statefulsets', namespaced: true, collection: 'workloads', custom: false, read: readWorkloadOf('StatefulSet'), key: byKind('StatefulSet') },
+  { kind: 'Rollout', group: 'argoproj.io', version: 'v1alpha1', plural: 'rollouts', namespaced: true, collection: 'workloads', custom: true, read: readWorkloadOf('Rollout'), key: byKind('Rollout') },
+  { kind: 'VirtualService', group: 'networking.istio.io', version: 'v1', plural: 'virtualservices', namespaced: true, collection: 'virtualServices', custom: true, read: readVirtualService, key: byName },
+  {
+    kind: 'ConfigMap', group: '', version: 'v1', plural: 'configmaps', namespaced: true, collection: 'agentConfigMaps', custom: false,
+    labelSelector: `${managedByLabel}=${managedByValue}`, read: readAgentConfigMap, key: byName,
+  },
+];
+
+/** Returns the key of a workload in {@link Snapshot.workloads}. */
+export function workloadKey(kind: string, name: string): string {
+  return `${kind}/${name}`;
+}
+
+/** Returns what a collection holds in one namespace (`''` for cluster-scoped objects). */
+export function inNamespace<T>(collection: ByNamespace<T>, namespace: string): ReadonlyMap<string, T> {
+  return collection.get(namespace) ?? new Map<string, T>();
+}
+
+/** Returns the Namespace of that name, when known. */
+export function namespaceOf(snapshot: Snapshot, name: string): Namespace | undefined {
+  return snapshot.namespaces.get('')?.get(name);
+}
+
+/** A snapshot without any fact, and not synced: decisions then rest on the object alone. */
+export const emptySnapshot: Snapshot = {
+  namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(), agentConfigMaps: new Map(),
+  synced: false,
+};
