@@ -1,0 +1,79 @@
+/** What we say to one review. */
+import { severityOf, toLine, type Problem, type Severities, type Severity } from '../model/problem.ts';
+import type { Operation } from './json-patch.ts';
+
+/** A problem with the severity in force. */
+export interface JudgedProblem extends Problem {
+  readonly severity: Severity;
+}
+
+/** Warnings go to whoever sent the request; kubectl prints each on a line of its own. */
+interface Said {
+  readonly warnings: readonly string[];
+  readonly problems: readonly JudgedProblem[];
+}
+
+/** The outcome of one review. `denied` has the HTTP code and reason that kubectl shows. */
+export type Decision = Said &
+  (
+    | { readonly outcome: 'allowed' }
+    | { readonly outcome: 'mutated'; readonly patch: readonly Operation[] }
+    | { readonly outcome: 'denied'; readonly code: number; readonly reason: string; readonly message: string }
+  );
+
+/** Longest warning: the API server advises 120 characters. @see https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response */
+const warningLengthMax = 120;
+/** The API server cuts warnings once they pass 4096 characters in all, so more than this many say nothing. */
+const warningsMax = 20;
+/** Longest refusal, in characters: every problem of a sane object fits, a hostile one cannot make us send megabytes. */
+const messageLengthMax = 16_384;
+
+/** Lets the request pass, with words. */
+export function allow(warnings: readonly string[] = [], problems: readonly JudgedProblem[] = []): Decision {
+  return { outcome: 'allowed', warnings: tidy(warnings), problems };
+}
+
+/** Lets the request pass with changes; without operations it is an {@link allow}. */
+export function mutate(patch: readonly Operation[], warnings: readonly string[], problems: readonly JudgedProblem[] = []): Decision {
+  return patch.length === 0 ? allow(warnings, problems) : { outcome: 'mutated', patch, warnings: tidy(warnings), problems };
+}
+
+/** Refuses the request: one problem a line, the code in brackets. */
+export function deny(problems: readonly JudgedProblem[], code = 403, reason = 'Forbidden'): Decision {
+  const message = problems.filter((problem) => problem.severity === 'deny').map(toLine).join('\n');
+  const cut = message.length > messageLengthMax ? `${message.slice(0, messageLengthMax)}...` : message;
+  const warnings = problems.filter((problem) => problem.severity === 'warn').map(toWarning);
+  return { outcome: 'denied', code, reason, message: cut, warnings: tidy(warnings), problems };
+}
+
+/** Gives each problem its severity and drops those that are off. */
+export function judge(problems: readonly Problem[], severities: Severities): readonly JudgedProblem[] {
+  return problems.map((problem) => ({ ...problem, severity: severityOf(problem.code, severities) })).filter((problem) => problem.severity !== 'off');
+}
+
+/** Refuses when a problem denies; else lets pass, with a warning for each. */
+export function allowUnlessDenied(problems: readonly JudgedProblem[]): Decision {
+  if (problems.some((problem) => problem.severity === 'deny')) return deny(problems);
+  return allow(problems.map(toWarning), problems);
+}
+
+/** Renders a problem as a warning. */
+export function toWarning(problem: Problem): string {
+  return `branchline: ${toLine(problem)}`;
+}
+
+/** One line each, no control characters (the API server drops such warnings silently), cut at a word, without repeats. */
+function tidy(warnings: readonly string[]): readonly string[] {
+  const lines = new Set(warnings.map((warning) => shorten(warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim())));
+  return [...lines].slice(0, warningsMax);
+}
+
+/** Cuts at the last space that fits; the code in brackets at the end is kept, since it is how the rest is looked up. */
+function shorten(line: string): string {
+  if (line.length <= warningLengthMax) return line;
+  const code = / \[BL[0-9]{3}\]$/.exec(line)?.[0] ?? '';
+  const room = warningLengthMax - code.length - '...'.length;
+  const cut = line.slice(0, room);
+  const space = cut.lastIndexOf(' ');
+  return `${(space > room / 2 ? cut.slice(0, space) : cut).trimEnd()}...${code}`;
+}

@@ -1,0 +1,87 @@
+/** Edits without touching the original, and the RFC 6902 operations between the two. Unchanged parts are shared, so a diff costs only what changed. */
+import jsonPatch from 'fast-json-patch';
+import { isObject, type JsonObject } from '../model/json.ts';
+
+/** One RFC 6902 operation. */
+export type Operation =
+  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string };
+
+type Path = readonly (string | number)[];
+
+/**
+ * Returns a copy of `object` in which `path` holds `value` (undefined removes the key); parents that are missing or null are made.
+ * Everything else is shared with the original. Returns the original itself when nothing changes, or when a parent is neither an object nor a list.
+ */
+export function withValue(object: JsonObject, path: Path, value: unknown): JsonObject {
+  return setIn(object, path, value) as JsonObject;
+}
+
+function setIn(current: unknown, path: Path, value: unknown): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined) return value;
+  const parent = current ?? {};
+  if (Array.isArray(parent)) return setInList(parent as readonly unknown[], step, rest, value);
+  if (!isObject(parent)) return current;
+  const before = Object.hasOwn(parent, step) ? parent[step] : undefined;
+  const after = setIn(before, rest, value);
+  if (after === before) return current;
+  if (after !== undefined) return { ...parent, [step]: after };
+  return Object.fromEntries(Object.entries(parent).filter(([key]) => key !== step));
+}
+
+function setInList(list: readonly unknown[], step: string | number, rest: Path, value: unknown): unknown {
+  if (typeof step !== 'number' || step > list.length) return list;
+  const after = setIn(list[step], rest, value);
+  return after === list[step] ? list : [...list.slice(0, step), after, ...list.slice(step + 1)];
+}
+
+/**
+ * Returns the operations that turn `before` into `after`, in the key order of `after`: only what differs, list members appended
+ * with `/-`, never reordered. A list that got shorter is replaced as a whole.
+ */
+export function diff(before: unknown, after: unknown, path = ''): readonly Operation[] {
+  if (before === after) return [];
+  if (isObject(before) && isObject(after)) return diffObjects(before, after, path);
+  if (Array.isArray(before) && Array.isArray(after) && after.length >= before.length) return diffLists(before, after, path);
+  return [{ op: 'replace', path, value: after }];
+}
+
+function diffObjects(before: JsonObject, after: JsonObject, path: string): readonly Operation[] {
+  const operations: Operation[] = [];
+  for (const key of Object.keys(before)) {
+    if (!Object.hasOwn(after, key)) operations.push({ op: 'remove', path: `${path}/${escape(key)}` });
+  }
+  for (const key of Object.keys(after)) {
+    const child = `${path}/${escape(key)}`;
+    if (!Object.hasOwn(before, key)) operations.push({ op: 'add', path: child, value: after[key] });
+    else operations.push(...diff(before[key], after[key], child));
+  }
+  return operations;
+}
+
+function diffLists(before: readonly unknown[], after: readonly unknown[], path: string): readonly Operation[] {
+  const changed = before.flatMap((member, index) => diff(member, after[index], `${path}/${index}`));
+  const added = after.slice(before.length).map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
+  return [...changed, ...added];
+}
+
+/**
+ * Applies the operations to `target` **in place** and tells why they do not apply, or undefined when they do. A patch that does not
+ * apply rejects the request even under `failurePolicy: Ignore`, so none is sent unchecked; the raw object is not needed afterwards.
+ *
+ * @see https://github.com/kubernetes/apiserver/blob/master/pkg/admission/plugin/webhook/mutating/dispatcher.go (callAttrMutatingHook)
+ */
+export function whyNotApplicable(target: JsonObject, operations: readonly Operation[]): string | undefined {
+  try {
+    jsonPatch.applyPatch(target as Record<string, unknown>, operations as Parameters<typeof jsonPatch.applyPatch>[1], true, true);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n')[0] : String(error);
+  }
+}
+
+/** @see RFC 6901, section 3 */
+function escape(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,125 @@
+/** The one table of settings. Flags, environment, help, the README's table and validation all come from it. */
+import { problemKinds, type Severities } from '../model/problem.ts';
+
+/** What a setting is about; `--help` and the README group by it. */
+export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'branches' | 'propagation';
+
+/** One setting: its default, the JSON Schema that its value must meet, one line of help (with the unit). */
+export interface Setting<T> {
+  readonly group: SettingGroup;
+  readonly default: T;
+  readonly schema: { readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'object' } & Readonly<Record<string, unknown>>;
+  readonly help: string;
+}
+
+function text(group: SettingGroup, fallback: string, help: string, limits: Readonly<Record<string, unknown>> = {}): Setting<string> {
+  return { group, default: fallback, schema: { type: 'string', ...limits }, help };
+}
+
+function whole(group: SettingGroup, fallback: number, range: readonly [number, number], help: string): Setting<number> {
+  return { group, default: fallback, schema: { type: 'integer', minimum: range[0], maximum: range[1] }, help };
+}
+
+function flag(group: SettingGroup, fallback: boolean, help: string): Setting<boolean> {
+  return { group, default: fallback, schema: { type: 'boolean' }, help };
+}
+
+function list(group: SettingGroup, fallback: readonly string[], help: string, items: Readonly<Record<string, unknown>> = {}): Setting<readonly string[]> {
+  return { group, default: fallback, schema: { type: 'array', items: { type: 'string', minLength: 1, ...items } }, help };
+}
+
+const headerName = { pattern: '^[a-z0-9][a-z0-9-]*$', maxLength: 64 };
+const labelKey = { pattern: '^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' };
+const labelValue = { pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' };
+
+/** What the header agent carries unless settings say otherwise. */
+export const defaultAgentHeaders = [
+  'x-variant-id', 'baggage', 'traceparent', 'tracestate', 'x-request-id', 'x-correlation-id', 'x-feature-flags',
+  'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'x-b3-flags', 'b3', 'x-ot-span-context',
+] as const;
+
+const severities: Setting<Severities> = {
+  group: 'branches',
+  default: {},
+  schema: {
+    type: 'object',
+    propertyNames: { enum: Object.keys(problemKinds) },
+    additionalProperties: { enum: ['deny', 'warn', 'off'] },
+  },
+  help: 'severity of problem codes, e.g. BL116=warn,BL112=off (deny, warn or off)',
+};
+
+/** Every setting, in the order of `--help`. Numbers carry their unit in the name. `port` is not a key: Kubernetes sets `BRANCHLINE_PORT` for a Service of that name. */
+export const settingsTable = {
+  listenHost: text('server', '127.0.0.1', 'address of the TLS webhook server', { minLength: 1 }),
+  listenPort: whole('server', 8443, [0, 65_535], 'port of the TLS webhook server; 0 takes a free one'),
+  plainHost: text('server', '127.0.0.1', 'address of the plain server for health and metrics', { minLength: 1 }),
+  plainPort: whole('server', 8080, [0, 65_535], 'port of the plain server for health and metrics; 0 takes a free one'),
+  bodyLimitBytes: whole('server', 7_340_032, [65_536, 67_108_864], 'largest review; two objects of 3 MiB and the frame fit the default'),
+  bodyBudgetBytes: whole('server', 67_108_864, [65_536, 1_073_741_824], 'reviews being read at one time, together; beyond it they are shed with 429'),
+  keepAliveSeconds: whole('server', 300, [91, 3600], 'idle connections are kept this long; the API server drops them after 90 s and must be first'),
+  headersTimeoutSeconds: whole('server', 30, [1, 300], 'time for a request to send its headers'),
+  requestTimeoutSeconds: whole('server', 30, [1, 300], 'time for a request to arrive whole'),
+  decisionTimeoutMilliseconds: whole('server', 5000, [10, 30_000], 'longest a review may wait for its decision; less when the caller has less time'),
+  drainSeconds: whole('server', 10, [0, 25], 'after SIGTERM: unready but serving for this long'),
+  logLevel: text('server', 'info', 'trace, debug, info, warn, error or fatal', { enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] }),
+
+  certDirectory: text('certificates', 'certs', 'where a self-made CA and serving pair are kept when none is given', { minLength: 1 }),
+  tlsCertFile: text('certificates', '', 'PEM serving certificate (chain); read again when it changes'),
+  tlsKeyFile: text('certificates', '', 'PEM key of tlsCertFile'),
+  tlsNames: list('certificates', ['localhost', '127.0.0.1', 'branchline.branchline-system.svc'], 'DNS names and IP addresses in a self-made certificate'),
+  certReloadSeconds: whole('certificates', 10, [1, 3600], 'how often the pair is looked at for a change'),
+  clientCaFile: text('certificates', '', 'PEM CA; when given, callers must show a certificate of it'),
+  clientNames: list('certificates', [], 'common names or DNS names that a caller may show; none given: any of that CA'),
+
+  manifests: list('cluster', [], 'files or folders of manifests in place of a cluster; watched'),
+  kubeconfig: text('cluster', '', 'kubeconfig file; default: in-cluster account, $KUBECONFIG, ~/.kube/config'),
+  kubeContext: text('cluster', '', 'context of the kubeconfig; default: its current one'),
+  clusterDomain: text('cluster', 'cluster.local', 'DNS domain of the cluster', { format: 'hostname' }),
+  watchSilenceSeconds: whole('cluster', 90, [5, 3600], 'a watch without a word for this long is opened anew; the API server says something every 60 s'),
+
+  routingHeader: text('branches', 'x-variant-id', 'header that carries the branch id', headerName),
+  versionLabel: text('branches', 'version', 'pod label that carries the version', labelKey),
+  baseline: text('branches', 'master', 'version of what serves everybody; Namespaces and Services may name another', labelValue),
+  urlScheme: text('branches', 'https', 'scheme of branch URLs: http or https', { enum: ['http', 'https'] }),
+  branchTtl: text('branches', '3d', 'lifetime of a branch unless it says otherwise (90m, 12h, 7d, 2w)', { pattern: '^[1-9][0-9]{0,6}[mhdw]$' }),
+  maxBranchesPerService: whole('branches', 50, [0, 10_000], 'branches of one service at one time; 0: no limit'),
+  maxBranchesPerNamespace: whole('branches', 0, [0, 100_000], 'branch workloads in one namespace at one time; 0: no limit'),
+  severities,
+
+  agentHeaders: list('propagation', defaultAgentHeaders, 'headers that the agent carries from inbound to outbound requests', headerName),
+  agentHosts: list('propagation', [], 'further destinations that get them: host suffixes, namespaces, CIDRs'),
+  agentGenerate: list('propagation', [], 'headers that the agent makes when a request has none, e.g. x-correlation-id', headerName),
+  agentResponse: flag('propagation', false, 'repeat the carried headers in responses'),
+  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy'], 'containers that are never given propagation settings'),
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+/** Name of a setting, as in the YAML file. */
+export type SettingKey = keyof typeof settingsTable;
+
+/** Valid, frozen settings. */
+export type Settings = { readonly [K in SettingKey]: (typeof settingsTable)[K] extends Setting<infer T> ? T : never };
+
+/** Every key of the table. */
+export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[];
+
+/** Returns the command-line flag of a setting, e.g. `listenPort` → `--listen-port`. */
+export function flagOf(key: SettingKey): string {
+  return `--${words(key).join('-').toLowerCase()}`;
+}
+
+/** Returns the environment variable of a setting, e.g. `listenPort` → `BRANCHLINE_LISTEN_PORT`. */
+export function environmentOf(key: SettingKey): string {
+  return `BRANCHLINE_${words(key).join('_').toUpperCase()}`;
+}
+
+function words(key: string): readonly string[] {
+  return key.split(/(?=[A-Z])/);
+}
+
+/** Renders a default as help and README show it. */
+export function showDefault(key: SettingKey): string {
+  const value: unknown = settingsTable[key].default;
+  if (Array.isArray(value)) return value.length > 4 ? `${value.slice(0, 3).join(',')},... (${value.length})` : value.join(',');
+  return typeof value === 'object' ? '' : String(value);
+}
