@@ -1,22 +1,69 @@
 /** One review in, one decision out: a table of (path, group, kind) → decider; whatever is not in it is allowed. */
-import type { Settings } from '../config/settings.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { allow, type Decision } from './decision.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Problem } from '../model/problem.ts';
+import { validateDeclaration } from './declaration.ts';
+import { allow, allowUnlessDenied, judge, mutate, toWarning, type Decision } from './decision.ts';
+import { answerFailure } from './failure.ts';
+import { diff, whyNotApplicable } from './json-patch.ts';
+import { mutatePod } from './pod.ts';
 import type { Review } from './review.ts';
+import { checkRoutes } from './routes.ts';
+import type { Facts } from './scope.ts';
+import { mutateWorkload } from './workload.ts';
 
 /** The paths that the API server posts reviews to. */
 export const reviewPaths = ['/mutate/workloads', '/mutate/pods', '/validate/declarations', '/validate/routes'] as const;
 /** One of {@link reviewPaths}. */
 export type ReviewPath = (typeof reviewPaths)[number];
 
-/** What a decision may use besides the review. */
-export interface Facts {
-  readonly settings: Settings;
-  readonly snapshot: Snapshot;
+export type { Facts } from './scope.ts';
+
+type Decider = (review: Review, facts: Facts) => Decision;
+
+/** By group and kind, not by version: each version of these has the same parts that we read. */
+const deciders: Readonly<Record<ReviewPath, ReadonlyMap<string, Decider>>> = {
+  '/mutate/workloads': new Map([['apps/Deployment', workload], ['apps/StatefulSet', workload], ['argoproj.io/Rollout', workload]]),
+  '/mutate/pods': new Map([['/Pod', pod]]),
+  '/validate/declarations': new Map(['apps/Deployment', 'apps/StatefulSet', 'argoproj.io/Rollout', '/Service', '/Namespace'].map((kind) => [kind, declaration])),
+  '/validate/routes': new Map(['networking.istio.io/VirtualService', 'networking.istio.io/DestinationRule', 'gateway.networking.k8s.io/HTTPRoute', 'gateway.networking.k8s.io/GRPCRoute'].map((kind) => [kind, routes])),
+};
+
+/** Decides. Pure and synchronous; the patch of a `mutated` decision was applied to the review's object, which is changed by it. */
+export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
+  const decider = deciders[path].get(`${review.group}/${review.kind}`);
+  if (decider === undefined || (review.operation !== 'CREATE' && review.operation !== 'UPDATE')) return allow();
+  return decider(review, facts);
 }
 
-/** Decides. Pure and synchronous; a `mutated` decision's patch was applied to the review's object, which is changed by it. */
-export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
-  void path; void review; void facts;
-  return allow();
+function workload(review: Review, facts: Facts): Decision {
+  const mutation = mutateWorkload(review, facts);
+  return mutation === undefined ? allow() : patched(review, mutation.after, mutation.warnings, []);
 }
+
+function pod(review: Review, facts: Facts): Decision {
+  const mutation = mutatePod(review, facts);
+  return mutation === undefined ? allow() : patched(review, mutation.after, [], withoutDenials(mutation.problems, facts));
+}
+
+/** A pod is never refused, whatever severity settings give its problems. */
+function withoutDenials(problems: readonly Problem[], { settings }: Facts) {
+  return judge(problems, settings.severities).map((problem) => ({ ...problem, severity: 'warn' as const }));
+}
+
+function declaration(review: Review, facts: Facts): Decision {
+  return validateDeclaration(review, facts);
+}
+
+function routes(review: Review, { settings }: Facts): Decision {
+  return review.object === undefined ? allow() : allowUnlessDenied(judge(checkRoutes(review.object), settings.severities));
+}
+
+/** Makes the patch and tries it on the raw object first: one that does not apply would reject the request even under `failurePolicy: Ignore`. */
+function patched(review: Review, after: JsonObject, warnings: readonly string[], problems: readonly ReturnType<typeof judge>[number][]): Decision {
+  if (review.object === undefined) return allow();
+  const operations = diff(review.object, after);
+  const reason = operations.length === 0 ? undefined : whyNotApplicable(review.object, operations);
+  if (reason !== undefined) return answerFailure('bug', review);
+  return mutate(operations, [...warnings, ...problems.map(toWarning)], problems);
+}
+

@@ -74,7 +74,7 @@ function diffLists(before: readonly unknown[], after: readonly unknown[], path: 
  */
 export function whyNotApplicable(target: JsonObject, operations: readonly Operation[]): string | undefined {
   try {
-    jsonPatch.applyPatch(target as Record<string, unknown>, operations as Parameters<typeof jsonPatch.applyPatch>[1], true, true);
+    jsonPatch.applyPatch(target, operations as Parameters<typeof jsonPatch.applyPatch>[1], true, true);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message.split('\n')[0] : String(error);

@@ -58,12 +58,13 @@ function readTarget(request: JsonObject): Omit<Review, 'apiVersion' | 'uid' | 'o
   const object = at(request, 'object');
   const oldObject = at(request, 'oldObject');
   const subject = isObject(object) ? object : oldObject;
+  const text = (...path: readonly string[]): string => textAt(request, ...path) ?? '';
   return {
-    group: textAt(request, 'kind', 'group') ?? '',
-    kind: textAt(request, 'kind', 'kind') ?? '',
-    namespace: textAt(request, 'namespace') ?? textAt(subject, 'metadata', 'namespace') ?? '',
-    name: textAt(request, 'name') ?? textAt(subject, 'metadata', 'name') ?? '',
-    subResource: textAt(request, 'subResource') ?? '',
+    group: text('kind', 'group'),
+    kind: text('kind', 'kind'),
+    namespace: text('namespace') || (textAt(subject, 'metadata', 'namespace') ?? ''),
+    name: text('name') || (textAt(subject, 'metadata', 'name') ?? ''),
+    subResource: text('subResource'),
     dryRun: at(request, 'dryRun') === true,
     object: isObject(object) ? object : undefined,
     oldObject: isObject(oldObject) ? oldObject : undefined,

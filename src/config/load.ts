@@ -1,7 +1,7 @@
 /** Flags, environment and file text in; frozen settings out, or every problem there is. Flags win over environment, environment over the file. */
 import { Ajv, type ErrorObject } from 'ajv';
 import { parse } from 'yaml';
-import { isObject, type JsonObject } from '../model/json.ts';
+import { at, isObject, type JsonObject } from '../model/json.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { environmentOf, flagOf, settingKeys, settingsTable, type SettingKey, type Settings } from './settings.ts';
 
@@ -86,14 +86,15 @@ function validate(settings: JsonObject, from: (key: string) => string): readonly
   return (check.errors ?? []).filter((error) => error.keyword !== 'propertyNames').map((error) => describe(error, settings, from));
 }
 
+/** Names the place (a flag, a variable, a line of the file; of a map, also the key), the value, what it must be. */
 function describe(error: ErrorObject, settings: JsonObject, from: (key: string) => string): Problem {
   const [key = '', member] = error.instancePath.split('/').slice(1);
-  const whole = settings[key];
-  const value = error.propertyName ?? (member === undefined || !Array.isArray(whole) ? (member === undefined ? whole : (whole as JsonObject)[member]) : (whole as readonly unknown[])[Number(member)]);
+  const isMap = isObject(settings[key]);
+  const value: unknown = error.propertyName ?? at(settings, key, ...(member === undefined ? [] : [member]));
   const allowed = (error.params as { allowedValues?: readonly unknown[] }).allowedValues;
   const wanted = allowed === undefined ? (error.message ?? 'is not valid') : `must be one of ${allowed.join(', ')}`;
-  const where = error.propertyName === undefined && member !== undefined && !Array.isArray(whole) ? `${from(key)} (${member})` : from(key);
-  return problem(where, `${where}: ${quote(typeof value === 'string' ? value : JSON.stringify(value) ?? '')} ${wanted}; ${settingsTable[key as SettingKey].help}`);
+  const where = isMap && member !== undefined ? `${from(key)} (${member})` : from(key);
+  return problem(where, `${where}: ${quote(typeof value === 'string' ? value : JSON.stringify(value))} ${wanted}; ${settingsTable[key as SettingKey].help}`);
 }
 
 /** What one setting alone cannot show. */

@@ -117,9 +117,13 @@ function words(key: string): readonly string[] {
   return key.split(/(?=[A-Z])/);
 }
 
-/** Renders a default as help and README show it. */
+/** Renders a default as help and README show it; empty for an empty one. */
 export function showDefault(key: SettingKey): string {
-  const value: unknown = settingsTable[key].default;
-  if (Array.isArray(value)) return value.length > 4 ? `${value.slice(0, 3).join(',')},... (${value.length})` : value.join(',');
-  return typeof value === 'object' ? '' : String(value);
+  const fallback: Settings[SettingKey] = settingsTable[key].default;
+  if (typeof fallback === 'object') return Array.isArray(fallback) ? showList(fallback as readonly string[]) : '';
+  return String(fallback);
+}
+
+function showList(members: readonly string[]): string {
+  return members.length > 4 ? `${members.slice(0, 3).join(',')},... (${members.length})` : members.join(',');
 }

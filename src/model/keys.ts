@@ -45,3 +45,8 @@ export const agentEnvironment = {
 export function fullKey(key: string): string {
   return keyPrefix + key;
 }
+
+/** Returns where one of our annotations stands in an object, e.g. `metadata.annotations[branchline.dev/ttl]`. */
+export function annotationPath(key: string): string {
+  return `metadata.annotations[${fullKey(key)}]`;
+}

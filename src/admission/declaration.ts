@@ -1,0 +1,86 @@
+/** Validates declarations: gathers what the rules of a kind need, runs them all, and never blocks what a living branch did not change. */
+import type { Problem } from '../model/problem.ts';
+import { isEqual } from './equal.ts';
+import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
+import { nameRules } from './name-rules.ts';
+import { namespaceRules, serviceRules } from './owner-rules.ts';
+import { reachRules } from './reach-rules.ts';
+import { admittedBranch, isInScope, readBranchReview, readWorkloadReview, type Facts, type WorkloadReview } from './scope.ts';
+import type { Declaration, Rule } from './rule.ts';
+import { spellingRules } from './spelling-rules.ts';
+import type { Review } from './review.ts';
+import { readMeta } from '../model/kubernetes.ts';
+import { enabledLabel } from '../model/keys.ts';
+import { branchesIn, type Membership } from '../model/membership.ts';
+import { namespaceOf } from '../model/snapshot.ts';
+import { labelsAt, type JsonObject } from '../model/json.ts';
+
+/** Validates a workload that is or was a branch; everything else passes. */
+export function validateWorkload(review: Review, facts: Facts): readonly JudgedProblem[] {
+  const workload = readWorkloadReview(review, facts.snapshot);
+  if (workload === undefined) return [];
+  if (!isInScope(workload)) return judge(outOfScope(workload), facts.settings.severities);
+  const branch = readBranchReview(workload, facts);
+  const isBranch = branch !== undefined || workload.now.declared['branch'] !== undefined || admittedBranch(workload.before, facts.settings.versionLabel) !== undefined;
+  const declaration: Declaration = { ...workload, ...facts, review: branch, siblings: isBranch ? siblingsOf(workload, facts) : [] };
+  const rules = isBranch ? [...spellingRules, ...nameRules, ...factRules(declaration)] : spellingRules;
+  const problems = judge(rules.flatMap((rule) => rule(declaration)), facts.settings.severities);
+  return isSettled(workload) ? problems.map(toWarn) : problems;
+}
+
+/** Rules that need to know the cluster; without facts the object alone is judged, and that is said. */
+function factRules({ namespace, snapshot }: Declaration): readonly Rule[] {
+  if (snapshot.synced && namespace !== undefined) return reachRules;
+  return [factsMissing];
+}
+
+function factsMissing({ snapshot, now }: Declaration): readonly Problem[] {
+  const what = snapshot.synced ? `namespace ${now.namespace} is not known here` : 'the cluster is not read yet';
+  return [{ code: 'BL125', path: '', message: `${what}: only the object itself was checked` }];
+}
+
+function outOfScope({ now }: WorkloadReview): readonly Problem[] {
+  if (now.declared['branch'] === undefined) return [];
+  return [{
+    code: 'BL126',
+    path: 'metadata.namespace',
+    message: `namespace ${now.namespace} is not enabled, so this is no branch yet: kubectl label namespace ${now.namespace} ${enabledLabel}=true`,
+  }];
+}
+
+function siblingsOf({ now }: WorkloadReview, { snapshot, settings }: Facts): readonly Membership[] {
+  return branchesIn(snapshot, now.namespace, settings).filter(({ workload }) => workload.name !== now.name || workload.kind !== now.kind);
+}
+
+/** An update that leaves the declaration as it was (a rollout, the deployment controller's own writes) is not refused for what the world around it became. */
+function isSettled({ now, before }: WorkloadReview): boolean {
+  return before !== undefined && isEqual(before.declared, now.declared) && isEqual(before.templateLabels, now.templateLabels);
+}
+
+function toWarn(problem: JudgedProblem): JudgedProblem {
+  return { ...problem, severity: 'warn' };
+}
+
+/** Validates a Service or Namespace that carries our keys, in an enabled namespace. */
+export function validateOwner(review: Review, facts: Facts): readonly JudgedProblem[] {
+  const { object, oldObject } = review;
+  if (object === undefined || review.subResource !== '') return [];
+  const namespace = namespaceOf(facts.snapshot, review.namespace);
+  if (review.kind === 'Service' && namespace?.enabled === false) return [];
+  const now = { ...readMeta(object), name: review.name, namespace: review.namespace };
+  const enabled = enabledOf(object);
+  const rules = review.kind === 'Namespace' ? namespaceRules : serviceRules;
+  const problems = judge(rules.flatMap((rule) => rule({ object, now, enabled, namespace, ...facts })), facts.settings.severities);
+  const settled = oldObject !== undefined && isEqual(readMeta(oldObject).declared, now.declared) && enabledOf(oldObject) === enabled;
+  return settled ? problems.map(toWarn) : problems;
+}
+
+function enabledOf(namespace: JsonObject): string | undefined {
+  return labelsAt(namespace, 'metadata', 'labels')[enabledLabel];
+}
+
+/** Decides on a declaration: refuses when a problem denies, else lets pass with warnings. */
+export function validateDeclaration(review: Review, facts: Facts): Decision {
+  const isOwner = review.kind === 'Service' || review.kind === 'Namespace';
+  return allowUnlessDenied(isOwner ? validateOwner(review, facts) : validateWorkload(review, facts));
+}

@@ -1,0 +1,87 @@
+/** What a review of a workload is about: the workload before and now, where, and whether it is ours to look at. */
+import type { Settings } from '../config/settings.ts';
+import { parseBranch, type Branch } from '../model/branch.ts';
+import { at, isObject, toLabels, type JsonObject } from '../model/json.ts';
+import { readWorkload, workloadKinds, type Namespace, type Workload, type WorkloadKind } from '../model/kubernetes.ts';
+import { branchOf, chooseService, type ServiceChoice } from '../model/membership.ts';
+import { namespaceOf, type Snapshot } from '../model/snapshot.ts';
+import type { Review } from './review.ts';
+
+/** What a decision may use besides the review. */
+export interface Facts {
+  readonly settings: Settings;
+  readonly snapshot: Snapshot;
+}
+
+/** A workload under review. */
+export interface WorkloadReview {
+  readonly object: JsonObject;
+  readonly oldObject: JsonObject | undefined;
+  readonly now: Workload;
+  readonly before: Workload | undefined;
+  /** Undefined when the namespace is not known to us. */
+  readonly namespace: Namespace | undefined;
+}
+
+/** Reads a review of a workload; undefined when there is nothing to look at (DELETE, a subresource, another kind). */
+export function readWorkloadReview(review: Review, snapshot: Snapshot): WorkloadReview | undefined {
+  const { object, oldObject } = review;
+  const kind = workloadKinds.find((known) => known === review.kind);
+  if (kind === undefined || object === undefined || review.subResource !== '') return undefined;
+  if (review.operation !== 'CREATE' && review.operation !== 'UPDATE') return undefined;
+  return {
+    object,
+    oldObject,
+    now: readPlaced(object, kind, review),
+    before: oldObject === undefined ? undefined : readPlaced(oldObject, kind, review),
+    namespace: namespaceOf(snapshot, review.namespace),
+  };
+}
+
+/** The request's namespace and name count: an object may leave both out. */
+function readPlaced(object: JsonObject, kind: WorkloadKind, review: Review): Workload {
+  return { ...readWorkload(object, kind), namespace: review.namespace, name: review.name };
+}
+
+/** Tells whether a workload declares a branch, now or before this update. */
+export function isDeclared({ now, before }: WorkloadReview): boolean {
+  return now.declared['branch'] !== undefined || before?.declared['branch'] !== undefined;
+}
+
+/**
+ * Tells whether a workload is in scope. A namespace that we do not know (the cache may lag behind one made a moment ago; manifests
+ * may leave it out) is in scope only for what declares a branch: nobody else asked for anything.
+ */
+export function isInScope(workload: WorkloadReview): boolean {
+  return workload.namespace === undefined ? isDeclared(workload) : workload.namespace.enabled;
+}
+
+/** The branch under review and the Service it belongs to. */
+export interface BranchReview {
+  readonly branch: Branch;
+  readonly choice: ServiceChoice;
+}
+
+/** Reads the branch that the workload declares or, in a by-label namespace, is; undefined for everything else. */
+export function readBranchReview({ now, before }: WorkloadReview, { settings, snapshot }: Facts): BranchReview | undefined {
+  const branch = branchOf(now, snapshot, settings);
+  if (branch === undefined) return undefined;
+  const service = now.declared['service'] ?? before?.declared['service'];
+  const labelled: Workload = {
+    ...now,
+    declared: service === undefined ? now.declared : toLabels(Object.entries({ ...now.declared, service })),
+    templateLabels: toLabels(Object.entries({ ...now.templateLabels, [settings.versionLabel]: branch.id })),
+  };
+  return { branch, choice: chooseService(snapshot, labelled, settings.versionLabel) };
+}
+
+/** Tells whether the old object was a branch that we admitted: declared, and its pods labelled with its id. Returns that branch. */
+export function admittedBranch(before: Workload | undefined, versionLabel: string): Branch | undefined {
+  const branch = parseBranch(before?.declared['branch'] ?? '');
+  return branch !== undefined && before?.templateLabels[versionLabel] === branch.id ? branch : undefined;
+}
+
+/** Tells whether the workload has a pod template of its own (a Rollout may borrow one by `workloadRef`). */
+export function hasTemplate(object: JsonObject): boolean {
+  return isObject(at(object, 'spec', 'template'));
+}

@@ -1,0 +1,135 @@
+/** Mutates workloads: a declared branch gets its labels, selector and declared routing; a baseline gets its version, never by an unasked rollout. */
+import { at, labelsAt, listAt, textAt, type JsonObject } from '../model/json.ts';
+import type { Branch } from '../model/branch.ts';
+import { branchUrl } from '../model/exposure.ts';
+import { isSameId } from '../model/branch.ts';
+import { fullKey } from '../model/keys.ts';
+import type { Workload } from '../model/kubernetes.ts';
+import { baselineOf, servicesSelecting } from '../model/membership.ts';
+import { isEqual } from './equal.ts';
+import { withValue } from './json-patch.ts';
+import { admittedBranch, hasTemplate, isInScope, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
+import type { Review } from './review.ts';
+
+/** An object after mutation, and what to tell its author. */
+export interface Mutation {
+  readonly after: JsonObject;
+  readonly warnings: readonly string[];
+}
+
+/** Mutates a workload; undefined when it is none of ours. */
+export function mutateWorkload(review: Review, facts: Facts): Mutation | undefined {
+  const workload = readWorkloadReview(review, facts.snapshot);
+  if (workload === undefined || !isInScope(workload)) return undefined;
+  const { now, before } = workload;
+  if (now.declared['branch'] === undefined && before?.declared['branch'] !== undefined) return keepWhatWeWrote(workload, facts);
+  const branch = readBranchReview(workload, facts);
+  if (branch !== undefined) return mutateBranch(workload, branch, facts);
+  return now.declared['branch'] === undefined ? labelBaseline(workload, facts) : undefined;
+}
+
+/**
+ * | CREATE | label, template label, selector, declared routing |
+ * | UPDATE of the same branch | the same, but the live selector (it cannot change) |
+ * | UPDATE that makes something else a branch, or another branch | nothing new: validation refuses it in words |
+ */
+function mutateBranch(workload: WorkloadReview, review: BranchReview, facts: Facts): Mutation | undefined {
+  const { now, before } = workload;
+  const { versionLabel } = facts.settings;
+  if (isSameId(review.branch.id, baselineOf(workload.namespace, serviceOf(review), facts.settings))) return undefined;
+  if (now.declared['branch'] === undefined) return declare(workload, workload.object, review, facts);
+  if (before === undefined) return declare(workload, createLabels(workload.object, review.branch, versionLabel), review, facts);
+  if (before.declared['branch'] !== now.declared['branch']) return keepWhatWeWrote(workload, facts);
+  return declare(workload, updateLabels(workload, review.branch, versionLabel), review, facts);
+}
+
+function createLabels(object: JsonObject, branch: Branch, versionLabel: string): JsonObject {
+  const labelled = setLabels(object, branch.id, versionLabel);
+  if (at(labelled, 'spec', 'selector') === undefined) return labelled;
+  const selected = withValue(labelled, ['spec', 'selector', 'matchLabels', versionLabel], branch.id);
+  const expressions = listAt(selected, 'spec', 'selector', 'matchExpressions');
+  const others = expressions.filter((expression) => textAt(expression, 'key') !== versionLabel);
+  if (others.length === expressions.length) return selected;
+  return withValue(selected, ['spec', 'selector', 'matchExpressions'], others.length > 0 ? others : undefined);
+}
+
+/** The live selector goes back in; one that pins another version (admitted while we were away) leaves the pods as they are. */
+function updateLabels({ object, oldObject }: WorkloadReview, branch: Branch, versionLabel: string): JsonObject {
+  const restored = restoreSelector(object, oldObject);
+  const pinned = labelsAt(restored, 'spec', 'selector', 'matchLabels')[versionLabel] ?? branch.id;
+  return pinned === branch.id ? setLabels(restored, branch.id, versionLabel) : restored;
+}
+
+function setLabels(object: JsonObject, id: string, versionLabel: string): JsonObject {
+  const labelled = withValue(object, ['metadata', 'labels', versionLabel], id);
+  return hasTemplate(labelled) ? withValue(labelled, ['spec', 'template', 'metadata', 'labels', versionLabel], id) : labelled;
+}
+
+function restoreSelector(object: JsonObject, oldObject: JsonObject | undefined): JsonObject {
+  const live = at(oldObject, 'spec', 'selector');
+  if (live === undefined || isEqual(live, at(object, 'spec', 'selector'))) return object;
+  return withValue(object, ['spec', 'selector'], live);
+}
+
+/** The branch annotation went or changed: labels and selector of the live branch stay, so that the API server gets as far as our refusal. */
+function keepWhatWeWrote(workload: WorkloadReview, { settings }: Facts): Mutation | undefined {
+  const live = admittedBranch(workload.before, settings.versionLabel);
+  if (live === undefined) return undefined;
+  return { after: setLabels(restoreSelector(workload.object, workload.oldObject), live.id, settings.versionLabel), warnings: [] };
+}
+
+/** Writes the declared routing into annotations, for everyone to read, and says it to the author when it is new or the pods change. */
+function declare(workload: WorkloadReview, object: JsonObject, review: BranchReview, facts: Facts): Mutation {
+  const { settings } = facts;
+  const { branch, choice } = review;
+  const service = serviceOf(review);
+  const kept = workload.before?.declared;
+  const url = service === undefined || workload.namespace === undefined ? kept?.['url'] : branchUrl(branch, service, workload.namespace, settings.urlScheme);
+  const named = service?.name ?? (choice.found === 'none' ? choice.wanted : undefined);
+  const written = { header: `${settings.routingHeader}: ${branch.id}`, url, service: named };
+  const after = Object.entries(written).reduce((current, [key, value]) => setAnnotation(current, key, value), withMetadataLabel(object, branch, settings.versionLabel));
+  return { after, warnings: isNews(workload, after) ? [announce(branch, written, workload.now, facts)] : [] };
+}
+
+function withMetadataLabel(object: JsonObject, branch: Branch, versionLabel: string): JsonObject {
+  return withValue(object, ['metadata', 'labels', versionLabel], labelsAt(object, 'metadata', 'labels')[versionLabel] ?? branch.id);
+}
+
+/** Without facts nothing is taken away: what stands there was right when the facts were known. */
+function setAnnotation(object: JsonObject, key: string, value: string | undefined): JsonObject {
+  if (value === undefined && key !== 'url') return object;
+  if (value === undefined && at(object, 'metadata', 'annotations', fullKey(key)) === undefined) return object;
+  return withValue(object, ['metadata', 'annotations', fullKey(key)], value);
+}
+
+function isNews({ before, oldObject }: WorkloadReview, after: JsonObject): boolean {
+  if (before === undefined) return true;
+  const isSame = (path: readonly string[]): boolean => isEqual(at(oldObject, ...path), at(after, ...path));
+  return !isSame(['spec', 'template']) || !['header', 'url', 'service'].every((key) => isSame(['metadata', 'annotations', fullKey(key)]));
+}
+
+function announce(branch: Branch, written: { header: string; url: string | undefined; service: string | undefined }, now: Workload, { settings }: Facts): string {
+  const of = written.service === undefined ? branch.name : `${branch.name} of ${written.service}`;
+  const where = written.url ?? `header ${written.header}`;
+  const until = now.declared['keep'] === 'true' ? 'kept' : `expires in ${now.declared['ttl'] ?? settings.branchTtl}`;
+  return `branchline: ${of} -> ${where} once ready; ${until}`;
+}
+
+/**
+ * A baseline's pods carry its name. A version that is there already is somebody's own business. On UPDATE the label is added only
+ * when the pod template changes anyway; a manifest that never had it gets it back.
+ */
+function labelBaseline(workload: WorkloadReview, { settings, snapshot }: Facts): Mutation | undefined {
+  const { object, oldObject, now, before, namespace } = workload;
+  if (namespace === undefined || !hasTemplate(object) || now.templateLabels[settings.versionLabel] !== undefined) return undefined;
+  const [service] = servicesSelecting(snapshot, now.namespace, now.templateLabels);
+  const baseline = baselineOf(namespace, service, settings);
+  const path = ['spec', 'template', 'metadata', 'labels', settings.versionLabel];
+  const hadIt = before?.templateLabels[settings.versionLabel] === baseline;
+  const unchanged = oldObject !== undefined && !hadIt && isEqual(at(object, 'spec', 'template'), at(oldObject, 'spec', 'template'));
+  return unchanged ? undefined : { after: withValue(object, path, baseline), warnings: [] };
+}
+
+function serviceOf({ choice }: BranchReview) {
+  return choice.found === 'one' ? choice.service : undefined;
+}
