@@ -40,11 +40,12 @@ export function baselineCarriesTheLabel(declaration: Declaration): readonly Prob
   const behind = others(declaration, service);
   const wrong = readyLabels(declaration, service, behind).map((labels) => labels[declaration.settings.versionLabel]).filter((version) => version !== baseline);
   if (wrong.length === 0) return [];
+  const pods = inNamespace(declaration.snapshot.pods, service.namespace).size > 0 ? 'ready pods' : 'workloads';
   const found = [...new Set(wrong.map((version) => version ?? 'none'))].sort();
   return [{
     code: 'BL113',
     path: '',
-    message: `${wrong.length} ready ${wrong.length === 1 ? 'pod' : 'pods'} of ${service.name} lack ${declaration.settings.versionLabel}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${remedy(declaration, service, { baseline, behind, found })}`,
+    message: `${wrong.length} of the baseline's ${pods} of ${service.name} do not carry ${declaration.settings.versionLabel}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${remedy(declaration, service, { baseline, behind, found })}`,
   }];
 }
 

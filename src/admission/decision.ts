@@ -62,18 +62,30 @@ export function toWarning(problem: Problem): string {
   return `branchline: ${toLine(problem)}`;
 }
 
-/** One line each, no control characters (the API server drops such warnings silently), cut at a word, without repeats. */
+/** No control characters (the API server drops such warnings silently), no repeats, and lines short enough to arrive whole. */
 function tidy(warnings: readonly string[]): readonly string[] {
-  const lines = new Set(warnings.map((warning) => shorten(warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim())));
-  return [...lines].slice(0, warningsMax);
+  const lines = new Set(warnings.map((warning) => warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim()));
+  return [...lines].flatMap(wrap).slice(0, warningsMax);
 }
 
-/** Cuts at the last space that fits; the code in brackets at the end is kept, since it is how the rest is looked up. */
-function shorten(line: string): string {
-  if (line.length <= warningLengthMax) return line;
-  const code = / \[BL[0-9]{3}\]$/.exec(line)?.[0] ?? '';
-  const room = warningLengthMax - code.length - '...'.length;
-  const cut = line.slice(0, room);
-  const space = cut.lastIndexOf(' ');
-  return `${(space > room / 2 ? cut.slice(0, space) : cut).trimEnd()}...${code}`;
+/** Breaks a long warning at its words, so that what to do is not cut off; kubectl prints the parts under each other. */
+function wrap(line: string): readonly string[] {
+  const parts: string[] = [];
+  let current = '';
+  for (const word of line.split(/ +/)) {
+    const next = current === '' ? word : `${current} ${word}`;
+    if (next.length <= warningLengthMax) {
+      current = next;
+      continue;
+    }
+    if (current.trim() !== '') parts.push(current);
+    current = cut(parts.length === 0 ? word : `${continuation} ${word}`);
+  }
+  return current === '' ? parts : [...parts, current];
+}
+
+const continuation = 'branchline:  ';
+
+function cut(text: string): string {
+  return text.length <= warningLengthMax ? text : `${text.slice(0, warningLengthMax - '...'.length)}...`;
 }

@@ -2,7 +2,7 @@
 import type { Problem } from '../model/problem.ts';
 import { isEqual } from './equal.ts';
 import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
-import { nameRules } from './name-rules.ts';
+import { collisionRules, identityRules } from './name-rules.ts';
 import { namespaceRules, serviceRules } from './owner-rules.ts';
 import { reachRules } from './reach-rules.ts';
 import { admittedBranch, isInScope, readBranchReview, readWorkloadReview, type Facts, type WorkloadReview } from './scope.ts';
@@ -23,9 +23,21 @@ export function validateWorkload(review: Review, facts: Facts): readonly JudgedP
   const branch = readBranchReview(workload, facts);
   const isBranch = branch !== undefined || workload.now.declared['branch'] !== undefined || admittedBranch(workload.before, facts.settings.versionLabel) !== undefined;
   const declaration: Declaration = { ...workload, ...facts, review: branch, siblings: isBranch ? siblingsOf(workload, facts) : [] };
-  const rules = isBranch ? [...spellingRules, ...nameRules, ...factRules(declaration)] : spellingRules;
-  const problems = judge(rules.flatMap((rule) => rule(declaration)), facts.settings.severities);
+  const problems = judge(isBranch ? branchProblems(declaration) : run(spellingRules, declaration), facts.settings.severities);
   return isSettled(workload) ? problems.map(toWarn) : problems;
+}
+
+/** A workload that cannot be this branch at all is told so, and not also how that branch would fare. */
+function branchProblems(declaration: Declaration): readonly Problem[] {
+  const about = [...run(spellingRules, declaration), ...run(identityRules, declaration)];
+  if (about.some(({ code }) => identityCodes.has(code))) return about;
+  return [...about, ...run(collisionRules, declaration), ...run(factRules(declaration), declaration)];
+}
+
+const identityCodes: ReadonlySet<string> = new Set(['BL101', 'BL102', 'BL103', 'BL104']);
+
+function run(rules: readonly Rule[], declaration: Declaration): readonly Problem[] {
+  return rules.flatMap((rule) => rule(declaration));
 }
 
 /** Rules that need to know the cluster; without facts the object alone is judged, and that is said. */

@@ -98,7 +98,8 @@ function* publicHosts(snapshot: Snapshot): Iterable<{ readonly host: string; rea
   }
 }
 
-/** Every rule about the name of a branch. */
-export const nameRules: readonly Rule[] = [
-  nameMakesAnId, nameIsNotTheBaselines, existingWorkloadStaysWhatItIs, liveBranchKeepsItsName, oneWorkloadABranch, idAndHostAreItsOwn, hostIsFree,
-];
+/** Rules about whether this workload can be this branch at all. */
+export const identityRules: readonly Rule[] = [nameMakesAnId, nameIsNotTheBaselines, existingWorkloadStaysWhatItIs, liveBranchKeepsItsName];
+
+/** Rules about what is there already. */
+export const collisionRules: readonly Rule[] = [oneWorkloadABranch, idAndHostAreItsOwn, hostIsFree];

@@ -66,6 +66,13 @@ function portsAreHttp(declaration: Declaration): readonly Problem[] {
   return [{ code: 'BL115', path: '', message: `ports ${others.join(', ')} of Service ${service.name} are not HTTP: their traffic is spread over the branch's pods too` }];
 }
 
+function publicServiceHasADomain({ review, namespace }: Declaration): readonly Problem[] {
+  if (review?.choice.found !== 'one' || namespace === undefined) return [];
+  const { service } = review.choice;
+  if (!isPublic(service, namespace) || publicHostsOf(service, namespace).length > 0) return [];
+  return [{ code: 'BL127', path: '', message: `${service.name} is public, but ${namespace.name} has no domain, so the branch has no URL: kubectl annotate namespace ${namespace.name} ${fullKey('domain')}=...` }];
+}
+
 function namespaceHasSidecars(declaration: Declaration): readonly Problem[] {
   const { namespace, now } = declaration;
   if (namespace === undefined || namespace.sidecars || now.templateLabels['sidecar.istio.io/inject'] === 'true') return [];
@@ -133,5 +140,5 @@ function isHostOf(host: string, route: VirtualService, service: Service, cluster
 /** Every rule about reaching a branch. */
 export const reachRules: readonly Rule[] = [
   serviceIsThere, serviceIsOne, serviceSelectsTheBranch, selectorLeavesTheVersionOpen, serviceHasABaseline, baselineCarriesTheLabel,
-  portsAreHttp, namespaceHasSidecars, quotaIsKept, foreignRoutesNameASubset, foreignRoutesLeaveTheHostToUs,
+  portsAreHttp, publicServiceHasADomain, namespaceHasSidecars, quotaIsKept, foreignRoutesNameASubset, foreignRoutesLeaveTheHostToUs,
 ];

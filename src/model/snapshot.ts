@@ -1,6 +1,7 @@
 /** Everything about the cluster that a decision may use. */
 import { readAgentConfigMap, readNamespace, readPod, readService, readVirtualService, readWorkload } from './kubernetes.ts';
 import type { AgentConfigMap, Namespace, Pod, Service, VirtualService, Workload, WorkloadKind } from './kubernetes.ts';
+import { textAt } from './json.ts';
 import { managedByLabel, managedByValue } from './keys.ts';
 
 /** Namespace → key in the namespace → projection. Key: the name; for workloads `<kind>/<name>`. */
@@ -84,3 +85,38 @@ export const emptySnapshot: Snapshot = {
   namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(), agentConfigMaps: new Map(),
   synced: false,
 };
+
+/** Returns the resource that a raw object is one of, by group and kind, whatever the version; undefined for kinds that the snapshot does not hold. */
+export function resourceOf(object: unknown): Resource | undefined {
+  const group = groupOf(textAt(object, 'apiVersion') ?? '');
+  const kind = textAt(object, 'kind');
+  return resources.find((resource) => resource.kind === kind && resource.group === group);
+}
+
+function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+}
+
+/** Makes a synced snapshot of raw objects: of two with the same identity the last one counts. A label selector of the table is honoured. */
+export function snapshotOf(objects: Iterable<unknown>): Snapshot {
+  const collections: Record<Collection, Map<string, Map<string, Projection>>> = {
+    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(), agentConfigMaps: new Map(),
+  };
+  for (const object of objects) {
+    const resource = resourceOf(object);
+    if (resource === undefined || !isSelected(object, resource)) continue;
+    const projection = resource.read(object);
+    const collection = collections[resource.collection];
+    const inside = collection.get(projection.namespace) ?? new Map<string, Projection>();
+    collection.set(projection.namespace, inside.set(resource.key(projection.name), projection));
+  }
+  return { ...collections, synced: true } as Snapshot;
+}
+
+/** Tells whether an object has the label that its resource is listed by (an equality selector, or none). */
+export function isSelected(object: unknown, resource: Resource): boolean {
+  if (resource.labelSelector === undefined) return true;
+  const [key = '', value] = resource.labelSelector.split('=');
+  return textAt(object, 'metadata', 'labels', key) === value;
+}
