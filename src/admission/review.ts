@@ -72,7 +72,7 @@ function readTarget(request: JsonObject): Omit<Review, 'apiVersion' | 'uid' | 'o
 }
 
 /** The version answered when the request's own could not be read. */
-export const defaultApiVersion = 'admission.k8s.io/v1';
+const defaultApiVersion = 'admission.k8s.io/v1';
 
 /**
  * Makes the answer. `patch` is base64 of the JSON operations; there is neither `patch` nor `patchType` without operations, and a

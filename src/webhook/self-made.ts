@@ -1,0 +1,142 @@
+/** A CA and serving pair of our own making, for machines where nobody gives us one. Keys by node:crypto, certificates by node-forge. */
+import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** PEM of a certificate and its key. */
+export interface PemPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const dayMilliseconds = 86_400_000;
+/** Lifetimes: the CA outlives many leaves, so that a trusted `ca.crt` stays trusted. */
+const caDays = 3650;
+const leafDays = 365;
+/** A certificate is replaced when less than this share of its life is left. */
+const renewShare = 1 / 3;
+/** Clocks differ: certificates are valid from a little before they were made. */
+const skewMilliseconds = 5 * 60_000;
+const keyBits = 2048;
+const attemptsMax = 3;
+
+/**
+ * Returns the serving pair kept in a folder (`ca.crt`, `ca.key`, `tls.crt`, `tls.key`), making what is missing, unreadable, near
+ * its end, or for other names. Files are written whole; keys are readable by their owner only.
+ *
+ * @throws Error when the folder cannot be written.
+ */
+export async function ensureSelfMadePair(folder: string, names: readonly string[], now: number): Promise<PemPair> {
+  for (let attempt = 1; ; attempt += 1) {
+    const kept = await readChain(folder, names, now);
+    if (kept.leaf !== undefined) return kept.leaf;
+    if (attempt > attemptsMax) throw new Error(`certificates in ${folder} keep changing; is another process making them?`);
+    await makeMissing(folder, names, { ca: kept.ca, now });
+  }
+}
+
+/** What is kept and still good. Read again after writing: of two processes that start at once, both end up with what is on disk. */
+async function readChain(folder: string, names: readonly string[], now: number): Promise<{ ca: PemPair | undefined; leaf: PemPair | undefined }> {
+  const [keptCa, keptLeaf] = await Promise.all([readPair(folder, 'ca'), readPair(folder, 'tls')]);
+  const ca = isFresh(keptCa, now) ? keptCa : undefined;
+  const leaf = ca !== undefined && isFresh(keptLeaf, now) && isLeafFor(keptLeaf, ca, names) ? keptLeaf : undefined;
+  return { ca, leaf };
+}
+
+async function makeMissing(folder: string, names: readonly string[], { ca, now }: { ca: PemPair | undefined; now: number }): Promise<void> {
+  const issuer = ca ?? await makeCa(now);
+  const leaf = await makeLeaf(issuer, names, now);
+  try {
+    await mkdir(folder, { recursive: true });
+    if (ca === undefined) await writePair(folder, 'ca', issuer);
+    await writePair(folder, 'tls', leaf);
+  } catch (error) {
+    throw new Error(`cannot keep certificates in ${folder}: ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
+  }
+}
+
+async function readPair(folder: string, name: string): Promise<PemPair | undefined> {
+  try {
+    const [cert, key] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')]);
+    return { cert, key };
+  } catch {
+    return undefined;
+  }
+}
+
+function isFresh(pair: PemPair | undefined, now: number): pair is PemPair {
+  try {
+    const { validFromDate, validToDate } = new X509Certificate(pair?.cert ?? '');
+    const life = validToDate.getTime() - validFromDate.getTime();
+    return now >= validFromDate.getTime() && now < validToDate.getTime() - life * renewShare;
+  } catch {
+    return false;
+  }
+}
+
+function isLeafFor(leaf: PemPair, ca: PemPair, names: readonly string[]): boolean {
+  const cert = new X509Certificate(leaf.cert);
+  const isNamed = (name: string): boolean => (isIP(name) === 0 ? cert.checkHost(name) : cert.checkIP(name)) !== undefined;
+  return cert.verify(new X509Certificate(ca.cert).publicKey) && names.every(isNamed);
+}
+
+/** A rename is atomic: whoever reads sees a whole old file or a whole new one. */
+async function writePair(folder: string, name: string, pair: PemPair): Promise<void> {
+  const suffix = `.${randomBytes(6).toString('hex')}`;
+  for (const [file, text, mode] of [[`${name}.key`, pair.key, 0o600], [`${name}.crt`, pair.cert, 0o644]] as const) {
+    const target = join(folder, file);
+    await writeFile(target + suffix, text, { mode });
+    await rename(target + suffix, target);
+  }
+}
+
+async function makeCa(now: number): Promise<PemPair> {
+  const name = [{ name: 'commonName', value: `branchline ${randomBytes(4).toString('hex')}` }];
+  return sign({ subject: name, days: caDays, now, extensions: [
+    { name: 'basicConstraints', cA: true, critical: true, pathLenConstraint: 0 },
+    { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    { name: 'subjectKeyIdentifier' },
+  ] });
+}
+
+async function makeLeaf(ca: PemPair, names: readonly string[], now: number): Promise<PemPair> {
+  const { default: forge } = await import('node-forge');
+  const caCert = forge.pki.certificateFromPem(ca.cert);
+  const altNames = names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name }));
+  return sign({ subject: [{ name: 'commonName', value: 'branchline webhook' }], days: leafDays, now, ca, extensions: [
+    { name: 'basicConstraints', cA: false, critical: true },
+    { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: 'extKeyUsage', serverAuth: true },
+    { name: 'subjectAltName', altNames },
+    { name: 'subjectKeyIdentifier' },
+    { name: 'authorityKeyIdentifier', keyIdentifier: caCert.generateSubjectKeyIdentifier().getBytes() },
+  ] });
+}
+
+interface Wanted {
+  readonly subject: { readonly name: string; readonly value: string }[];
+  readonly extensions: object[];
+  readonly days: number;
+  readonly now: number;
+  /** Who signs; the certificate itself when absent. */
+  readonly ca?: PemPair;
+}
+
+async function sign({ subject, extensions, days, now, ca }: Wanted): Promise<PemPair> {
+  const { default: forge } = await import('node-forge');
+  const keys = await promisify(generateKeyPair)('rsa', {
+    modulusLength: keyBits, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const cert = forge.pki.createCertificate();
+  cert.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
+  cert.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  cert.validity.notBefore = new Date(now - skewMilliseconds);
+  cert.validity.notAfter = new Date(now + days * dayMilliseconds);
+  cert.setSubject(subject);
+  cert.setIssuer(ca === undefined ? subject : forge.pki.certificateFromPem(ca.cert).subject.attributes);
+  cert.setExtensions(extensions);
+  cert.sign(forge.pki.privateKeyFromPem(ca?.key ?? keys.privateKey), forge.md.sha256.create());
+  return { cert: forge.pki.certificateToPem(cert), key: keys.privateKey };
+}
