@@ -1,120 +1,203 @@
-/** A folder of manifests in place of a cluster: read, watched, and kept current file by file. */
+/**
+ * A folder of manifests in place of a cluster: files in, a live snapshot out. It is watched; nothing is ever written. What cannot be read is a problem
+ * and takes nothing else with it: as long as a file has one, objects that it had before and that cannot be found in it now stay (somebody is editing it).
+ */
 import { watch, type FSWatcher } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { isSelected, resourceOf, resources, type Projection, type Resource } from '../model/snapshot.ts';
-import { listManifestFiles, readManifestFile, type Manifest, type Manifests } from './manifests.ts';
-import type { Cluster, ClusterProblem } from './port.ts';
-import { createStore, type Store } from './store.ts';
+import { findFiles, type Found, type FoundFile } from './files.ts';
+import { placed, readManifestFile, type Manifest } from './manifests.ts';
+import { ClusterError, type Cluster, type ClusterProblem, type Freshness } from './port.ts';
+import { createListeners, createStore, type Store } from './store.ts';
 
-/** How a folder is watched. Milliseconds. */
-export interface FolderTimes {
-  /** Quiet time after a change before the files are read: editors write in several steps. */
-  readonly settleMilliseconds: number;
-  /** Everything is looked at this often all the same: not every file system reports changes. */
-  readonly rescanMilliseconds: number;
+/** How a folder is watched. */
+export interface FolderOptions {
+  /** Quiet time after which a changed file is read: editors write in several steps. Default 100. */
+  readonly debounceMilliseconds?: number;
+  /** Time between looks at every file, for changes that no watch tells (network disks, swapped links). Default 2 000. */
+  readonly rescanMilliseconds?: number;
+  /** The clock, in milliseconds. */
+  readonly now?: () => number;
 }
 
-interface KnownFile {
-  /** Modification time and size: another file when either differs. */
+/** An object of a file. */
+interface Entry {
+  readonly resource: Resource;
+  readonly projection: Projection;
+  readonly place: string;
+  readonly identity: string;
+}
+
+interface LoadedFile {
   readonly stamp: string;
-  readonly read: Manifests;
-  /** The objects that count: those of the last reading without problems, while a newer one has some. */
-  readonly kept: readonly Manifest[];
+  readonly entries: readonly Entry[];
+  readonly problems: readonly ClusterProblem[];
 }
 
 /**
- * Opens files and folders as a cluster. A file with a bad document is reported and keeps the objects of its last good reading, so
- * that a half-saved file takes nothing away. Of two objects with the same identity the one in the first file (by path) counts.
+ * Opens files and folders (recursively) of manifests. Of two objects with one identity the one in the later file (by path) counts, as if they had been
+ * applied in this order, and the other is a problem. A given path that vanishes later keeps its objects and is a problem.
+ * `synced` rejects when a given path is not there at the start.
  */
-export function openFolder(paths: readonly string[], times: FolderTimes = { settleMilliseconds: 100, rescanMilliseconds: 2000 }): Cluster {
+export function openFolder(paths: readonly string[], options: FolderOptions = {}): Cluster {
+  const { now = Date.now, debounceMilliseconds = 100, rescanMilliseconds = 2_000 } = options;
   const store = createStore();
-  const files = new Map<string, KnownFile>();
-  let duplicates: readonly ClusterProblem[] = [];
-  let readAt: number | undefined;
-  let closed = false;
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
+  const problemListeners = createListeners<readonly ClusterProblem[]>();
+  let files: ReadonlyMap<string, LoadedFile> = new Map();
+  let problems: readonly ClusterProblem[] = [];
+  let scannedAt: number | undefined;
+  const rounds = createRounds(() => scan().catch(reportFailure), rescanMilliseconds);
+  const watchers = createWatchers(() => rounds.soon(debounceMilliseconds));
 
+  /** One look: find the files, read those that changed, put their objects together, tell what is different. */
   async function scan(): Promise<void> {
-    const names = await listManifestFiles(paths);
-    const changed = (await Promise.all(names.map((name) => refresh(name, files)))).includes(true);
-    const gone = [...files.keys()].filter((name) => !names.includes(name));
-    for (const name of gone) files.delete(name);
-    if (closed || (!changed && gone.length === 0 && readAt !== undefined)) return;
-    duplicates = publish(store, [...files.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, file]) => file.kept));
-    readAt = performance.now();
-    store.setSynced();
+    const found = await findFiles(paths);
+    const [gone] = found.unreadable;
+    if (!store.snapshot.synced && gone !== undefined) throw new ClusterError(gone.reason, false);
+    const next = await loadFiles(store, found, files);
+    if (rounds.stopped()) return;
+    watchers.follow(found.directories);
+    const [entries, duplicates] = settle([...next.values()].flatMap((file) => file.entries));
+    files = next;
+    show(store, entries);
+    report([...found.unreadable.map(unreadable), ...[...next.values()].flatMap((file) => file.problems), ...duplicates]);
+    scannedAt = now();
   }
 
-  function schedule(milliseconds: number): void {
-    if (closed) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      running = scan().catch(() => undefined).then(() => { schedule(times.rescanMilliseconds); });
-    }, milliseconds);
+  function report(after: readonly ClusterProblem[]): void {
+    const isSame = JSON.stringify(after) === JSON.stringify(problems);
+    problems = after;
+    if (!isSame) problemListeners.tell(after);
   }
 
-  const synced = scan();
-  const watchers = paths.flatMap((path) => openWatcher(path, () => { schedule(times.settleMilliseconds); }));
-  running = synced.then(() => { schedule(times.rescanMilliseconds); }, () => undefined);
+  /** A look that failed as a whole changes nothing; the next one comes anyway. */
+  function reportFailure(error: unknown): void {
+    report([unreadable({ path: paths.join(', '), reason: `The manifests cannot be looked at: ${String(error)}` })]);
+  }
+
+  const synced = scan().then(() => {
+    if (rounds.stopped()) throw new ClusterError('The folder was closed before it was read.', false);
+    store.markSynced();
+    rounds.soon(rescanMilliseconds);
+  });
+  synced.catch(() => { watchers.close(); });
 
   return {
     snapshot: store.snapshot,
     synced,
-    onChange: (listener) => store.onChange(listener),
-    freshness: () => resources.map((resource) => ({
-      kind: resource.kind, synced: store.snapshot.synced, objects: store.count(resource),
-      ageMilliseconds: readAt === undefined ? undefined : 0, watchRestarts: 0, relistDiffs: 0,
-    })),
-    problems: () => [...[...files.values()].flatMap((file) => file.read.problems), ...duplicates],
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      for (const watcher of watchers) watcher.close();
-      await running;
-      clearTimeout(timer);
+    onChange: store.onChange,
+    freshness: () => resources.map((resource) => freshnessOf(store, resource, scannedAt === undefined ? undefined : now() - scannedAt)),
+    problems: () => problems,
+    onProblems: problemListeners.add,
+    close: async () => {
+      watchers.close();
+      await Promise.allSettled([rounds.stop(), synced]);
+      watchers.close();
     },
   };
 }
 
-/** Reads a file again when it changed. @returns whether it did. */
-async function refresh(name: string, files: Map<string, KnownFile>): Promise<boolean> {
-  const known = files.get(name);
-  const stamp = await stat(name).then((stats) => `${stats.mtimeMs} ${stats.size} ${stats.ino}`, () => 'unreadable');
-  if (known?.stamp === stamp) return false;
-  const read = await readManifestFile(name);
-  files.set(name, { stamp, read, kept: read.problems.length === 0 || known === undefined ? read.manifests : known.kept });
-  return true;
+function show(store: Store, entries: readonly Entry[]): void {
+  for (const resource of resources) {
+    store.replace(resource, entries.filter((entry) => entry.resource === resource).map((entry) => entry.projection));
+  }
 }
 
-function publish(store: Store, manifests: readonly Manifest[]): readonly ClusterProblem[] {
-  const byResource = new Map<Resource, Map<string, Projection>>(resources.map((resource) => [resource, new Map<string, Projection>()]));
-  const places = new Map<string, string>();
-  const duplicates: ClusterProblem[] = [];
-  for (const { object, file, line } of manifests) {
-    const resource = resourceOf(object);
-    if (resource === undefined) continue;
-    const projection = resource.read(object);
-    const id = `${resource.kind} ${projection.namespace}/${projection.name}`;
-    const first = places.get(id);
-    if (first === undefined) {
-      places.set(id, `${file}:${line}`);
-      if (isSelected(object, resource)) byResource.get(resource)?.set(id, projection);
-    } else {
-      duplicates.push({ code: 'BL010', path: '', source: `${file}:${line}`, message: `${file}:${line}: ${id} stands in ${first} already; this one is left out` });
+function freshnessOf(store: Store, resource: Resource, ageMilliseconds: number | undefined): Freshness {
+  return { kind: resource.kind, synced: store.snapshot.synced, objects: store.count(resource), ageMilliseconds, watchRestarts: 0, relistDiffs: 0 };
+}
+
+/** Runs a task again and again, never twice at once: `soon` after a while, which begins anew with each call, and `rest` after each time. */
+function createRounds(task: () => Promise<void>, rest: number): { readonly soon: (milliseconds: number) => void; readonly stopped: () => boolean; readonly stop: () => Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  function soon(milliseconds: number): void {
+    clearTimeout(timer);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = running.then(task).then(() => { soon(rest); });
+    }, milliseconds);
+  }
+
+  return {
+    soon,
+    stopped: () => stopped,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      return running;
+    },
+  };
+}
+
+/** Reads files that are new or changed, in order of their paths; others stay as they are, also those of which nothing is known at the moment. */
+async function loadFiles(store: Store, found: Found, before: ReadonlyMap<string, LoadedFile>): Promise<ReadonlyMap<string, LoadedFile>> {
+  const isHidden = (path: string): boolean => found.unreadable.some((hidden) => path === hidden.path || path.startsWith(`${hidden.path.replace(/\/$/, '')}/`));
+  const loaded = new Map([...before].filter(([path]) => isHidden(path)));
+  for (const file of found.files) {
+    const known = before.get(file.path);
+    loaded.set(file.path, known?.stamp === file.stamp ? known : await loadFile(store, file, known));
+  }
+  return new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function loadFile(store: Store, { path, stamp }: FoundFile, before: LoadedFile | undefined): Promise<LoadedFile> {
+  const { objects, problems } = await readManifestFile(path);
+  const entries = objects.map((manifest) => toEntry(store, manifest)).filter((entry) => entry !== undefined);
+  const present = new Set(entries.map((entry) => entry.identity));
+  const kept = problems.length === 0 ? [] : (before?.entries ?? []).filter((entry) => !present.has(entry.identity));
+  return { stamp, entries: [...kept, ...entries], problems };
+}
+
+function toEntry(store: Store, { object: written, file, line }: Manifest): Entry | undefined {
+  const object = placed(written);
+  const resource = resourceOf(object);
+  if (resource === undefined || !isSelected(object, resource)) return undefined;
+  const projection = store.read(resource, object);
+  const identity = [resource.kind, resource.group, projection.namespace, projection.name].join('/');
+  return projection.name === '' ? undefined : { resource, projection, place: `${file}:${line}`, identity };
+}
+
+/** Leaves one entry for each identity, the last; the others are problems. */
+function settle(entries: readonly Entry[]): readonly [entries: readonly Entry[], problems: readonly ClusterProblem[]] {
+  const last = new Map(entries.map((entry) => [entry.identity, entry]));
+  const duplicates = entries.filter((entry) => last.get(entry.identity) !== entry);
+  return [[...last.values()], duplicates.map((entry) => duplicate(entry, last.get(entry.identity)?.place ?? ''))];
+}
+
+function duplicate({ resource, projection, place }: Entry, other: string): ClusterProblem {
+  const name = [projection.namespace, projection.name].filter((part) => part !== '').join('/');
+  return { code: 'BL010', path: '', source: place, message: `${place}: ${resource.kind} ${name} is written again at ${other}, which counts: remove one of them.` };
+}
+
+function unreadable({ path, reason }: { readonly path: string; readonly reason: string }): ClusterProblem {
+  return { code: 'BL010', path: '', source: path, message: `${reason}; what was read before stays.` };
+}
+
+/** Watches directories as well as the system can; a watch that fails is left out, since every file is looked at again anyway. */
+function createWatchers(changed: () => void): { readonly follow: (directories: readonly string[]) => void; readonly close: () => void } {
+  const watchers = new Map<string, FSWatcher>();
+
+  function start(directory: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, changed);
+      watchers.set(directory, watcher.on('error', () => stop(directory)));
+    } catch {
+      // No watch left (ENOSPC, EMFILE), or gone again.
     }
   }
-  for (const [resource, projections] of byResource) store.replace(resource, [...projections.values()]);
-  return duplicates;
-}
 
-/** A watcher that cannot be had is no failure: the rescan sees what it would have. */
-function openWatcher(path: string, changed: () => void): readonly FSWatcher[] {
-  try {
-    const watcher = watch(path, { recursive: true, persistent: false }, changed);
-    watcher.on('error', () => undefined);
-    return [watcher];
-  } catch {
-    return [];
+  function stop(directory: string): void {
+    watchers.get(directory)?.close();
+    watchers.delete(directory);
   }
+
+  return {
+    follow(directories) {
+      for (const directory of watchers.keys()) if (!directories.includes(directory)) stop(directory);
+      for (const directory of directories) if (!watchers.has(directory)) start(directory);
+    },
+    close: () => [...watchers.keys()].forEach(stop),
+  };
 }

@@ -1,130 +1,244 @@
-/** Manifests as files: multi-document YAML or JSON, `List`s taken apart, each object with the place it came from. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LineCounter, parseAllDocuments, type Document } from 'yaml';
-import { isObject, listAt, textAt, type JsonObject } from '../model/json.ts';
+/**
+ * Manifests: text → raw objects, each with its file and line. YAML (several documents, anchors, `List` kinds) and JSON go in; objects of any kind
+ * come out, as they are written. What cannot be read is a problem and takes nothing else with it.
+ */
+import { readFile } from 'node:fs/promises';
+import { LineCounter, parseAllDocuments, isMap, isSeq, type Document, type Node, type Tags } from 'yaml';
+import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { quote } from '../model/problem.ts';
 import { resourceOf } from '../model/snapshot.ts';
+import { findFiles } from './files.ts';
 import { ClusterError, type ClusterProblem } from './port.ts';
 
-/** An object and where it stands. `line` counts from 1; `-` is standard input. */
+/** Bytes of one file, or of standard input: 40 times what the API server takes as one object; a dump of a large cluster still fits. */
+const sizeLimitBytes = 64 * 1024 * 1024;
+/** References to anchors that one document may make, counted as the library does (a bomb multiplies). */
+const aliasLimit = 1_000;
+/** Characters of one document after its aliases are written out. */
+const expandedLimitCharacters = 256 * 1024 * 1024;
+/** Levels of nesting in one document. The API server takes 10 000; nobody writes 500. */
+const nestingLimit = 500;
+
+/** A raw object and where it was written. `line` counts from 1. */
 export interface Manifest {
   readonly object: JsonObject;
   readonly file: string;
   readonly line: number;
 }
 
-/** What one or more files hold. A bad document is a problem and does not take the rest down. */
+/** What was read: objects in the order in which they stand, and what could not be read. */
 export interface Manifests {
-  readonly manifests: readonly Manifest[];
+  readonly objects: readonly Manifest[];
   readonly problems: readonly ClusterProblem[];
 }
 
-/** Aliases that a document may resolve to; more is a bomb. @see https://eemeli.org/yaml/#options */
-const aliasesMax = 100;
-/** Largest file that is read. */
-const fileBytesMax = 100 * 1024 * 1024;
-const manifestName = /\.(?:ya?ml|json)$/i;
-
-/** Reads the objects of one text. Namespaced objects without a namespace are in `default`, as kubectl would have it. */
-export function parseManifests(text: string, file: string): Manifests {
-  const lines = new LineCounter();
-  const manifests: Manifest[] = [];
-  const problems: ClusterProblem[] = [];
-  for (const document of documentsOf(text, lines)) {
-    const { line } = lines.linePos(document.contents?.range?.[0] ?? document.range[0]);
-    const error = document.errors[0];
-    if (error !== undefined) {
-      problems.push(problem(file, lines.linePos(error.pos[0]).line, error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML'));
-      continue;
-    }
-    const value = valueOf(document);
-    if (value instanceof Error) problems.push(problem(file, line, value.message));
-    else for (const found of objectsOf(value)) addObject(found, { file, line, manifests, problems });
-  }
-  return { manifests, problems };
-}
-
-function documentsOf(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
-  const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true });
-  return Array.isArray(documents) ? (documents as readonly Document.Parsed[]).filter((document) => document.contents !== null || document.errors.length > 0) : [];
-}
-
-function valueOf(document: Document.Parsed): unknown {
-  try {
-    return document.toJS({ maxAliasCount: aliasesMax }) as unknown;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-/** A List's items, or the one object itself; empty documents are nothing. */
-function objectsOf(value: unknown): readonly unknown[] {
-  if (value === null || value === undefined) return [];
-  return isObject(value) && Array.isArray(value['items']) && textAt(value, 'kind')?.endsWith('List') === true ? listAt(value, 'items') : [value];
-}
-
-interface Gathering {
-  readonly file: string;
+/** One document, or one item of a `List`, before it is known to be an object. */
+interface Item {
+  readonly value: unknown;
   readonly line: number;
-  readonly manifests: Manifest[];
-  readonly problems: ClusterProblem[];
-}
-
-function addObject(value: unknown, { file, line, manifests, problems }: Gathering): void {
-  const missing = ['kind', 'apiVersion'].find((key) => textAt(value, key) === undefined);
-  if (!isObject(value)) problems.push(problem(file, line, 'this is no object with apiVersion and kind'));
-  else if (missing !== undefined) problems.push(problem(file, line, `the object has no ${missing}`));
-  else manifests.push({ object: placed(value), file, line });
-}
-
-function placed(object: JsonObject): JsonObject {
-  if (resourceOf(object)?.namespaced !== true || textAt(object, 'metadata', 'namespace') !== undefined) return object;
-  const metadata = object['metadata'];
-  return { ...object, metadata: { ...(isObject(metadata) ? metadata : {}), namespace: 'default' } };
-}
-
-function problem(file: string, line: number, reason: string): ClusterProblem {
-  return { code: 'BL010', path: '', source: `${file}:${line}`, message: `${file}:${line}: ${reason}; this document is left out` };
 }
 
 /**
- * Lists the manifest files under paths: files as they are given, folders with everything below that ends in .yaml, .yml or .json,
- * hidden ones left out. Sorted within each path.
- *
- * @throws {@link ClusterError} when a path does not exist or cannot be read.
+ * Reads manifests from files and folders (in sorted order of their paths, a folder with all that is below it, each file once), and from `stdin`
+ * where a path is `-`.
+ * @throws {ClusterError} when a path that was named is not there or cannot be read.
  */
-export async function listManifestFiles(paths: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(paths.map(listOne));
-  return [...new Set(found.flat())];
+export async function readManifests(paths: readonly string[], stdin?: AsyncIterable<Uint8Array | string>): Promise<Manifests> {
+  const { files, unreadable } = await findFiles(paths.filter((path) => path !== '-'));
+  const [gone] = unreadable;
+  if (gone !== undefined) throw new ClusterError(gone.reason, false);
+  const parts = paths.includes('-') && stdin !== undefined ? [parseManifests(await readAll(stdin), 'stdin')] : [];
+  for (const { path } of files) parts.push(await readManifestFile(path));
+  return { objects: parts.flatMap((part) => part.objects), problems: parts.flatMap((part) => part.problems) };
 }
 
-async function listOne(path: string): Promise<readonly string[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = await readdir(path, { recursive: true });
-    return names.filter((name) => manifestName.test(name) && !name.split('/').some((part) => part.startsWith('.'))).map((name) => join(path, name)).sort();
-  } catch (error) {
-    throw new ClusterError(`cannot read manifests at ${path}: ${reasonOf(error)}`, false, error);
-  }
-}
-
-/** Reads one file; an unreadable one is a problem. */
+/** Reads one file. A file that cannot be read is a problem. */
 export async function readManifestFile(file: string): Promise<Manifests> {
   try {
-    const { size } = await stat(file);
-    if (size > fileBytesMax) return { manifests: [], problems: [problem(file, 1, `the file has ${size} bytes, more than ${fileBytesMax}`)] };
-    return parseManifests(await readFile(file, 'utf8'), file);
+    return parseManifests(await readFile(file), file);
   } catch (error) {
-    return { manifests: [], problems: [problem(file, 1, `the file cannot be read: ${reasonOf(error)}`)] };
+    return { objects: [], problems: [problemAt(file, 1, `The file cannot be read: ${reasonOf(error)}.`)] };
   }
 }
 
-/** Reads everything under paths, in order. @throws {@link ClusterError} as {@link listManifestFiles}. */
-export async function readManifests(paths: readonly string[]): Promise<Manifests> {
-  const read = await Promise.all((await listManifestFiles(paths)).map(readManifestFile));
-  return { manifests: read.flatMap((one) => one.manifests), problems: read.flatMap((one) => one.problems) };
+/** Reads the objects of a text; `file` is what problems call it. Never throws. */
+export function parseManifests(content: Uint8Array | string, file: string): Manifests {
+  const text = decodeText(content);
+  if (typeof text !== 'string') return { objects: [], problems: [problemAt(file, 1, text.reason)] };
+  const problems: ClusterProblem[] = [];
+  const report = (line: number, reason: string): void => void problems.push(problemAt(file, line, reason));
+  const objects: Manifest[] = [];
+  for (const { value, line } of readItems(text, report)) {
+    const fault = faultOf(value);
+    if (fault !== undefined) report(line, fault);
+    else objects.push({ object: value as JsonObject, file, line });
+  }
+  return { objects, problems };
+}
+
+/** Returns the namespace that an object counts for: the one it names, else `default`; `''` for kinds that stand in none. */
+export function namespaceFor(object: unknown, namespaced: boolean): string {
+  if (!namespaced) return '';
+  const named = textAt(object, 'metadata', 'namespace') ?? '';
+  return named === '' ? 'default' : named;
+}
+
+/** Returns the object as a cluster would hold it, in namespace `default` when it names none; the same object when there is nothing to add or its kind is not known. */
+export function placed(object: JsonObject): JsonObject {
+  if (resourceOf(object)?.namespaced !== true || (textAt(object, 'metadata', 'namespace') ?? '') !== '') return object;
+  return { ...object, metadata: { ...objectAt(object, 'metadata'), namespace: namespaceFor(object, true) } };
+}
+
+type Report = (line: number, reason: string) => void;
+
+function readItems(text: string, report: Report): readonly Item[] {
+  return readJson(text) ?? readYaml(text, report);
+}
+
+/** JSON is YAML too; this is the fast way for large dumps, without a line for every item. */
+function readJson(text: string): readonly Item[] | undefined {
+  const start = text.search(/\S/);
+  if (text[start] !== '{') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    const line = text.slice(0, start).split('\n').length;
+    return expand({ value, line }, () => line);
+  } catch {
+    return undefined;
+  }
+}
+
+function readYaml(text: string, report: Report): readonly Item[] {
+  const lines = new LineCounter();
+  const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  try {
+    const options = { lineCounter: lines, prettyErrors: false, logLevel: 'error', schema: 'yaml-1.1', customTags: kubernetesTags, resolveKnownTags: false } as const;
+    return [...parseAllDocuments(text, options)].flatMap((document) => readDocument(document, lineOf, report));
+  } catch (error) {
+    report(1, `The YAML cannot be read: ${reasonOf(error)}.`);
+    return [];
+  }
+}
+
+/** YAML as kubectl reads it is YAML 1.1 (`yes` is true, `<<` merges) without dates, times of day and binary. @see https://github.com/kubernetes-sigs/yaml */
+function kubernetesTags(tags: Tags): Tags {
+  return tags.filter((tag) => typeof tag !== 'string' && !foreignTags.has(tag.tag) && !('format' in tag && tag.format === 'TIME'));
+}
+
+const foreignTags: ReadonlySet<string> = new Set(['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`));
+
+function readDocument(document: Document, lineOf: (offset: number) => number, report: Report): readonly Item[] {
+  const [error] = document.errors;
+  if (error !== undefined) {
+    report(lineOf(error.pos[0]), `The YAML cannot be read: ${sentence(error.message)}`);
+    return [];
+  }
+  const line = lineOf(startOf(document.contents) ?? document.range?.[0] ?? 0);
+  try {
+    const value = plain(document.toJS({ maxAliasCount: aliasLimit }));
+    return value === null ? [] : expand({ value, line }, (index) => lineOf(startOf(itemNode(document, index)) ?? document.range?.[0] ?? 0));
+  } catch (failure) {
+    report(line, `The document cannot be read: ${reasonOf(failure)}.`);
+    return [];
+  }
+}
+
+function startOf(node: Node | null | undefined): number | undefined {
+  return node?.range?.[0];
+}
+
+function itemNode(document: Document, index: number): Node | undefined {
+  const items: unknown = isMap(document.contents) ? document.contents.get('items', true) : undefined;
+  return isSeq(items) ? (items.items[index] as Node | undefined) : undefined;
+}
+
+/** A tree of its own: no two places share an object, no string holds on to the text of the file. @throws Error for what is too large or too deep. */
+function plain(value: unknown): unknown {
+  const left = { characters: expandedLimitCharacters };
+  measure(value, nestingLimit, left);
+  return JSON.parse(JSON.stringify(value ?? null)) as unknown;
+}
+
+function measure(value: unknown, levels: number, left: { characters: number }): void {
+  left.characters -= typeof value === 'string' ? value.length + 2 : 8;
+  if (left.characters < 0) throw new Error('its aliases expand to too much');
+  if (typeof value !== 'object' || value === null) return;
+  if (levels === 0) throw new Error(`it is nested more than ${nestingLimit} levels deep`);
+  for (const [key, inner] of Object.entries(value)) {
+    left.characters -= key.length;
+    measure(inner, levels - 1, left);
+  }
+}
+
+/** A `List` (as `kubectl get -o yaml` prints it) stands for its items; those of a typed list, e.g. a `PodList`, do not name their kind. */
+function expand(item: Item, lineOfItem: (index: number) => number): readonly Item[] {
+  const kind = textAt(item.value, 'kind') ?? '';
+  if (!kind.endsWith('List') || !Array.isArray(at(item.value, 'items'))) return [item];
+  const typed = kind === 'List' ? {} : { apiVersion: at(item.value, 'apiVersion'), kind: kind.slice(0, -'List'.length) };
+  return listAt(item.value, 'items').flatMap((value, index) => {
+    const line = lineOfItem(index);
+    return expand({ value: isObject(value) ? { ...typed, ...value } : value, line }, () => line);
+  });
+}
+
+/** What makes a document no Kubernetes object: only what the API server would refuse, too, whatever the kind. */
+function faultOf(value: unknown): string | undefined {
+  if (!isObject(value)) return 'The document is no Kubernetes object: write a mapping with apiVersion, kind and metadata.';
+  for (const key of ['apiVersion', 'kind']) {
+    if ((textAt(value, key) ?? '') === '') return `The object has no ${key}: every Kubernetes object needs one.`;
+  }
+  for (const key of ['name', 'namespace', 'generateName']) {
+    const fault = faultOfText(at(value, 'metadata', key), `metadata.${key}`);
+    if (fault !== undefined) return fault;
+  }
+  return faultOfMap(value, 'metadata', 'labels') ?? faultOfMap(value, 'metadata', 'annotations') ?? faultOfMap(value, 'spec', 'template', 'metadata', 'labels');
+}
+
+function faultOfMap(object: JsonObject, ...path: readonly string[]): string | undefined {
+  for (const [key, value] of Object.entries(objectAt(object, ...path))) {
+    const fault = faultOfText(value, `${path.join('.')}[${key}]`);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function faultOfText(value: unknown, path: string): string | undefined {
+  if (value === undefined || value === null || typeof value === 'string') return undefined;
+  const written = JSON.stringify(value);
+  return typeof value === 'object' ? `${path} must be text, not ${quote(written)}.` : `${path} must be text, not ${written}: write it in quotes, "${written}".`;
+}
+
+function decodeText(content: Uint8Array | string): string | { readonly reason: string } {
+  if (content.length > sizeLimitBytes) return { reason: `The file is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.` };
+  if (typeof content === 'string') return content.replace(/^\uFEFF/, '');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    return { reason: 'The file is not UTF-8 text: save it as UTF-8.' };
+  }
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    const piece = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    bytes += piece.length;
+    if (bytes > sizeLimitBytes) throw new ClusterError(`Standard input is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.`, false);
+    chunks.push(piece);
+  }
+  return Buffer.concat(chunks);
+}
+
+function problemAt(file: string, line: number, reason: string): ClusterProblem {
+  const source = `${file}:${line}`;
+  return { code: 'BL010', path: '', message: `${source}: ${reason}`, source };
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/, \w+ '.*'$/, '') : String(error);
+  return (error instanceof Error ? error.message : String(error)).replace(/[\s.]+$/, '').replace(/\s+/g, ' ');
+}
+
+function sentence(text: string): string {
+  return `${text.replace(/\s+/g, ' ').replace(/[\s.]+$/, '')}.`;
 }

@@ -44,14 +44,19 @@ export interface ClusterProblem extends Problem {
 export interface Cluster {
   /** The live view. `synced` turns true once and stays so, through later outages. */
   readonly snapshot: Snapshot;
-  /** Resolves when the snapshot is synced; rejects with {@link ClusterError} when it can never be (no right to list, no such folder), or when closed before. */
+  /**
+   * Resolves when the snapshot is synced; rejects with {@link ClusterError} when it can never be (no such folder, no kubeconfig), or when closed
+   * before. A right that is missing may be granted later: that does not reject, it is a problem. Nobody has to handle the rejection.
+   */
   readonly synced: Promise<void>;
   /** Calls the listener after each change, in order; returns the way to stop. Listeners must not throw. */
   onChange(listener: (change: Change) => void): () => void;
   /** How current each kind is, in the order of the resource table. */
   freshness(): readonly Freshness[];
-  /** What cannot be used at the moment. */
+  /** What cannot be used at the moment, in a stable order. */
   problems(): readonly ClusterProblem[];
+  /** Calls the listener whenever {@link Cluster.problems} has another answer than before; returns the way to stop. Listeners must not throw. */
+  onProblems(listener: (problems: readonly ClusterProblem[]) => void): () => void;
   /** Stops watching; resolves when nothing is left running. Idempotent. */
   close(): Promise<void>;
 }

@@ -106,12 +106,17 @@ export function snapshotOf(objects: Iterable<unknown>): Snapshot {
   for (const object of objects) {
     const resource = resourceOf(object);
     if (resource === undefined || !isSelected(object, resource)) continue;
-    const projection = resource.read(object);
+    const projection = placed(resource.read(object), resource);
     const collection = collections[resource.collection];
     const inside = collection.get(projection.namespace) ?? new Map<string, Projection>();
     collection.set(projection.namespace, inside.set(resource.key(projection.name), projection));
   }
   return { ...collections, synced: true } as Snapshot;
+}
+
+/** As kubectl would have it: what names no namespace is in `default`. */
+function placed(projection: Projection, { namespaced }: Resource): Projection {
+  return namespaced && projection.namespace === '' ? { ...projection, namespace: 'default' } : projection;
 }
 
 /** Tells whether an object has the label that its resource is listed by (an equality selector, or none). */

@@ -28,7 +28,7 @@ export function settingsWith(flags: JsonObject = {}): Settings {
 }
 
 export function readObjects(file: string): readonly unknown[] {
-  return parseAllDocuments(readFileSync(file, 'utf8')).map((document): unknown => document.toJS());
+  return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as unknown);
 }
 
 /** Wraps an object into the AdmissionReview that an API server would send. */

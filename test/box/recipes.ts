@@ -43,12 +43,10 @@ export type Recipe = GoRecipe | ModuleFilesRecipe | WheelRecipe;
 export const oldestGo: readonly [number, number] = [1, 26];
 
 /** What {@link startBox} needs. */
-export const clusterArtifacts: readonly Artifact[] = [
-  'etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'kwok', 'kwok-stages.yaml',
-];
+export const clusterArtifacts = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'kwok', 'kwok-stages.yaml'] as const satisfies readonly Artifact[];
 
 /** What a mesh needs on top of {@link clusterArtifacts}. */
-export const meshArtifacts: readonly Artifact[] = ['pilot-discovery', 'istio-crds.yaml', 'envoy'];
+export const meshArtifacts = ['pilot-discovery', 'istio-crds.yaml', 'envoy'] as const satisfies readonly Artifact[];
 
 const kubernetes = {
   kind: 'go',

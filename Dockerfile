@@ -1,0 +1,19 @@
+# Builds the bundle with the locked dependencies; the image that runs has node, the bundle and nothing to install with.
+FROM node:24-bookworm-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY scripts scripts
+COPY src src
+RUN npm run build
+
+FROM gcr.io/distroless/nodejs24-debian12
+WORKDIR /app
+COPY --from=build /src/package.json ./package.json
+COPY --from=build /src/dist dist
+# Numeric, so that runAsNonRoot can be checked; nothing below /app is written, so the root can be read-only.
+USER 65532:65532
+ENV NODE_ENV=production
+EXPOSE 8443 8080
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/branchline.js"]
+CMD ["serve"]

@@ -1,0 +1,91 @@
+/** The command line: verbs, flags from the settings table, help. Wiring only. */
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { loadSettings } from '../config/load.ts';
+import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type SettingGroup, type SettingKey, type Settings } from '../config/settings.ts';
+import { toLine } from '../model/problem.ts';
+import { exitCodes, type ExitCode, type Io } from './io.ts';
+
+/** Runs one command line (without `node` and the script). @returns the exit code; throws only bugs. */
+export async function runProgram(argv: readonly string[], version: string, io: Io): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.fine;
+  const program = new Command('branchline')
+    .description('Branch routing on Kubernetes: deploy only the service that changed, beside the baseline.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => { io.out(text); }, writeErr: (text) => { io.err(text); } })
+    .showSuggestionAfterError()
+    .addHelpText('after', '\nEvery setting is also an environment variable (BRANCHLINE_...) or a line of the --config file; flags win, then the environment.\nExit codes: 0 fine, 1 problems found, 2 wrong use, 3 the world refused.');
+  addServe(program, io, (code) => { exitCode = code; });
+  addReview(program, io, (code) => { exitCode = code; });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
+    if (error instanceof SettingsError) {
+      io.err(`${error.message}\n`);
+      return exitCodes.wrongUse;
+    }
+    throw error;
+  }
+}
+
+type Done = (code: ExitCode) => void;
+
+function addServe(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('serve'), program)
+    .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
+  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'propagation']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { serve } = await import('./serve.ts');
+    done(await serve(settings, io));
+  });
+}
+
+function addReview(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('review'), program)
+    .description('say what the webhook would say to these manifests, with the manifests themselves as the cluster')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('-o, --output <format>', 'objects after admission, or the patches').choices(['yaml', 'json', 'patch']).default('yaml'));
+  addSettings(command, ['branches', 'propagation'], ['clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { review } = await import('./review.ts');
+    done(await review({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json' | 'patch', settings }, io));
+  });
+}
+
+/** Subcommands answer through our io and never end the process themselves. */
+function inherit(command: Command, program: Command): Command {
+  return command.copyInheritedSettings(program).addOption(new Option('--config <file>', 'YAML file of settings').env('BRANCHLINE_CONFIG'));
+}
+
+function addSettings(command: Command, groups: readonly SettingGroup[], also: readonly SettingKey[] = []): void {
+  for (const key of settingKeys.filter((one) => groups.includes(settingsTable[one].group) || also.includes(one))) {
+    const { help, schema } = settingsTable[key];
+    const fallback = showDefault(key);
+    const shown = `${help}${fallback === '' ? '' : ` (default: ${fallback})`} [${environmentOf(key)}]`;
+    const option = new Option(`${flagOf(key)} ${schema.type === 'boolean' ? '[true|false]' : '<value>'}`, shown);
+    command.addOption((schema.type === 'array' ? option.argParser(gather) : option).helpGroup(`${settingsTable[key].group}:`));
+  }
+}
+
+function gather(value: string, before: readonly string[] | undefined): readonly string[] {
+  if (value === '') throw new InvalidArgumentError('it is empty');
+  return [...(before ?? []), value];
+}
+
+class SettingsError extends Error {}
+
+async function settingsOf(flags: Readonly<Record<string, unknown>>, io: Io): Promise<Settings> {
+  const file = flags['config'] as string | undefined;
+  const text = file === undefined ? undefined : await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new SettingsError(`cannot read the settings file: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const given = Object.fromEntries(settingKeys.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key] === true ? 'true' : flags[key]]));
+  const loaded = loadSettings({ flags: given, environment: io.environment, ...(file === undefined || text === undefined ? {} : { file: { name: file, text } }) });
+  if ('problems' in loaded) throw new SettingsError(loaded.problems.map(toLine).join('\n'));
+  return loaded.settings;
+}

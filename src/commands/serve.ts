@@ -1,0 +1,127 @@
+/** `branchline serve`: cluster, certificates and webhook put together, until the signal to stop. */
+import { readFile } from 'node:fs/promises';
+import type { Settings } from '../config/settings.ts';
+import { openFolder } from '../cluster/folder.ts';
+import type { Cluster } from '../cluster/port.ts';
+import { openLog, type Log } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { openCertificates, type Certificates } from '../webhook/certificates.ts';
+import { startWebhook, type Webhook } from '../webhook/server.ts';
+import { exitCodes, type ExitCode, type Io } from './io.ts';
+
+/** After the drain: longest wait for requests still in flight. */
+const closeMilliseconds = 5000;
+
+/** Serves until `io.stop`. @returns 0 after a clean stop, 3 when it could not start. */
+export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
+  const { log, flush } = await openLog(settings.logLevel, io.isTerminal);
+  try {
+    return await run(settings, io, log);
+  } catch (error) {
+    log.fatal({ reason: describe(error) }, 'cannot serve');
+    io.err(`branchline: cannot serve: ${describe(error)}\n`);
+    return exitCodes.worldRefused;
+  } finally {
+    flush();
+  }
+}
+
+async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
+  const cluster = await openCluster(settings);
+  const metrics = createMetrics(() => cluster.freshness());
+  let webhook: Webhook | undefined;
+  try {
+    const report = ({ outcome, message }: { outcome: 'loaded' | 'refused'; message: string }): void => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); };
+    const certificates = await openCertificates(settings, Date.now(), report);
+    webhook = await startWebhook({
+      settings, log, metrics,
+      facts: () => ({ settings, snapshot: cluster.snapshot }),
+      pair: certificates.current,
+      clientCa: settings.clientCaFile === '' ? undefined : await readFile(settings.clientCaFile, 'utf8'),
+      unready: () => whyUnready(cluster, certificates),
+    });
+    announce(webhook, certificates, settings, io);
+    await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook });
+    return exitCodes.fine;
+  } finally {
+    await webhook?.close(closeMilliseconds);
+    await cluster.close();
+  }
+}
+
+async function openCluster(settings: Settings): Promise<Cluster> {
+  if (settings.manifests.length > 0) return openFolder(settings.manifests);
+  const { openKubernetes } = await import('../cluster/kubernetes.ts');
+  return openKubernetes({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, silenceMilliseconds: settings.watchSilenceSeconds * 1000 });
+}
+
+interface Running {
+  readonly settings: Settings;
+  readonly io: Io;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly cluster: Cluster;
+  readonly certificates: Certificates;
+  readonly webhook: Webhook;
+}
+
+async function serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook }: Running): Promise<void> {
+  const reported = new Set<string>();
+  const tick = async (): Promise<void> => {
+    if (await certificates.refresh(Date.now())) webhook.renew(certificates.current);
+    metrics.certificateExpires(certificates.current.expires);
+    reportProblems(cluster, reported, log);
+  };
+  const failed = new Promise<never>((_resolve, reject) => { cluster.synced.catch(reject); });
+  void cluster.synced.then(() => { reportProblems(cluster, reported, log); }, () => undefined);
+  await tick();
+  const timer = setInterval(() => void tick(), settings.certReloadSeconds * 1000);
+  try {
+    await Promise.race([aborted(io.stop), failed]);
+    log.info({ drainSeconds: settings.drainSeconds }, 'draining: unready, still serving');
+    webhook.drain();
+    await new Promise((resolve) => { setTimeout(resolve, settings.drainSeconds * 1000); });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Each problem of the cluster's objects is said once, and again when it comes back. */
+function reportProblems(cluster: Cluster, reported: Set<string>, log: Log): void {
+  const current = cluster.problems();
+  for (const { source, code, message } of current) if (!reported.has(message)) log.warn({ source, code }, message);
+  reported.clear();
+  for (const { message } of current) reported.add(message);
+}
+
+function whyUnready(cluster: Cluster, certificates: Certificates): readonly string[] {
+  const reasons = cluster.snapshot.synced ? [] : [`the cluster is not read yet: ${cluster.freshness().filter((kind) => !kind.synced).map((kind) => kind.kind).join(', ')}`];
+  return certificates.current.expires > Date.now() ? reasons : [...reasons, 'the certificate has expired'];
+}
+
+/** Says where we listen; with a folder of manifests, somebody is trying us out, and is told what to try. */
+function announce(webhook: Webhook, certificates: Certificates, settings: Settings, io: Io): void {
+  io.err(`branchline: webhook ${webhook.url}, health and metrics ${webhook.plainUrl}\n`);
+  if (settings.manifests.length === 0 || certificates.caFile === undefined) return;
+  const post = (path: string, review: string): string => `  curl -sS --cacert ${certificates.caFile ?? ''} -H 'content-type: application/json' --data @examples/reviews/${review} ${webhook.url}${path}\n`;
+  io.err([
+    `branchline: the cluster is ${settings.manifests.join(', ')}; change a file there and ask again. Try:\n`,
+    '# a branch of fact-find-ui: labelled and announced\n', post('/mutate/workloads', 'fact-find-ui-ops-1234.json'),
+    '# a regex that no proxy can compile: refused\n', post('/validate/routes', 'bad-regex.json'),
+    '# a second workload for the same branch: refused\n', post('/validate/declarations', 'bad-branch.json'),
+  ].join(''));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => { resolve(); }, { once: true });
+  });
+}
+
+function describe(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  const message = error instanceof Error ? error.message : String(error);
+  if (code === 'EADDRINUSE') return `${message}; another process listens there: stop it, or choose another --listen-port or --plain-port`;
+  return message;
+}
