@@ -47,7 +47,12 @@ export function diff(before: unknown, after: unknown, path = ''): readonly Opera
   return [{ op: 'replace', path, value: after }];
 }
 
+/** Keys that a JSON Patch library may refuse in a path, for fear of prototypes; their parent is replaced as a whole. */
+const unspeakable = ['__proto__', 'constructor', 'prototype'];
+
 function diffObjects(before: JsonObject, after: JsonObject, path: string): readonly Operation[] {
+  const isChanged = (key: string): boolean => Object.hasOwn(before, key) !== Object.hasOwn(after, key) || (Object.hasOwn(before, key) && before[key] !== after[key]);
+  if (unspeakable.some(isChanged)) return [{ op: 'replace', path, value: after }];
   const operations: Operation[] = [];
   for (const key of Object.keys(before)) {
     if (!Object.hasOwn(after, key)) operations.push({ op: 'remove', path: `${path}/${escape(key)}` });

@@ -1,6 +1,6 @@
 /** Mutates pods: header propagation as environment of each chosen container, and the agent where its delivery is certain. A pod is never refused. */
 import type { Settings } from '../config/settings.ts';
-import { at, commaList, listAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
+import { at, commaList, isObject, listAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
 import { agent, agentEnvironment, mirrorPodAnnotation } from '../model/keys.ts';
 import { readDeclared, type AgentConfigMap } from '../model/kubernetes.ts';
 import type { Problem } from '../model/problem.ts';
@@ -50,13 +50,13 @@ function ownerOf(pod: JsonObject): string | undefined {
 interface Chosen {
   readonly list: 'containers' | 'initContainers';
   readonly index: number;
-  readonly container: unknown;
+  readonly container: JsonObject;
 }
 
 /** The containers that are named; else every container of the pod itself. Never a proxy. */
 function chosenContainers(pod: JsonObject, declared: Labels, settings: Settings): readonly Chosen[] {
   const named = declared['containers'] === undefined ? undefined : commaList(declared['containers']);
-  const all = (['containers', 'initContainers'] as const).flatMap((list) => listAt(pod, 'spec', list).map((container, index): Chosen => ({ list, index, container })));
+  const all = (['containers', 'initContainers'] as const).flatMap((list) => listAt(pod, 'spec', list).flatMap((container, index): readonly Chosen[] => (isObject(container) ? [{ list, index, container }] : [])));
   return all.filter(({ list, container }) => {
     const name = textAt(container, 'name') ?? '';
     if (settings.proxyContainers.includes(name)) return false;
@@ -87,7 +87,7 @@ function propagate(pod: JsonObject, chosen: readonly Chosen[], { settings, deliv
   let preloads = 0;
   for (const { list, index, container } of chosen) {
     const path = ['spec', list, index] as const;
-    let next = addEnvironment(container as JsonObject, settings);
+    let next = addEnvironment(container, settings);
     const preload = mounted === undefined ? 'BL301' : preloadAgent(next);
     if (typeof preload === 'string') problems.push(whyNot(preload, `spec.${list}[${index}]`, textAt(container, 'name') ?? ''));
     else {

@@ -65,15 +65,15 @@ export async function readManifestFile(file: string): Promise<Manifests> {
 export function parseManifests(content: Uint8Array | string, file: string): Manifests {
   const text = decodeText(content);
   if (typeof text !== 'string') return { objects: [], problems: [problemAt(file, 1, text.reason)] };
-  const problems: ClusterProblem[] = [];
-  const report = (line: number, reason: string): void => void problems.push(problemAt(file, line, reason));
+  const problems: { readonly line: number; readonly reason: string }[] = [];
+  const report: Report = (line, reason) => void problems.push({ line, reason });
   const objects: Manifest[] = [];
   for (const { value, line } of readItems(text, report)) {
     const fault = faultOf(value);
     if (fault !== undefined) report(line, fault);
     else objects.push({ object: value as JsonObject, file, line });
   }
-  return { objects, problems };
+  return { objects, problems: problems.sort((a, b) => a.line - b.line).map(({ line, reason }) => problemAt(file, line, reason)) };
 }
 
 /** Returns the namespace that an object counts for: the one it names, else `default`; `''` for kinds that stand in none. */
@@ -101,6 +101,7 @@ function readJson(text: string): readonly Item[] | undefined {
   if (text[start] !== '{') return undefined;
   try {
     const value: unknown = JSON.parse(text);
+    measure(value, nestingLimit, { characters: Infinity });
     const line = text.slice(0, start).split('\n').length;
     return expand({ value, line }, () => line);
   } catch {
@@ -236,6 +237,7 @@ function problemAt(file: string, line: number, reason: string): ClusterProblem {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return 'it is nested too deeply';
   return (error instanceof Error ? error.message : String(error)).replace(/[\s.]+$/, '').replace(/\s+/g, ' ');
 }
 

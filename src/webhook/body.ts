@@ -1,69 +1,117 @@
-/** Reads the body of a review within bounds: one limit for each, one budget for all that are being read. */
+/** Reads request bodies as bytes, within a limit for one and a budget for all. */
 import type { IncomingMessage } from 'node:http';
 
-/** A body that was read, was too large (its first part is kept, to answer in its name), or broke off. */
-export type Body =
-  | { readonly kind: 'whole'; readonly text: string; readonly bytes: number }
-  | { readonly kind: 'too-large'; readonly head: string }
-  | { readonly kind: 'broken' };
-
-/** Bytes of all bodies being read at one time. */
+/** Bytes that all bodies together may hold at one time. */
 export interface BodyBudget {
-  readonly free: number;
-  take(bytes: number): void;
+  /** Takes `bytes` if that many are left. */
+  take(bytes: number): boolean;
   give(bytes: number): void;
 }
 
-/** How much of a body over the limit is read and thrown away, so that its sender gets to read the answer instead of a reset. */
-const discardBytesMax = 64 * 1024 * 1024;
-/** The uid stands within the first few hundred bytes that an API server sends. */
-const headBytes = 2048;
-
 /** Makes a budget. */
-export function createBudget(bytes: number): BodyBudget {
-  let free = bytes;
+export function createBodyBudget(limitBytes: number): BodyBudget {
+  let left = limitBytes;
   return {
-    get free() {
-      return free;
+    take(bytes) {
+      if (bytes > left) return false;
+      left -= bytes;
+      return true;
     },
-    take(taken) {
-      free -= taken;
-    },
-    give(given) {
-      free += given;
+    give(bytes) {
+      left += bytes;
     },
   };
 }
 
-/** Reads a body up to `limitBytes`. Takes what it holds from the budget and gives it back when done. Never rejects. */
-export function readBody(request: IncomingMessage, limitBytes: number, budget: BodyBudget): Promise<Body> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let held = 0;
-    const finish = (body: Body): void => {
-      budget.give(held);
-      held = 0;
-      resolve(body);
-    };
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > limitBytes) {
-        if (chunks.length > 1) chunks.splice(0, chunks.length, Buffer.concat(chunks).subarray(0, headBytes));
-        budget.give(held);
-        held = 0;
-        if (bytes > discardBytesMax) request.destroy();
-        return;
-      }
-      held += chunk.length;
-      budget.take(chunk.length);
-      chunks.push(chunk);
-    });
-    request.on('end', () => {
-      const whole = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-      finish(bytes > limitBytes ? { kind: 'too-large', head: whole.toString('utf8', 0, headBytes) } : { kind: 'whole', text: whole.toString('utf8'), bytes });
-    });
-    request.on('error', () => { finish({ kind: 'broken' }); });
-    request.on('close', () => { finish({ kind: 'broken' }); });
+/**
+ * How reading ended. `whole`: `release` gives the bytes back to the budget and must be called once. `too-large` and `over-budget`: the rest
+ * was discarded, so that the client is there to read the answer; `head` is how the body starts. `aborted`: the client is gone.
+ */
+export type Body =
+  | { readonly outcome: 'whole'; readonly bytes: Buffer; readonly release: () => void }
+  | { readonly outcome: 'too-large' | 'over-budget'; readonly head: string }
+  | { readonly outcome: 'aborted' };
+
+/** What bounds reading. */
+export interface BodyBounds {
+  readonly limitBytes: number;
+  readonly budget: BodyBudget;
+}
+
+/** Enough of a body to find the uid in: the API server writes it within the first 200 bytes. */
+const headBytes = 4096;
+/** A body that is too large is discarded up to this many times the limit; who sends more may not get to read the answer. */
+const discardFactor = 4;
+
+/** Reads the body of a request; calls `done` once. */
+export function readBody(request: IncomingMessage, { limitBytes, budget }: BodyBounds, done: (body: Body) => void): void {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  let held = 0;
+  let refused: 'too-large' | 'over-budget' | undefined;
+  let head = '';
+  let finished = false;
+  const declaredBytes = Number(request.headers['content-length'] ?? 0);
+
+  const release = (): void => {
+    budget.give(held);
+    held = 0;
+  };
+  const finish = (body: Body): void => {
+    if (finished) return;
+    finished = true;
+    chunks = [];
+    if (body.outcome !== 'whole') release();
+    done(body);
+  };
+  const refuse = (outcome: 'too-large' | 'over-budget'): void => {
+    refused = outcome;
+    head = Buffer.concat(chunks).toString('latin1', 0, headBytes);
+    chunks = [];
+    release();
+  };
+
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (refused !== undefined) {
+      if (size > limitBytes * discardFactor) finish({ outcome: refused, head });
+      return;
+    }
+    chunks.push(chunk);
+    if (size > limitBytes || (declaredBytes > limitBytes && size >= headBytes)) refuse('too-large');
+    else if (budget.take(chunk.length)) held += chunk.length;
+    else refuse('over-budget');
   });
+  request.on('end', () => {
+    if (refused === undefined) finish({ outcome: 'whole', bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks), release });
+    else finish({ outcome: refused, head });
+  });
+  request.on('error', () => undefined);
+  request.on('close', () => finish({ outcome: 'aborted' }));
+}
+
+/** Quote, backslash, brackets and braces in ASCII. */
+const ascii = { quote: 0x22, backslash: 0x5c, openList: 0x5b, closeList: 0x5d, openObject: 0x7b, closeObject: 0x7d } as const;
+
+/**
+ * Tells whether JSON is nested more than `levelsMax` deep, without parsing it: a level costs the parser some 100 bytes, so 7 MiB of
+ * brackets would take 350 MB. About 1 ns a byte; meant for large bodies, small ones cannot hurt.
+ */
+export function isDeeperThan(levelsMax: number, json: Uint8Array): boolean {
+  let level = 0;
+  for (let index = 0; index < json.length; index += 1) {
+    const byte = json[index];
+    if (byte === ascii.quote) index = endOfString(json, index + 1);
+    else if (byte === ascii.openList || byte === ascii.openObject) {
+      level += 1;
+      if (level > levelsMax) return true;
+    } else if (byte === ascii.closeList || byte === ascii.closeObject) level -= 1;
+  }
+  return false;
+}
+
+function endOfString(json: Uint8Array, start: number): number {
+  let index = start;
+  while (index < json.length && json[index] !== ascii.quote) index += json[index] === ascii.backslash ? 2 : 1;
+  return index;
 }

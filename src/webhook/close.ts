@@ -1,17 +1,63 @@
 /** The end of a server: nothing in flight is lost, and nobody who holds a connection open keeps the process alive. */
-import type { FastifyInstance } from 'fastify';
+import type { Server } from 'node:https';
+import { Server as NetServer, type Socket } from 'node:net';
+
+/** The connections of one server. */
+export interface Connections {
+  /**
+   * Stops listening; closes connections as they become idle, and after `graceMilliseconds` all that are left. A connection that was made a
+   * moment ago is left the time to send its first request. Resolves when none is left.
+   */
+  close(graceMilliseconds: number): Promise<void>;
+}
 
 /** How often idle connections are looked for while the last requests finish. */
-const sweepMilliseconds = 50;
+const sweepMilliseconds = 25;
+/** Whoever has just connected sends its request within this time, on a network where it will be answered in time. */
+const freshMilliseconds = 300;
 
-/** Stops listening, closes idle connections as they become idle, and after `graceMilliseconds` all that are left. */
-export async function closeGracefully(server: FastifyInstance, graceMilliseconds: number): Promise<void> {
-  const sweep = setInterval(() => { server.server.closeIdleConnections(); }, sweepMilliseconds);
-  const force = setTimeout(() => { server.server.closeAllConnections(); }, graceMilliseconds);
-  try {
-    await server.close();
-  } finally {
-    clearInterval(sweep);
-    clearTimeout(force);
+/** Follows the connections of a TLS server from now on. */
+export function followConnections(server: Server, now: () => number): Connections {
+  const open = new Set<Socket>();
+  /** Connections without a request so far, also those still in their handshake, by the address of the other end. Node takes them for busy. */
+  const silent = new Map<string, Socket>();
+  let newest = Number.NEGATIVE_INFINITY;
+
+  server.on('connection', (socket: Socket) => {
+    const end = otherEnd(socket);
+    newest = now();
+    open.add(socket);
+    silent.set(end, socket);
+    socket.once('close', () => {
+      open.delete(socket);
+      if (silent.get(end) === socket) silent.delete(end);
+    });
+  });
+  server.on('request', (request) => {
+    if (silent.size > 0) silent.delete(otherEnd(request.socket));
+  });
+
+  function sweep(): void {
+    if (now() - newest < freshMilliseconds) return;
+    server.closeIdleConnections();
+    for (const socket of silent.values()) socket.destroy();
   }
+
+  return {
+    async close(graceMilliseconds) {
+      if (!server.listening) return;
+      // Not the server's own close(): that one also closes idle connections at once, under the feet of whoever has just connected.
+      const closed = new Promise<void>((resolve) => { NetServer.prototype.close.call(server, () => { resolve(); }); });
+      sweep();
+      const sweeping = setInterval(sweep, sweepMilliseconds);
+      const force = setTimeout(() => { for (const socket of open) socket.destroy(); }, graceMilliseconds);
+      await closed;
+      clearInterval(sweeping);
+      clearTimeout(force);
+    },
+  };
+}
+
+function otherEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
 }

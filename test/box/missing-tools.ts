@@ -42,7 +42,7 @@ async function namespacesLack(): Promise<string | undefined> {
   if (isInside()) return undefined;
   if (!isOnPath('unshare')) return 'unshare (util-linux), to give the box a network of its own';
   try {
-    await execute('unshare', [...unshareArguments(), 'true']);
+    await execute('unshare', [...unshareArguments(), process.execPath, '--version']);
     return undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message.trim().split('\n').at(-1) : String(error);

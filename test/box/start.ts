@@ -66,6 +66,7 @@ interface Site {
  */
 export async function startBox(options: BoxOptions = {}): Promise<Box> {
   if (!isInside()) throw new Error('a box starts inside a network of its own: run the script with runInside or test/box/inside.ts');
+  if (await isListening(apiPort).catch(() => false)) throw new Error('another box runs in this network already: one box to a network');
   const site: Site = { paths: await ensureArtifacts(clusterArtifacts), folder: await mkdtemp(join(tmpdir(), 'box-')), options, daemons: new Map() };
   try {
     await writeState(site.folder, options.stages ?? (await readFile(site.paths['kwok-stages.yaml'], 'utf8')), adminToken);

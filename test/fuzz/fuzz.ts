@@ -84,7 +84,7 @@ interface Made {
 function make(random: Random): Made {
   const one = cases[Math.floor(random() * cases.length)];
   if (one === undefined) throw new Error('there are no golden cases to start from');
-  const body = structuredClone(one.body) as JsonObject;
+  const body = structuredClone<JsonObject>(one.body);
   const operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
   const request = body['request'] as Record<string, unknown>;
   if (random() < 0.2) request['operation'] = operations[Math.floor(random() * 4)];

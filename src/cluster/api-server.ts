@@ -1,0 +1,187 @@
+/** Requests to an API server: kubeconfig, credentials and TLS come from `@kubernetes/client-node`, which is loaded only here and only when needed; the transport is node's own. */
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { numberAt, textAt } from '../model/json.ts';
+import { ClusterError } from './port.ts';
+
+/** Where the API server is and who we are. */
+export interface ServerOptions {
+  /** Path of a kubeconfig; empty: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod that we are in. */
+  readonly kubeconfig?: string;
+  /** Name of a context; empty: the current one. */
+  readonly context?: string;
+}
+
+/** The API server answered, but not with what was asked for. */
+export class ApiError extends ClusterError {
+  /** HTTP status, or the code of a Status object. */
+  readonly status: number;
+  /** How long it asks to be left alone. */
+  readonly retryAfterMilliseconds: number;
+
+  constructor(status: number, message: string, retryAfterMilliseconds = 0) {
+    super(message, true);
+    this.status = status;
+    this.retryAfterMilliseconds = retryAfterMilliseconds;
+  }
+}
+
+/** What a request may have. */
+export interface GetOptions {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Longest time without a byte, before the answer and within it; then the connection is given up. */
+  readonly silenceMilliseconds: number;
+}
+
+/** One API server. */
+export interface ApiServer {
+  /**
+   * Sends a GET; resolves with the body of an answer 200, once that begins. The body must be read, or left early by `break`.
+   * @throws {ApiError} for any other answer, {@link ClusterError} when there is none. The body throws {@link ClusterError} when it ends early.
+   */
+  get(path: string, options: GetOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** Ends all connections. */
+  close(): void;
+}
+
+/** Text of a Status object that is read. */
+const statusLimitBytes = 64 * 1024;
+
+/** Finds the API server. @throws {@link ClusterError}, not retryable, when the kubeconfig does not tell. */
+export async function connect(options: ServerOptions): Promise<ApiServer> {
+  let config: KubeConfig | undefined = await loadConfig(options);
+  const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+
+  /** Credentials are asked for with every request: tokens and certificates are renewed while we run. */
+  async function prepare(path: string, query: Readonly<Record<string, string>>): Promise<{ readonly url: URL; readonly request: RequestOptions }> {
+    config ??= await loadConfig(options);
+    const cluster = config.getCurrentCluster();
+    const url = new URL(`${(cluster?.server ?? '').replace(/\/+$/, '')}${path}?${new URLSearchParams(query).toString()}`);
+    const request: RequestOptions = { headers: { accept: 'application/json', 'user-agent': 'branchline' } };
+    await config.applyToHTTPSOptions(request);
+    // The agent that it makes keeps the first certificates for ever; ours tells connections apart by them. A proxy needs its own kind.
+    if (cluster?.proxyUrl === undefined) request.agent = url.protocol === 'http:' ? agents['http:'] : agents['https:'];
+    return { url, request };
+  }
+
+  return {
+    async get(path, { query = {}, signal, silenceMilliseconds }) {
+      const { url, request } = await prepare(path, query).catch((error: unknown) => {
+        throw new ClusterError(`the credentials cannot be had: ${reasonOf(error)}`, true, error);
+      });
+      signal.throwIfAborted();
+      const exchange = open(url, request, signal, silenceMilliseconds);
+      const response = await exchange.response;
+      if (response.statusCode === 200) return exchange.body(response);
+      // Another token may be in the kubeconfig by now, or come of running the credential plugin again.
+      if (response.statusCode === 401) config = undefined;
+      throw await toApiError(response, exchange.body(response));
+    },
+    close() {
+      for (const agent of Object.values(agents)) agent.destroy();
+    },
+  };
+}
+
+interface Exchange {
+  readonly response: Promise<IncomingMessage>;
+  readonly body: (response: IncomingMessage) => AsyncIterable<Uint8Array>;
+}
+
+/** Sends a request that ends when it is aborted, and when nothing is heard for too long. */
+function open(url: URL, options: RequestOptions, signal: AbortSignal, silenceMilliseconds: number): Exchange {
+  const request = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
+  let stream: ClientRequest | IncomingMessage = request;
+  const give = (up: Error): void => void stream.destroy(up);
+  const silence = setTimeout(() => { give(new ClusterError(`nothing was heard for ${silenceMilliseconds / 1000} s`, true)); }, silenceMilliseconds);
+  const abort = (): void => { give(new ClusterError('closed', false)); };
+  const release = (): void => {
+    clearTimeout(silence);
+    signal.removeEventListener('abort', abort);
+  };
+  signal.addEventListener('abort', abort);
+
+  async function* body(response: IncomingMessage): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of response) {
+        silence.refresh();
+        yield chunk as Uint8Array;
+      }
+    } catch (error) {
+      throw toClusterError(error);
+    } finally {
+      release();
+      response.destroy();
+    }
+  }
+
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', (message) => {
+      silence.refresh();
+      stream = message;
+      resolve(message);
+    });
+    request.on('error', (error) => {
+      release();
+      reject(toClusterError(error));
+    });
+    request.end();
+  });
+  return { response, body };
+}
+
+async function toApiError(response: IncomingMessage, body: AsyncIterable<Uint8Array>): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > statusLimitBytes) break;
+  }
+  const seconds = Number(response.headers['retry-after'] ?? 0);
+  return new ApiError(status, `${status} ${messageOf(Buffer.concat(chunks).toString(), response.statusMessage ?? '')}`.trim(), Number.isFinite(seconds) ? seconds * 1000 : 0);
+}
+
+/** Makes the error that a Status object tells of. */
+export function toStatusError(status: unknown): ApiError {
+  const code = numberAt(status, 'code') ?? 500;
+  return new ApiError(code, `${code} ${textAt(status, 'message') ?? ''}`.trim(), (numberAt(status, 'details', 'retryAfterSeconds') ?? 0) * 1000);
+}
+
+function messageOf(text: string, otherwise: string): string {
+  try {
+    return textAt(JSON.parse(text), 'message') ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+async function loadConfig({ kubeconfig = '', context = '' }: ServerOptions): Promise<KubeConfig> {
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === '') config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (error) {
+    throw new ClusterError(`the kubeconfig cannot be read: ${reasonOf(error)}`, false, error);
+  }
+  if (context !== '') config.setCurrentContext(context);
+  const cluster = config.getContextObject(config.getCurrentContext()) === null ? null : config.getCurrentCluster();
+  if (cluster === null) throw new ClusterError(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}, or that names no cluster`, false);
+  if (kubeconfig === '' && cluster.server === 'http://localhost:8080') {
+    throw new ClusterError('no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests', false);
+  }
+  return config;
+}
+
+function toClusterError(error: unknown): ClusterError {
+  return error instanceof ClusterError ? error : new ClusterError(reasonOf(error), true, error);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
