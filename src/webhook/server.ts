@@ -105,8 +105,8 @@ function openSecure(state: State): FastifyInstance<Server> {
     clientErrorHandler: sayClientError,
   });
   addReviews(secure, state);
-  addHealth(secure, state);
-  addRefusals(secure, state, `reviews go to ${reviewPaths.join(', ')}`);
+  addHealth(secure as unknown as AnyServer, state);
+  addRefusals(secure as unknown as AnyServer, state, `reviews go to ${reviewPaths.join(', ')}`);
   return secure;
 }
 
@@ -143,7 +143,10 @@ function addReviews(server: FastifyInstance<Server>, state: State): void {
   }
 }
 
-function addHealth(server: FastifyInstance<Server> | FastifyInstance, state: State): void {
+/** Fastify's type follows the server's; what both need is the same. */
+type AnyServer = FastifyInstance<PlainServer>;
+
+function addHealth(server: AnyServer, state: State): void {
   server.get('/healthz', (_request, reply) => {
     reply.hijack();
     say(reply.raw, state, 200, 'ok');
@@ -155,7 +158,7 @@ function addHealth(server: FastifyInstance<Server> | FastifyInstance, state: Sta
   });
 }
 
-function addMetrics(server: FastifyInstance, state: State): void {
+function addMetrics(server: AnyServer, state: State): void {
   server.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await state.metrics.render();
     return reply.header('content-type', contentType).send(text);
@@ -168,7 +171,7 @@ function say(response: ServerResponse<IncomingMessage>, { draining }: State, sta
 }
 
 /** Everything that is not a route: in words, whatever the content type and however large the body. */
-function addRefusals(server: FastifyInstance<Server> | FastifyInstance, state: State, whatIsHere: string): void {
+function addRefusals(server: AnyServer, state: State, whatIsHere: string): void {
   server.removeAllContentTypeParsers();
   const refuse = (response: ServerResponse<IncomingMessage>, refusal: Refusal): void => { sendRefusal(response, refusal, { last: state.draining }); };
   server.setNotFoundHandler((request, reply) => {

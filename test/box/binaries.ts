@@ -53,7 +53,7 @@ async function makeMissing(names: readonly Artifact[], log: (line: string) => vo
   await removeInterruptedBuilds();
   for (const name of names) {
     if (findArtifact(name) !== undefined) continue;
-    log(`box: making ${name} ${recipes[name].version} (once; minutes for a Go program)`);
+    log(`box: making ${name} ${recipes[name].version}, once${recipes[name].kind === 'go' ? ' (minutes)' : ''}`);
     const started = performance.now();
     await makeArtifact(name);
     log(`box: made ${name} in ${Math.round((performance.now() - started) / 1000)} s`);

@@ -26,7 +26,7 @@ interface SignalMessage { readonly signal: (typeof forwarded)[number] }
 export async function runInside(script: string, args: readonly string[] = []): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-box-'));
   const command = [...unshareArguments(), process.execPath, import.meta.filename, script, ...args];
-  const child = spawn('unshare', command, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TMPDIR: folder, [supervisorMark]: '1' } });
+  const child = spawn('unshare', command, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TMPDIR: folder, [supervisorMark]: folder } });
   const handlers = forwarded.map((signal) => [signal, () => child.connected && child.send({ signal } satisfies SignalMessage)] as const);
   for (const [signal, handler] of handlers) process.on(signal, handler);
   try {
@@ -37,29 +37,28 @@ export async function runInside(script: string, args: readonly string[] = []): P
   }
 }
 
-/** Tells the file run as process 1 from the file run by a person; never seen by scripts. */
+/** Tells process 1 that it is, and holds the temporary folder; never seen by scripts. */
 const supervisorMark = 'BRANCHLINE_BOX_SUPERVISOR';
 
 /**
  * Process 1 of the namespace. It is not the script itself because the kernel does not deliver to process 1 a signal that it
  * has no handler for, and because the script's death must end everything.
  */
-async function supervise(script: string, args: readonly string[]): Promise<never> {
-  process.on('disconnect', cleanUpForCaller);
+async function supervise(folder: string, script: string, args: readonly string[]): Promise<never> {
+  if (process.pid !== 1) throw new Error(`${supervisorMark} is not for people: it is set for process 1 of a box's namespace`);
   for (const signal of forwarded) process.on(signal, () => undefined); // A terminal signals the whole group; the caller's message says it once.
   setUpNetwork();
   delete process.env[supervisorMark];
   // Detached is a session of its own, for the same reason: Ctrl-C must not reach the script twice.
   const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit', detached: true });
   process.on('message', ({ signal }: SignalMessage) => child.kill(signal));
+  process.on('disconnect', () => {
+    // The caller was killed, so nobody else removes its folder. Programs that still write to it end with us.
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+    process.exit(1);
+  });
   process.exit(await exitCode(child));
-}
-
-/** The caller was killed, so nobody else removes the temporary folder. -1 is everybody in the namespace but process 1. */
-function cleanUpForCaller(): never {
-  process.kill(-1, 'SIGKILL');
-  rmSync(tmpdir(), { recursive: true, force: true, maxRetries: 5 });
-  process.exit(1);
 }
 
 function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
@@ -72,6 +71,7 @@ function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
 if (import.meta.main) {
   const [script, ...args] = process.argv.slice(2);
   if (script === undefined) throw new Error('which script? node test/box/inside.ts SCRIPT [ARGUMENT…]');
-  if (process.env[supervisorMark] === '1') await supervise(script, args);
-  else process.exitCode = await runInside(script, args);
+  const folder = process.env[supervisorMark];
+  if (folder === undefined) process.exitCode = await runInside(script, args);
+  else await supervise(folder, script, args);
 }

@@ -14,11 +14,11 @@ interface Scene {
   readonly box: Box;
   readonly server: Server;
   /** Applies manifests and returns what kubectl printed. */
-  apply(manifest: string, ...flags: string[]): Promise<string>;
+  readonly apply: (manifest: string, ...flags: string[]) => Promise<string>;
   /** Applies manifests that must be refused, and returns what kubectl printed on standard error. */
-  refused(manifest: string, ...flags: string[]): Promise<string>;
-  run(...args: string[]): Promise<string>;
-  get(kind: string, name: string, namespace?: string): Promise<unknown>;
+  readonly refused: (manifest: string, ...flags: string[]) => Promise<string>;
+  readonly run: (...args: string[]) => Promise<string>;
+  readonly get: (kind: string, name: string, namespace?: string) => Promise<unknown>;
 }
 
 await main();

@@ -1,0 +1,26 @@
+import { readFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { withTables } from '../scripts/docs.ts';
+import { declaredKeys } from '../src/model/keys.ts';
+
+const root = join(import.meta.dirname, '..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+test('the README\'s tables of settings, problems and metrics are the code\'s', (t) => {
+  t.equal(withTables(readme), readme, 'run node scripts/docs.ts');
+  t.end();
+});
+
+test('the README names every key that a person may write', (t) => {
+  const written = new Set(['header', 'url']);
+  for (const keys of Object.values(declaredKeys)) for (const key of keys) if (!written.has(key)) t.match(readme, new RegExp(`\`${key}[\`:]`), key);
+  t.end();
+});
+
+test('the README names no file or npm script that is not there', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  for (const [, target] of readme.matchAll(/\]\(([^)#]+)\)/g)) t.ok(existsSync(join(root, target ?? '')), target ?? '');
+  for (const [, name] of readme.matchAll(/npm run ([a-z0-9:]+)/g)) t.ok(scripts[name ?? ''] !== undefined, name ?? '');
+  t.end();
+});
