@@ -23,12 +23,13 @@ export interface WorkloadReview {
   readonly namespace: Namespace | undefined;
 }
 
-/** Reads a review of a workload; undefined when there is nothing to look at (DELETE, a subresource, another kind). */
+/** Reads a review of a workload; undefined when there is nothing to look at (DELETE, a subresource, another kind, an object on its way out). */
 export function readWorkloadReview(review: Review, snapshot: Snapshot): WorkloadReview | undefined {
   const { object, oldObject } = review;
   const kind = workloadKinds.find((known) => known === review.kind);
   if (kind === undefined || object === undefined || review.subResource !== '') return undefined;
   if (review.operation !== 'CREATE' && review.operation !== 'UPDATE') return undefined;
+  if (at(object, 'metadata', 'deletionTimestamp') !== undefined) return undefined;
   return {
     object,
     oldObject,
