@@ -1,5 +1,4 @@
 /** `branchline serve`: cluster, certificates and webhook put together, until the signal to stop. */
-import { readFile } from 'node:fs/promises';
 import type { Settings } from '../config/settings.ts';
 import { openFolder } from '../cluster/folder.ts';
 import type { Cluster } from '../cluster/port.ts';
@@ -9,38 +8,42 @@ import { openCertificates, type Certificates } from '../webhook/certificates.ts'
 import { startWebhook, type Webhook } from '../webhook/server.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
-/** After the drain: longest wait for requests still in flight. */
-const closeMilliseconds = 5000;
+/** After the drain: longest wait for requests still in flight. With the longest drain of 25 s we are gone inside Kubernetes' 30 s. */
+const closeMilliseconds = 3000;
 
-/** Serves until `io.stop`. @returns 0 after a clean stop, 3 when it could not start. */
+/** Serves until `io.stop`. @returns 0 after a clean stop, 3 when it could not start or go on. */
 export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
-  const { log, flush } = await openLog(settings.logLevel, io.isTerminal);
+  const opened = await openLog(settings.logLevel, io.isTerminal);
   try {
-    return await run(settings, io, log);
+    return await run(settings, io, opened.log);
   } catch (error) {
-    log.fatal({ reason: describe(error) }, 'cannot serve');
+    opened.log.fatal({ reason: describe(error) }, 'cannot serve');
     io.err(`branchline: cannot serve: ${describe(error)}\n`);
     return exitCodes.worldRefused;
   } finally {
-    flush();
+    opened.flush();
   }
 }
 
 async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const cluster = await openCluster(settings);
+  // It may reject while the certificates are made; whoever waits for it comes later.
+  cluster.synced.catch(() => undefined);
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   try {
     const report = ({ outcome, message }: { outcome: 'loaded' | 'refused'; message: string }): void => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); };
     const certificates = await openCertificates(settings, Date.now(), report);
+    metrics.certificateExpires(certificates.current.expires);
     webhook = await startWebhook({
       settings, log, metrics,
       facts: () => ({ settings, snapshot: cluster.snapshot }),
       pair: certificates.current,
-      clientCa: settings.clientCaFile === '' ? undefined : await readFile(settings.clientCaFile, 'utf8'),
+      clientCa: certificates.clientCa,
       unready: () => whyUnready(cluster, certificates),
     });
-    announce(webhook, certificates, settings, io);
+    if (settings.manifests.length > 0 || io.isTerminal) announce(webhook, certificates, settings, io);
+    else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
     await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook });
     return exitCodes.fine;
   } finally {
@@ -68,14 +71,17 @@ interface Running {
 async function serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook }: Running): Promise<void> {
   const reported = new Set<string>();
   const tick = async (): Promise<void> => {
-    if (await certificates.refresh(Date.now())) webhook.renew(certificates.current);
-    metrics.certificateExpires(certificates.current.expires);
+    if (await certificates.refresh(Date.now())) {
+      webhook.renew(certificates.current, certificates.clientCa);
+      metrics.certificateExpires(certificates.current.expires);
+    }
     reportProblems(cluster, reported, log);
   };
   const failed = new Promise<never>((_resolve, reject) => { cluster.synced.catch(reject); });
   void cluster.synced.then(() => { reportProblems(cluster, reported, log); }, () => undefined);
-  await tick();
-  const timer = setInterval(() => void tick(), settings.certReloadSeconds * 1000);
+  const timer = setInterval(() => {
+    tick().catch((error: unknown) => { log.error({ reason: describe(error) }, 'certificates could not be looked at'); });
+  }, settings.certReloadSeconds * 1000);
   try {
     await Promise.race([aborted(io.stop), failed]);
     log.info({ drainSeconds: settings.drainSeconds }, 'draining: unready, still serving');
@@ -96,7 +102,9 @@ function reportProblems(cluster: Cluster, reported: Set<string>, log: Log): void
 
 function whyUnready(cluster: Cluster, certificates: Certificates): readonly string[] {
   const reasons = cluster.snapshot.synced ? [] : [`the cluster is not read yet: ${cluster.freshness().filter((kind) => !kind.synced).map((kind) => kind.kind).join(', ')}`];
-  return certificates.current.expires > Date.now() ? reasons : [...reasons, 'the certificate has expired'];
+  const { begins, expires } = certificates.current;
+  const isValid = begins <= Date.now() && Date.now() < expires;
+  return isValid ? reasons : [...reasons, `the serving certificate is not valid at this time (it expires ${new Date(expires).toISOString()})`];
 }
 
 /** Says where we listen; with a folder of manifests, somebody is trying us out, and is told what to try. */
@@ -120,8 +128,10 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function describe(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
+  const { code } = error as { code?: unknown };
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'EADDRINUSE') return `${message}; another process listens there: stop it, or choose another --listen-port or --plain-port`;
+  if (code === 'EACCES') return `${message}; this user may not listen there: choose a port above 1023 by --listen-port and --plain-port`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${message}; this machine has no such address: change --listen-host or --plain-host`;
   return message;
 }

@@ -1,5 +1,5 @@
 /** Structured logs: JSON lines on standard output, pretty ones on a terminal. Never object contents, never secrets. */
-import { pino, type DestinationStream, type Logger, type SonicBoomOpts } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 
 /** What the program logs through: fields first, then a few words. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
@@ -37,7 +37,7 @@ interface Destination extends DestinationStream {
  * which took a tenth of a small review's time.) What is left is written when the process ends, however it ends.
  */
 function openBatches(fd: number): Destination {
-  const options: SonicBoomOpts = { fd, sync: false, maxLength: backlogBytesMax, contentMode: 'buffer' };
+  const options: Parameters<typeof pino.destination>[0] & object = { fd, sync: false, maxLength: backlogBytesMax, contentMode: 'buffer' };
   const file = pino.destination(options) as unknown as { write(batch: Buffer): boolean; flushSync(): void };
   const flushFile = file.flushSync.bind(file);
   let batch = Buffer.allocUnsafe(batchBytes);

@@ -1,8 +1,9 @@
 /** A CA and serving pair of our own making, for machines where nobody gives us one. Keys by node:crypto, certificates by node-forge. */
-import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createPrivateKey, generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /** PEM of a certificate and its key. */
@@ -20,41 +21,68 @@ const renewShare = 1 / 3;
 /** Clocks differ: certificates are valid from a little before they were made. */
 const skewMilliseconds = 5 * 60_000;
 const keyBits = 2048;
-const attemptsMax = 3;
 
 /**
  * Returns the serving pair kept in a folder (`ca.crt`, `ca.key`, `tls.crt`, `tls.key`), making what is missing, unreadable, near
- * its end, or for other names. Files are written whole; keys are readable by their owner only.
+ * its end, or for other names. Files are written whole; keys are readable by their owner only. Of processes that find something to make at
+ * the same time one makes it and the others take it.
  *
  * @throws Error when the folder cannot be written.
  */
 export async function ensureSelfMadePair(folder: string, names: readonly string[], now: number): Promise<PemPair> {
-  for (let attempt = 1; ; attempt += 1) {
-    const kept = await readChain(folder, names, now);
-    if (kept.leaf !== undefined) return kept.leaf;
-    if (attempt > attemptsMax) throw new Error(`certificates in ${folder} keep changing; is another process making them?`);
-    await makeMissing(folder, names, { ca: kept.ca, now });
+  if (names.length === 0) throw new Error('tlsNames is empty: a certificate for nobody; name at least one host, or give tlsCertFile and tlsKeyFile');
+  const kept = await readKept(folder, names, now);
+  if (kept.leaf !== undefined) return kept.leaf;
+  try {
+    await mkdir(folder, { recursive: true });
+    return await withLock(join(folder, '.making'), () => makeMissing(folder, names, now));
+  } catch (error) {
+    throw new Error(`cannot keep certificates in ${folder} (certDirectory): ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
   }
 }
 
-/** What is kept and still good. Read again after writing: of two processes that start at once, both end up with what is on disk. */
-async function readChain(folder: string, names: readonly string[], now: number): Promise<{ ca: PemPair | undefined; leaf: PemPair | undefined }> {
+/** What is kept and still good; half of a pair is nothing. */
+async function readKept(folder: string, names: readonly string[], now: number): Promise<{ ca: PemPair | undefined; leaf: PemPair | undefined }> {
   const [keptCa, keptLeaf] = await Promise.all([readPair(folder, 'ca'), readPair(folder, 'tls')]);
   const ca = isFresh(keptCa, now) ? keptCa : undefined;
   const leaf = ca !== undefined && isFresh(keptLeaf, now) && isLeafFor(keptLeaf, ca, names) ? keptLeaf : undefined;
   return { ca, leaf };
 }
 
-async function makeMissing(folder: string, names: readonly string[], { ca, now }: { ca: PemPair | undefined; now: number }): Promise<void> {
-  const issuer = ca ?? await makeCa(now);
-  const leaf = await makeLeaf(issuer, names, now);
+async function makeMissing(folder: string, names: readonly string[], now: number): Promise<PemPair> {
+  const kept = await readKept(folder, names, now);
+  if (kept.leaf !== undefined) return kept.leaf;
+  const ca = kept.ca ?? await makeCa(now);
+  const leaf = await makeLeaf(ca, names, now);
+  if (kept.ca === undefined) await writePair(folder, 'ca', ca);
+  await writePair(folder, 'tls', leaf);
+  return leaf;
+}
+
+/** Making takes under a second; a lock older than this was left by a process that died. */
+const lockMilliseconds = 15_000;
+const lockPollMilliseconds = 50;
+
+/** Runs `work` while no other process runs its own under the same lock, a folder: making one is atomic everywhere. */
+async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  while (!(await tryLock(lock))) await setTimeout(lockPollMilliseconds);
   try {
-    await mkdir(folder, { recursive: true });
-    if (ca === undefined) await writePair(folder, 'ca', issuer);
-    await writePair(folder, 'tls', leaf);
-  } catch (error) {
-    throw new Error(`cannot keep certificates in ${folder}: ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
+    return await work();
+  } finally {
+    await rm(lock, { recursive: true, force: true });
   }
+}
+
+async function tryLock(lock: string): Promise<boolean> {
+  try {
+    await mkdir(lock);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const made = await stat(lock).then(({ mtimeMs }) => mtimeMs, () => undefined);
+  if (made !== undefined && Date.now() - made > lockMilliseconds) await rm(lock, { recursive: true, force: true });
+  return false;
 }
 
 async function readPair(folder: string, name: string): Promise<PemPair | undefined> {
@@ -68,7 +96,9 @@ async function readPair(folder: string, name: string): Promise<PemPair | undefin
 
 function isFresh(pair: PemPair | undefined, now: number): pair is PemPair {
   try {
-    const { validFromDate, validToDate } = new X509Certificate(pair?.cert ?? '');
+    const certificate = new X509Certificate(pair?.cert ?? '');
+    if (!certificate.checkPrivateKey(createPrivateKey(pair?.key ?? ''))) return false;
+    const { validFromDate, validToDate } = certificate;
     const life = validToDate.getTime() - validFromDate.getTime();
     return now >= validFromDate.getTime() && now < validToDate.getTime() - life * renewShare;
   } catch {
@@ -78,7 +108,8 @@ function isFresh(pair: PemPair | undefined, now: number): pair is PemPair {
 
 function isLeafFor(leaf: PemPair, ca: PemPair, names: readonly string[]): boolean {
   const cert = new X509Certificate(leaf.cert);
-  const isNamed = (name: string): boolean => (isIP(name) === 0 ? cert.checkHost(name) : cert.checkIP(name)) !== undefined;
+  const dnsNames = new Set((cert.subjectAltName ?? '').split(', '));
+  const isNamed = (name: string): boolean => (isIP(name) === 0 ? dnsNames.has(`DNS:${name}`) : cert.checkIP(name) !== undefined);
   return cert.verify(new X509Certificate(ca.cert).publicKey) && names.every(isNamed);
 }
 

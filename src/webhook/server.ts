@@ -105,8 +105,8 @@ function openSecure(state: State): FastifyInstance<Server> {
     clientErrorHandler: sayClientError,
   });
   addReviews(secure, state);
-  addHealth(secure as unknown as AnyServer, state);
-  addRefusals(secure as unknown as AnyServer, state, `reviews go to ${reviewPaths.join(', ')}`);
+  addHealth(secure, state);
+  addRefusals(secure, state, `reviews go to ${reviewPaths.join(', ')}`);
   return secure;
 }
 
