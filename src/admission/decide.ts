@@ -1,7 +1,7 @@
 /** One review in, one decision out: a table of (path, group, kind) → decider; whatever is not in it is allowed. */
 import type { JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
-import { validateDeclaration } from './declaration.ts';
+import { validateDeclaration, validateWorkload } from './declaration.ts';
 import { allow, allowUnlessDenied, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
 import { diff, whyNotApplicable } from './json-patch.ts';
@@ -35,9 +35,12 @@ export function decide(path: ReviewPath, review: Review, facts: Facts): Decision
   return decider(review, facts);
 }
 
+/** Validation refuses what cannot work, in a moment; its author is not told an address first. */
 function workload(review: Review, facts: Facts): Decision {
   const mutation = mutateWorkload(review, facts);
-  return mutation === undefined ? allow() : patched(review, mutation.after, mutation.warnings, []);
+  if (mutation === undefined) return allow();
+  const refused = mutation.warnings.length > 0 && validateWorkload({ ...review, object: mutation.after }, facts).some((problem) => problem.severity === 'deny');
+  return patched(review, mutation.after, refused ? [] : mutation.warnings, []);
 }
 
 function pod(review: Review, facts: Facts): Decision {

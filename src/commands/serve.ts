@@ -102,9 +102,8 @@ function reportProblems(cluster: Cluster, reported: Set<string>, log: Log): void
 
 function whyUnready(cluster: Cluster, certificates: Certificates): readonly string[] {
   const reasons = cluster.snapshot.synced ? [] : [`the cluster is not read yet: ${cluster.freshness().filter((kind) => !kind.synced).map((kind) => kind.kind).join(', ')}`];
-  const { begins, expires } = certificates.current;
-  const isValid = begins <= Date.now() && Date.now() < expires;
-  return isValid ? reasons : [...reasons, `the serving certificate is not valid at this time (it expires ${new Date(expires).toISOString()})`];
+  const { expires } = certificates.current;
+  return Date.now() < expires ? reasons : [...reasons, `the serving certificate expired at ${new Date(expires).toISOString()}`];
 }
 
 /** Says where we listen; with a folder of manifests, somebody is trying us out, and is told what to try. */

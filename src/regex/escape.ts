@@ -52,8 +52,9 @@ export function readUnicodeClass(scan: Scan): Members | undefined {
 /** Reads past the class and returns its name; undefined when a `}` is missing. */
 function readClassName(scan: Scan): string | undefined {
   if (!sees(scan, '{', 2)) {
-    scan.at = Math.min(scan.at + 3, scan.runes.length);
-    return textOf(scan, scan.at - 1, scan.at);
+    const begin = scan.at + 2;
+    scan.at = Math.min(begin + 1, scan.runes.length);
+    return textOf(scan, begin, scan.at);
   }
   const begin = scan.at + 3;
   const end = find(scan, '}', begin);

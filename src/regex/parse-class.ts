@@ -105,7 +105,6 @@ function readRange(scan: Scan, pairs: number[], bracket: number): boolean {
   const hi = readMember(scan, bracket);
   if (hi === undefined) return false;
   if (hi < lo && refuse(scan, scan.latin1 ? 'range-in-bytes' : 'range', start)) return false;
-  if (lo <= 0x7f && hi > 0x7f) noteRune(scan, hi, start);
   pairs.push(lo, hi);
   return true;
 }

@@ -1,17 +1,6 @@
 /** What follows `(?`: a named group, flags, a group without capture; and all the Perl that RE2 does not have. */
 import { code, find, refuse, sees, textOf, type Reader, type Reason, type Scan } from './scan.ts';
-
-/** Flags in force: `i`, `m`, `s`, `U`. */
-export interface Flags {
-  readonly fold: boolean;
-  readonly multiline: boolean;
-  readonly dotAll: boolean;
-  /** `x*` and `x*?` swapped. */
-  readonly swapGreed: boolean;
-}
-
-/** Flags at the start of a pattern. */
-export const noFlags: Flags = { fold: false, multiline: false, dotAll: false, swapGreed: false };
+import type { Flags } from './tree.ts';
 
 /** What was read: a group was opened, or only flags set. */
 export interface Opening {

@@ -1,7 +1,6 @@
 /** `*`, `+`, `?` and `{n,m}`. */
-import type { Flags } from './parse-group.ts';
 import { code, isDigit, refuse, sees, type Scan } from './scan.ts';
-import type { Tree } from './tree.ts';
+import type { Flags, Tree } from './tree.ts';
 
 /** Highest count, and highest product of counts within counts, that Go and RE2 take. */
 export const maxRepeat = 1000;
@@ -61,9 +60,13 @@ export function readUnary(scan: Scan, sub: Tree | undefined, earlier: number, fl
   scan.at++;
   const lazy = readLazy(scan, flags);
   if (!isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
-  if (sub.op !== 'star' && sub.op !== 'plus' && sub.op !== 'quest') return { op, sub, lazy };
-  if (sub.lazy !== lazy) return { op, sub, lazy };
+  const isSquashed = (sub.op === 'star' || sub.op === 'plus' || sub.op === 'quest') && sub.lazy === lazy && sameFlags(sub.flags, flags);
+  if (!isSquashed) return { op, sub, lazy, flags };
   return sub.op === op ? sub : { ...sub, op: 'star' };
+}
+
+function sameFlags(one: Flags, other: Flags): boolean {
+  return one === other || (one.fold === other.fold && one.multiline === other.multiline && one.dotAll === other.dotAll);
 }
 
 function isAllowed(scan: Scan, sub: Tree | undefined, earlier: number, start: number): boolean {

@@ -2,10 +2,10 @@
 import { plain, readEscape, readPerlClass, readUnicodeClass, type Members } from './escape.ts';
 import { alternateFactored } from './factor.ts';
 import { classTree, membersOf, readBracket } from './parse-class.ts';
-import { noFlags, readOpening, type Flags } from './parse-group.ts';
+import { readOpening } from './parse-group.ts';
 import { isRepetition, readRepetition, readUnary } from './parse-repeat.ts';
 import { code, noteRune, refuse, sees, type Scan } from './scan.ts';
-import { concat, emptyTree, type Place, type Tree } from './tree.ts';
+import { concat, emptyTree, noFlags, type Flags, type Place, type Tree } from './tree.ts';
 import { foldSet } from './unicode.ts';
 
 /** A group that is open: what is before the last `|`, and what comes after it. */

@@ -1,6 +1,18 @@
 /** The tree that RE2's parser makes of a pattern, literals joined and alternatives factored as RE2 does. */
 import { isSame, type RuneSet } from './rune-set.ts';
 
+/** Flags of a pattern: `i`, `m`, `s`, `U`. */
+export interface Flags {
+  readonly fold: boolean;
+  readonly multiline: boolean;
+  readonly dotAll: boolean;
+  /** `x*` and `x*?` swapped. */
+  readonly swapGreed: boolean;
+}
+
+/** Flags at the start of a pattern. */
+export const noFlags: Flags = { fold: false, multiline: false, dotAll: false, swapGreed: false };
+
 /** Where an assertion holds: `^`, `$`, `\A`, `\z`, `\b`, `\B`; the line ones only under `(?m)`. */
 export type Place = 'text-start' | 'text-end' | 'line-start' | 'line-end' | 'word-boundary' | 'no-word-boundary';
 
@@ -18,7 +30,8 @@ export type Tree =
   /** `dollar`: written `$`, which RE2 does not take for the same as `\z` when it looks for common beginnings. */
   | { readonly op: 'assert'; readonly place: Place; readonly dollar: boolean }
   | { readonly op: 'concat' | 'alternate'; readonly subs: readonly Tree[] }
-  | { readonly op: 'star' | 'plus' | 'quest'; readonly sub: Tree; readonly lazy: boolean }
+  /** `flags`: those in force; one repeat of another is one repeat only under the same. */
+  | { readonly op: 'star' | 'plus' | 'quest'; readonly sub: Tree; readonly lazy: boolean; readonly flags: Flags }
   /** `max` is -1 when there is none. */
   | { readonly op: 'repeat'; readonly sub: Tree; readonly min: number; readonly max: number; readonly lazy: boolean }
   | { readonly op: 'capture'; readonly sub: Tree };

@@ -8,8 +8,7 @@ import type { Settings } from '../config/settings.ts';
 export interface ServingPair {
   readonly cert: string;
   readonly key: string;
-  /** From when and until when the leaf is valid, in milliseconds since 1970. */
-  readonly begins: number;
+  /** When the leaf stops being valid, in milliseconds since 1970. */
   readonly expires: number;
 }
 
@@ -45,8 +44,8 @@ export function checkPair(cert: string, key: string, now: number): ServingPair {
   const leaf = new X509Certificate(cert);
   if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not the certificate\'s');
   if (leaf.subjectAltName === undefined) throw new Error('the certificate has no subject alternative name, so the API server would not accept it');
-  const pair = { cert, key, begins: leaf.validFromDate.getTime(), expires: leaf.validToDate.getTime() };
-  if (now < pair.begins) throw new Error(`the certificate is not valid before ${leaf.validFrom}`);
+  const pair = { cert, key, expires: leaf.validToDate.getTime() };
+  if (now < leaf.validFromDate.getTime()) throw new Error(`the certificate is not valid before ${leaf.validFrom}`);
   if (now >= pair.expires) throw new Error(`the certificate expired on ${leaf.validTo}`);
   createSecureContext({ cert, key });
   return pair;

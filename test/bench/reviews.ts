@@ -11,7 +11,7 @@ export function branchReview(bytes: number): Buffer {
 function render(variables: number, note: string): string {
   const object = deployment({
     namespace: 'ww-green', name: 'fact-find-ui-ops-1234', app: 'fact-find-ui', version: 'master', variables,
-    annotations: { 'branchline.dev/branch': 'OPS-1234', note },
+    annotations: { 'branchline.dev/branch': 'OPS-1234' },
   });
   const kind = { group: 'apps', version: 'v1', kind: 'Deployment' };
   const resource = { group: 'apps', version: 'v1', resource: 'deployments' };
@@ -21,7 +21,7 @@ function render(variables: number, note: string): string {
     request: {
       uid: '705ab4f5-6393-11e8-b7cc-42010a800002', kind, resource, requestKind: kind, requestResource: resource,
       name: 'fact-find-ui-ops-1234', namespace: 'ww-green', operation: 'CREATE',
-      userInfo: { username: 'system:serviceaccount:ci:deployer', groups: ['system:serviceaccounts', 'system:authenticated'] },
+      userInfo: { username: 'system:serviceaccount:ci:deployer', groups: ['system:serviceaccounts', 'system:authenticated'], extra: { note: [note] } },
       object, oldObject: null, dryRun: false, options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'kubectl-client-side-apply', fieldValidation: 'Strict' },
     },
   });

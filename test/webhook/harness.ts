@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request, type Agent } from 'node:https';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
@@ -110,9 +110,9 @@ export interface Sent {
 
 /** Sends one request over TLS and returns the answer. */
 export async function send(port: number, path: string, { method = 'POST', headers = {}, body = '', agent, tls = {} }: Sent = {}): Promise<Answer> {
-  const sent = request({ host: '127.0.0.1', port, path, method, headers: { 'content-length': Buffer.byteLength(body), ...headers }, rejectUnauthorized: false, ...(agent === undefined ? { agent: false } : { agent }), ...tls });
+  const sent = request({ host: '127.0.0.1', port, path, method, headers: { ...('transfer-encoding' in headers ? {} : { 'content-length': Buffer.byteLength(body) }), ...headers }, rejectUnauthorized: false, ...(agent === undefined ? { agent: false } : { agent }), ...tls });
   sent.end(body);
-  const [response] = await once(sent, 'response') as [import('node:http').IncomingMessage];
+  const [response] = await once(sent, 'response') as [IncomingMessage];
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
   return { status: response.statusCode ?? 0, headers: response.headers, text };

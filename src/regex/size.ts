@@ -1,0 +1,221 @@
+/** How large RE2's program for a pattern is: an upper bound, close to the real number, in time linear in the pattern whatever its counts are. */
+import { sizeOfSet, utf8 } from './size-class.ts';
+import { concat, emptyTree, type Tree } from './tree.ts';
+
+/** What a part of a program costs, and how the next part joins on. */
+interface Part {
+  /** Instructions in the flattened program, which is what Envoy counts. */
+  readonly flat: number;
+  /** Instructions before flattening, which RE2's memory bounds. */
+  readonly made: number;
+  /** It can match the empty string. */
+  readonly nullable: boolean;
+  /** Its first instruction begins a list of its own: a choice that leads there takes a jump. */
+  readonly isHead: boolean;
+  /** An instruction that consumes, captures or asserts leads out of it, so that what follows begins a list of its own. */
+  readonly endsInStep: boolean;
+  /** How many choices lead out of it: each takes a jump when what follows begins a list of its own. */
+  readonly exits: number;
+  /** It is one instruction that takes any byte: a loop of it at the end of a program gets one more. @see re2/prog.cc Optimize */
+  readonly isAnyByte: boolean;
+}
+
+/** The part that matches nothing; RE2 leaves out what it is joined to. */
+type Made = Part | undefined;
+
+/** Matches the empty string and costs nothing of itself. */
+const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false };
+
+function step(count: number, nullable: boolean, made = count): Part {
+  return { flat: count, made, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false };
+}
+
+/** Sizes of a program: flattened, and before. */
+export interface ProgramSize {
+  readonly flat: number;
+  readonly made: number;
+}
+
+/** Returns the size of the program for a whole pattern. */
+export function sizeOf(tree: Tree, latin1: boolean): ProgramSize {
+  const { rest, unanchored } = withoutAnchors(withoutPrefix(tree));
+  const body = partOf(rest, latin1);
+  // Always there: fail and match; the search loop, unless the pattern begins with an anchor.
+  const fixed = unanchored ? 4 : 2;
+  if (body === undefined) return { flat: 1, made: 1 };
+  const whole = cat(body, step(1, false)) ?? body;
+  return { flat: whole.flat + fixed - 1, made: whole.made + fixed };
+}
+
+/** RE2 matches a literal right after a leading `^` by comparing text, outside the program. @see re2/regexp.cc RequiredPrefix */
+function withoutPrefix(tree: Tree): Tree {
+  if (tree.op !== 'concat') return tree;
+  const first = tree.subs.findIndex((sub) => !isPlace(sub, 'text-start'));
+  return first > 0 && tree.subs[first]?.op === 'literal' ? concat(tree.subs.slice(first + 1)) : tree;
+}
+
+function isPlace(tree: Tree | undefined, place: 'text-start' | 'text-end'): boolean {
+  return tree?.op === 'assert' && tree.place === place;
+}
+
+function withoutAnchors(tree: Tree): { readonly rest: Tree; readonly unanchored: boolean } {
+  const cut = withoutAnchor(tree, 'text-start', 0);
+  const rest = cut ?? tree;
+  return { rest: withoutAnchor(rest, 'text-end', 0) ?? rest, unanchored: cut === undefined };
+}
+
+/** Takes a leading or trailing anchor off, through at most four groups, as RE2 does; undefined when there is none. @see re2/compile.cc IsAnchorStart */
+function withoutAnchor(tree: Tree | undefined, place: 'text-start' | 'text-end', depth: number): Tree | undefined {
+  if (tree === undefined || depth >= 4) return undefined;
+  if (isPlace(tree, place)) return emptyTree;
+  if (tree.op === 'capture') {
+    const sub = withoutAnchor(tree.sub, place, depth + 1);
+    return sub && { op: 'capture', sub };
+  }
+  if (tree.op !== 'concat') return undefined;
+  const at = place === 'text-start' ? 0 : tree.subs.length - 1;
+  const sub = withoutAnchor(tree.subs[at], place, depth + 1);
+  return sub && { op: 'concat', subs: tree.subs.with(at, sub) };
+}
+
+/** Recursion: as deep as the pattern nests, which its length bounds. */
+function partOf(tree: Tree, latin1: boolean): Made {
+  switch (tree.op) {
+    case 'nothing':
+      return undefined;
+    case 'empty':
+      return nop;
+    case 'literal':
+      return step(latin1 ? tree.runes.length : tree.runes.reduce((bytes, rune) => bytes + (rune < 0x80 ? 1 : utf8(rune).length), 0), false);
+    case 'class':
+      return tree.set.length === 0 ? undefined : setPart(tree.set, latin1);
+    case 'any':
+      return setPart(latin1 ? anyByte : anyRune, latin1);
+    case 'byte':
+      return { ...step(1, false), isAnyByte: true };
+    case 'assert':
+      return step(1, true);
+    case 'concat':
+      return tree.subs.map((sub) => partOf(sub, latin1)).reduce(cat);
+    case 'alternate':
+      return tree.subs.map((sub) => partOf(sub, latin1)).reduce(alt);
+    case 'capture':
+      return capture(partOf(tree.sub, latin1));
+    default:
+      return repeated(tree, partOf(tree.sub, latin1));
+  }
+}
+
+const anyRune = [0, 0x10ffff] as const;
+const anyByte = [0, 0xff] as const;
+
+function setPart(set: readonly number[], latin1: boolean): Part {
+  const size = sizeOfSet(set, latin1);
+  return { ...step(size.flat, false, size.made), isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
+}
+
+function repeated(tree: Extract<Tree, { readonly sub: Tree; readonly lazy: boolean }>, sub: Made): Made {
+  switch (tree.op) {
+    case 'star':
+      return star(sub);
+    case 'plus':
+      return plus(sub);
+    case 'quest':
+      return quest(sub);
+    case 'repeat':
+      return counted(sub, tree.min, tree.max, isOnlyPlaces(tree.sub));
+  }
+}
+
+/** RE2 repeats what consumes nothing at most once. */
+function isOnlyPlaces(tree: Tree): boolean {
+  return tree.op === 'assert' || ((tree.op === 'concat' || tree.op === 'alternate') && tree.subs.every((sub) => sub.op === 'assert'));
+}
+
+/** What the exits of `part` cost where a list begins behind it anyway, or more than one of them makes it one. */
+function jumps(part: Part, next: Pick<Part, 'isHead'>): number {
+  return next.isHead || part.endsInStep || part.exits > 1 ? part.exits : 0;
+}
+
+function entry(part: Part): number {
+  return part.isHead ? 1 : 0;
+}
+
+/** What a loop costs beside its choice. */
+function loop(part: Part): number {
+  return part.isAnyByte ? 1 : 0;
+}
+
+function cat(one: Made, other: Made): Made {
+  if (one === undefined || other === undefined) return undefined;
+  if (one === nop) return { ...other, made: other.made + 1 };
+  return {
+    flat: one.flat + other.flat + jumps(one, other),
+    made: one.made + other.made,
+    nullable: one.nullable && other.nullable,
+    isHead: one.isHead,
+    endsInStep: other.endsInStep,
+    exits: other.exits,
+    isAnyByte: false,
+  };
+}
+
+function alt(one: Made, other: Made): Made {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    flat: one.flat + other.flat + entry(one) + entry(other),
+    made: one.made + other.made + 1,
+    nullable: one.nullable || other.nullable,
+    isHead: false,
+    endsInStep: one.endsInStep || other.endsInStep,
+    exits: one.exits + other.exits,
+    isAnyByte: false,
+  };
+}
+
+function capture(sub: Made): Made {
+  return sub && { ...step(sub.flat + jumps(sub, { isHead: false }) + 2, sub.nullable), made: sub.made + 2 };
+}
+
+function quest(sub: Made): Made {
+  return sub === undefined ? nop : { ...sub, flat: sub.flat + entry(sub), made: sub.made + 1, nullable: true, isHead: false, exits: sub.exits + 1, isAnyByte: false };
+}
+
+function plus(sub: Made): Made {
+  return sub && { ...sub, flat: sub.flat + jumps(sub, { isHead: false }) + 1 + loop(sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
+}
+
+function star(sub: Made): Made {
+  if (sub === undefined) return { ...nop, flat: 1, isHead: true };
+  if (sub === nop) return nop;
+  if (sub.nullable) return quest(plus(sub));
+  return { ...sub, flat: sub.flat + sub.exits + entry(sub) + loop(sub), made: sub.made + 1, nullable: true, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
+}
+
+/** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
+function counted(sub: Made, min: number, max: number, onlyPlaces: boolean): Made {
+  if (sub === nop || max === 0) return nop;
+  if (onlyPlaces) return counted(sub, Math.min(min, 1), Math.min(max, 1), false);
+  if (max === -1) return min === 0 ? star(sub) : min === 1 ? plus(sub) : cat(copies(sub, min - 1), plus(sub));
+  const fixed = min > 0 ? copies(sub, min) : nop;
+  return max === min ? fixed : cat(fixed, optional(sub, max - min));
+}
+
+function copies(sub: Made, count: number): Made {
+  if (sub === undefined) return undefined;
+  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: sub.isAnyByte && count === 1 };
+}
+
+/** `(x(x(x)?)?)?`, `count` deep. */
+function optional(sub: Made, count: number): Made {
+  if (sub === undefined) return nop;
+  return {
+    ...sub,
+    flat: count * (sub.flat + entry(sub)) + (count - 1) * jumps(sub, { isHead: false }),
+    made: count * (sub.made + 1),
+    nullable: true,
+    isHead: false,
+    exits: sub.exits + count,
+    isAnyByte: false,
+  };
+}

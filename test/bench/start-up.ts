@@ -1,0 +1,52 @@
+/** From the start of the process to its first answer, as a pod that is being replaced makes others wait. */
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openConnection, post } from './connection.ts';
+import { branchReview } from './reviews.ts';
+import type { ServerProcess } from './server-process.ts';
+import { endpointOf, startBare, startOurs, type Site } from './site.ts';
+import { median } from './statistics.ts';
+import { round, toTable, verdict, type Row } from './table.ts';
+
+const runs = 11;
+const goalMs = 300;
+const answerBytes = 1500;
+
+/** Returns the table. Each run is a new process; the kinds take turns. */
+export async function startUp(site: Site): Promise<string> {
+  const request = post('/mutate/workloads?timeout=5s', branchReview(8192));
+  const times = { kept: [] as number[], made: [] as number[], bare: [] as number[] };
+  for (let run = 0; run < runs; run += 1) {
+    const empty = await mkdtemp(join(site.folder, 'first-'));
+    times.kept.push(await untilFirstAnswer(() => startOurs(site), site.certificates, request));
+    times.made.push(await untilFirstAnswer(() => startOurs(site, { certificates: empty }), empty, request));
+    times.bare.push(await untilFirstAnswer(() => startBare(site, answerBytes), site.certificates, request));
+  }
+  return toTable(`From process start to the first answer, ${runs} runs each`, [
+    toRow('bundle, certificates are there', times.kept, goalMs),
+    toRow('bundle, first start: makes two RSA keys and certificates', times.made),
+    toRow('bare server (its TypeScript is stripped first)', times.bare),
+  ]);
+}
+
+async function untilFirstAnswer(start: () => Promise<ServerProcess>, certificates: string, request: Buffer): Promise<number> {
+  const server = await start();
+  try {
+    const connection = await openConnection(endpointOf(server, certificates));
+    const { status } = await connection.send(request);
+    const milliseconds = performance.now() - server.startedAt;
+    connection.close();
+    if (status !== 200) throw new Error(`the first answer was ${status}`);
+    return milliseconds;
+  } finally {
+    await server.kill();
+  }
+}
+
+function toRow(what: string, all: readonly number[], goal?: number): Row {
+  const middle = median(all);
+  return {
+    what, 'median ms': round(middle), 'fastest ms': round(Math.min(...all)), 'slowest ms': round(Math.max(...all)),
+    goal: goal === undefined ? '' : `<= ${goal} ms`, '': goal === undefined ? '' : verdict(middle <= goal),
+  };
+}
