@@ -14,6 +14,7 @@ interface ProblemKind {
 export const problemKinds = {
   BL001: { rule: 'setting is not valid', severity: 'deny' },
   BL010: { rule: 'manifest cannot be read', severity: 'deny' },
+  BL011: { rule: 'kind cannot be read from the cluster', severity: 'warn' },
 
   BL101: { rule: 'branch name makes no id', severity: 'deny' },
   BL102: { rule: 'branch is named like the baseline', severity: 'deny' },

@@ -1,6 +1,6 @@
 /** `*`, `+`, `?` and `{n,m}`. */
 import { code, isDigit, refuse, sees, type Scan } from './scan.ts';
-import type { Flags, Tree } from './tree.ts';
+import { repeatOf, type Flags, type Tree } from './tree.ts';
 
 /** Highest count, and highest product of counts within counts, that Go and RE2 take. */
 export const maxRepeat = 1000;
@@ -60,13 +60,7 @@ export function readUnary(scan: Scan, sub: Tree | undefined, earlier: number, fl
   scan.at++;
   const lazy = readLazy(scan, flags);
   if (!isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
-  const isSquashed = (sub.op === 'star' || sub.op === 'plus' || sub.op === 'quest') && sub.lazy === lazy && sameFlags(sub.flags, flags);
-  if (!isSquashed) return { op, sub, lazy, flags };
-  return sub.op === op ? sub : { ...sub, op: 'star' };
-}
-
-function sameFlags(one: Flags, other: Flags): boolean {
-  return one === other || (one.fold === other.fold && one.multiline === other.multiline && one.dotAll === other.dotAll);
+  return repeatOf(op, sub, { lazy, flags });
 }
 
 function isAllowed(scan: Scan, sub: Tree | undefined, earlier: number, start: number): boolean {
@@ -86,7 +80,7 @@ export function readRepetition(scan: Scan, sub: Tree | undefined, earlier: numbe
   if ((min > maxRepeat || max > maxRepeat) && refuse(scan, 'repeat-size', start)) return undefined;
   if (max !== -1 && max < min && refuse(scan, 'repeat-order', start)) return undefined;
   if (!isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
-  const made: Tree = { op: 'repeat', sub, min, max, lazy };
+  const made: Tree = { op: 'repeat', sub, min, max, manner: { lazy, flags } };
   if (min < 2 && max < 2) return made;
   if (product(made, false) > maxRepeat && refuse(scan, 'repeat-product', start)) return undefined;
   return product(made, true) > maxRepeat && refuse(scan, 'repeat-product', start, ['re2-utf8', 're2-latin1']) ? undefined : made;

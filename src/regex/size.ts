@@ -1,6 +1,7 @@
 /** How large RE2's program for a pattern is: an upper bound, close to the real number, in time linear in the pattern whatever its counts are. */
+import { coalesce, simplify } from './simplify.ts';
 import { sizeOfSet, utf8 } from './size-class.ts';
-import { concat, emptyTree, type Tree } from './tree.ts';
+import { concat, emptyTree, isSameManner, isUnary, repeatOf, type Tree, type Unary } from './tree.ts';
 
 /** What a part of a program costs, and how the next part joins on. */
 interface Part {
@@ -18,16 +19,18 @@ interface Part {
   readonly exits: number;
   /** It is one instruction that takes any byte: a loop of it at the end of a program gets one more. @see re2/prog.cc Optimize */
   readonly isAnyByte: boolean;
+  /** Instructions that are listed a second time when the program starts with this part: those of a loop that is all there is in another loop. */
+  readonly again: number;
 }
 
 /** The part that matches nothing; RE2 leaves out what it is joined to. */
 type Made = Part | undefined;
 
 /** Matches the empty string and costs nothing of itself. */
-const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false };
+const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, again: 0 };
 
 function step(count: number, nullable: boolean, made = count): Part {
-  return { flat: count, made, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false };
+  return { flat: count, made, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, again: 0 };
 }
 
 /** Sizes of a program: flattened, and before. */
@@ -44,7 +47,7 @@ export function sizeOf(tree: Tree, latin1: boolean): ProgramSize {
   const fixed = unanchored ? 4 : 2;
   if (body === undefined) return { flat: 1, made: 1 };
   const whole = cat(body, step(1, false)) ?? body;
-  return { flat: whole.flat + fixed - 1, made: whole.made + fixed };
+  return { flat: whole.flat + whole.again + fixed - 1, made: whole.made + fixed };
 }
 
 /** RE2 matches a literal right after a leading `^` by comparing text, outside the program. @see re2/regexp.cc RequiredPrefix */
@@ -96,13 +99,17 @@ function partOf(tree: Tree, latin1: boolean): Made {
     case 'assert':
       return step(1, true);
     case 'concat':
-      return tree.subs.map((sub) => partOf(sub, latin1)).reduce(cat);
+      return coalesce(tree.subs).map((sub) => partOf(sub, latin1)).reduce(cat);
     case 'alternate':
       return tree.subs.map((sub) => partOf(sub, latin1)).reduce(alt);
     case 'capture':
       return capture(partOf(tree.sub, latin1));
+    case 'repeat': {
+      const made = simplify(tree);
+      return made.op === 'repeat' ? counted(made, latin1) : partOf(made, latin1);
+    }
     default:
-      return repeated(tree, partOf(tree.sub, latin1));
+      return unary(tree, latin1);
   }
 }
 
@@ -114,22 +121,24 @@ function setPart(set: readonly number[], latin1: boolean): Part {
   return { ...step(size.flat, false, size.made), isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
 }
 
-function repeated(tree: Extract<Tree, { readonly sub: Tree; readonly lazy: boolean }>, sub: Made): Made {
-  switch (tree.op) {
-    case 'star':
-      return star(sub);
-    case 'plus':
-      return plus(sub);
-    case 'quest':
-      return quest(sub);
-    case 'repeat':
-      return counted(sub, tree.min, tree.max, isOnlyPlaces(tree.sub));
-  }
+function unary(tree: Unary, latin1: boolean): Made {
+  const sub = simplify(tree.sub);
+  if (sub.op === tree.op && isUnary(sub) && isSameManner(sub.manner, tree.manner)) return partOf(sub, latin1);
+  const part = partOf(sub, latin1);
+  return tree.op === 'star' ? star(part) : tree.op === 'plus' ? plus(part) : quest(part);
 }
 
-/** RE2 repeats what consumes nothing at most once. */
-function isOnlyPlaces(tree: Tree): boolean {
-  return tree.op === 'assert' || ((tree.op === 'concat' || tree.op === 'alternate') && tree.subs.every((sub) => sub.op === 'assert'));
+type Repeat = Extract<Tree, { op: 'repeat' }>;
+
+/** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
+function counted({ sub, min, max, manner }: Repeat, latin1: boolean): Made {
+  const part = partOf(sub, latin1);
+  if (part === nop) return nop;
+  if (max === -1) return cat(copies(part, min - 1), partOf(repeatOf('plus', sub, manner), latin1));
+  const fixed = min > 0 ? copies(part, min) : nop;
+  if (max === min) return fixed;
+  const innermost = partOf(repeatOf('quest', sub, manner), latin1);
+  return cat(fixed, max - min === 1 ? innermost : optional(part, innermost, max - min - 1));
 }
 
 /** What the exits of `part` cost where a list begins behind it anyway, or more than one of them makes it one. */
@@ -157,6 +166,7 @@ function cat(one: Made, other: Made): Made {
     endsInStep: other.endsInStep,
     exits: other.exits,
     isAnyByte: false,
+    again: one.again + (one.nullable ? other.again : 0),
   };
 }
 
@@ -170,6 +180,7 @@ function alt(one: Made, other: Made): Made {
     endsInStep: one.endsInStep || other.endsInStep,
     exits: one.exits + other.exits,
     isAnyByte: false,
+    again: one.again + other.again,
   };
 }
 
@@ -189,33 +200,29 @@ function star(sub: Made): Made {
   if (sub === undefined) return { ...nop, flat: 1, isHead: true };
   if (sub === nop) return nop;
   if (sub.nullable) return quest(plus(sub));
-  return { ...sub, flat: sub.flat + sub.exits + entry(sub) + loop(sub), made: sub.made + 1, nullable: true, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
-}
-
-/** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
-function counted(sub: Made, min: number, max: number, onlyPlaces: boolean): Made {
-  if (sub === nop || max === 0) return nop;
-  if (onlyPlaces) return counted(sub, Math.min(min, 1), Math.min(max, 1), false);
-  if (max === -1) return min === 0 ? star(sub) : min === 1 ? plus(sub) : cat(copies(sub, min - 1), plus(sub));
-  const fixed = min > 0 ? copies(sub, min) : nop;
-  return max === min ? fixed : cat(fixed, optional(sub, max - min));
+  // A loop that is all there is in this one is listed for both.
+  const twice = sub.isHead && !sub.endsInStep ? sub.flat : 0;
+  return { ...sub, flat: sub.flat + sub.exits + entry(sub) + loop(sub) + twice, again: sub.again + (sub.isHead ? sub.flat : 0), made: sub.made + 1, nullable: true, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
 }
 
 function copies(sub: Made, count: number): Made {
   if (sub === undefined) return undefined;
-  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: sub.isAnyByte && count === 1 };
+  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: sub.isAnyByte && count === 1, again: sub.again * (sub.nullable ? count : 1) };
 }
 
-/** `(x(x(x)?)?)?`, `count` deep. */
-function optional(sub: Made, count: number): Made {
-  if (sub === undefined) return nop;
+/** `(x(x(x…)?)?)?`: `count` times around the innermost part. */
+function optional(sub: Made, innermost: Made, count: number): Made {
+  if (sub === undefined || innermost === undefined) return nop;
+  // Where the part around joins on: once on the innermost, else on a choice.
+  const joins = jumps(sub, innermost) + (count - 1) * jumps(sub, { isHead: false });
   return {
-    ...sub,
-    flat: count * (sub.flat + entry(sub)) + (count - 1) * jumps(sub, { isHead: false }),
-    made: count * (sub.made + 1),
+    ...innermost,
+    flat: innermost.flat + count * (sub.flat + entry(sub)) + joins,
+    made: innermost.made + count * (sub.made + 1),
     nullable: true,
     isHead: false,
-    exits: sub.exits + count,
+    exits: innermost.exits + count,
     isAnyByte: false,
+    again: innermost.again + sub.again * (sub.nullable ? count : 1),
   };
 }

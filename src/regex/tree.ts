@@ -16,6 +16,19 @@ export const noFlags: Flags = { fold: false, multiline: false, dotAll: false, sw
 /** Where an assertion holds: `^`, `$`, `\A`, `\z`, `\b`, `\B`; the line ones only under `(?m)`. */
 export type Place = 'text-start' | 'text-end' | 'line-start' | 'line-end' | 'word-boundary' | 'no-word-boundary';
 
+/** How a repeat operator was meant: lazy or not, and the flags in force. One repeat of another is one repeat only in the same manner. */
+export interface Manner {
+  readonly lazy: boolean;
+  readonly flags: Flags;
+}
+
+/** `x*`, `x+`, `x?`. */
+export interface Unary {
+  readonly op: 'star' | 'plus' | 'quest';
+  readonly sub: Tree;
+  readonly manner: Manner;
+}
+
 /** One node. Code points, except for Latin-1 readers, where every rune is a byte. */
 export type Tree =
   | { readonly op: 'nothing' }
@@ -30,10 +43,9 @@ export type Tree =
   /** `dollar`: written `$`, which RE2 does not take for the same as `\z` when it looks for common beginnings. */
   | { readonly op: 'assert'; readonly place: Place; readonly dollar: boolean }
   | { readonly op: 'concat' | 'alternate'; readonly subs: readonly Tree[] }
-  /** `flags`: those in force; one repeat of another is one repeat only under the same. */
-  | { readonly op: 'star' | 'plus' | 'quest'; readonly sub: Tree; readonly lazy: boolean; readonly flags: Flags }
+  | Unary
   /** `max` is -1 when there is none. */
-  | { readonly op: 'repeat'; readonly sub: Tree; readonly min: number; readonly max: number; readonly lazy: boolean }
+  | { readonly op: 'repeat'; readonly sub: Tree; readonly min: number; readonly max: number; readonly manner: Manner }
   | { readonly op: 'capture'; readonly sub: Tree };
 
 /** The tree that matches only the empty string. */
@@ -49,11 +61,28 @@ export function alternate(subs: readonly Tree[]): Tree {
   return subs.length === 1 ? (subs[0] ?? emptyTree) : subs.length === 0 ? { op: 'nothing' } : { op: 'alternate', subs };
 }
 
+/** Repeats a tree: `x**` is `x*`, and so is any other operator on `x*`, `x+` or `x?` in the same manner. */
+export function repeatOf(op: Unary['op'], sub: Tree, manner: Manner): Tree {
+  if (!isUnary(sub) || !isSameManner(sub.manner, manner)) return { op, sub, manner };
+  return sub.op === op ? sub : { ...sub, op: 'star' };
+}
+
+/** Tells whether the tree is `x*`, `x+` or `x?`. */
+export function isUnary(tree: Tree): tree is Unary {
+  return tree.op === 'star' || tree.op === 'plus' || tree.op === 'quest';
+}
+
+/** Tells whether two repeats were meant alike. */
+export function isSameManner(one: Manner, other: Manner): boolean {
+  const flags = ['fold', 'multiline', 'dotAll'] as const;
+  return one.lazy === other.lazy && (one.flags === other.flags || flags.every((flag) => one.flags[flag] === other.flags[flag]));
+}
+
 /** Tells whether two trees are the same; only for those that RE2 factors out of alternatives: an assertion, a set, or a counted repeat of one. */
 export function isSameHead(one: Tree, other: Tree): boolean {
   if (one.op === 'class') return other.op === 'class' && isSame(one.set, other.set);
   if (one.op === 'assert') return other.op === 'assert' && one.place === other.place && one.dollar === other.dollar;
   if (one.op === 'literal') return other.op === 'literal' && one.fold === other.fold && one.runes.length === other.runes.length && one.runes.every((rune, at) => rune === other.runes[at]);
-  if (one.op === 'repeat') return other.op === 'repeat' && one.min === other.min && one.max === other.max && one.lazy === other.lazy && isSameHead(one.sub, other.sub);
+  if (one.op === 'repeat') return other.op === 'repeat' && one.min === other.min && one.max === other.max && one.manner.lazy === other.manner.lazy && isSameHead(one.sub, other.sub);
   return one.op === other.op && (one.op === 'any' || one.op === 'byte');
 }

@@ -10,6 +10,7 @@ import { isInside } from './network.ts';
 import { clusterArtifacts } from './recipes.ts';
 import { startBox } from './start.ts';
 import type { Box } from './start.ts';
+import { at, listAt } from '../../src/model/json.ts';
 
 /** An ordinary Deployment, without a node name, and its Service. */
 const manifest = `
@@ -56,14 +57,19 @@ const endpointsTimeoutMs = 30_000;
 
 async function readyEndpoints(box: Box, count: number): Promise<void> {
   const deadline = performance.now() + endpointsTimeoutMs;
-  const query = ['get', 'endpointslices', '-l', 'kubernetes.io/service-name=hello', '-o', 'jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].addresses[0]}'];
-  let found = '';
+  let found = -1;
   while (performance.now() < deadline) {
-    found = (await box.kubectl(query)).stdout;
-    if (found.split(' ').filter((address) => address !== '').length === count) return;
+    found = countReady(JSON.parse((await box.kubectl(['get', 'endpointslices', '-l', 'kubernetes.io/service-name=hello', '-o', 'json'])).stdout));
+    if (found === count) return;
     await sleep(25);
   }
-  throw new Error(`not ${count} ready endpoints within ${endpointsTimeoutMs} ms, but: ${found}\n${box.logTail('kube-controller-manager')}`);
+  throw new Error(`${found} instead of ${count} ready endpoints after ${endpointsTimeoutMs} ms\n${box.logTail('kube-controller-manager')}`);
+}
+
+/** A slice is written first with `endpoints: null`, which kubectl's jsonpath filters fail on; hence not jsonpath. */
+function countReady(slices: unknown): number {
+  const endpoints = listAt(slices, 'items').flatMap((slice) => listAt(slice, 'endpoints'));
+  return endpoints.filter((endpoint) => at(endpoint, 'conditions', 'ready') === true).length;
 }
 
 async function main(): Promise<void> {

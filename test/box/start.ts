@@ -116,7 +116,7 @@ function launch(site: Site, name: ProgramName, command: readonly string[]): Daem
 
 async function startEtcd(site: Site): Promise<void> {
   const etcd = launch(site, 'etcd', etcdCommand(site.paths, site.folder));
-  await waitUntilReady(etcd, async () => (await fetch(`${etcdUrl}/readyz`)).ok);
+  await waitUntilReady(etcd, async () => (await fetch(`${etcdUrl}/readyz`, { signal: AbortSignal.timeout(1000) })).ok);
 }
 
 /** Starts the API server for the first time or again: its certificate stays. The kubeconfig carries that, so it can be written only now. */

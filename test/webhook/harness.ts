@@ -26,7 +26,7 @@ export interface Running {
   readonly port: number;
   readonly lines: readonly LogLine[];
   /** Everything that was logged, as written. */
-  logged(): string;
+  readonly logged: () => string;
   readonly metrics: () => Promise<string>;
 }
 

@@ -65,7 +65,7 @@ test('keys that mean something to JavaScript are data: admitted, untouched, and 
   t.equal(answer.status, 200);
   t.same(readAnswer(answer).response.warnings, [data]);
   t.equal(({} as { polluted?: boolean }).polluted, undefined);
-  t.equal(String({}), '[object Object]');
+  t.equal(Object.keys(Object.prototype).length, 0);
 });
 
 function reviewOfBytes(bytes: number): string {

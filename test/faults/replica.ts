@@ -1,0 +1,72 @@
+/** One replica of our server, with a pod's address, as a Deployment would run it. */
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Endpoint } from '../bench/connection.ts';
+import { startServer, type ServerProcess } from '../bench/server-process.ts';
+import type { SecretVolume } from './pairs.ts';
+
+/** What replicas have in common. */
+export interface ReplicaOptions {
+  readonly folder: string;
+  /** Path of `branchline.js`. */
+  readonly bundle: string;
+  readonly kubeconfig: string;
+  readonly pair: SecretVolume;
+}
+
+/** A ready replica. */
+export interface Replica {
+  readonly address: string;
+  readonly process: ServerProcess;
+  /** How to call it past the API server. */
+  readonly endpoint: Endpoint;
+  /** Returns what it has logged so far. */
+  log(): Promise<string>;
+  /** Asks a path of its plain port. */
+  plain(path: string): Promise<{ readonly status: number; readonly text: string }>;
+}
+
+/** The TLS port of every replica. */
+export const replicaPort = 8443;
+const plainPort = 8080;
+/** The Service name that the certificate carries and that calls past the API server ask for. */
+export const serviceHost = 'branchline.branchline-system.svc';
+const readyMs = 30_000;
+
+/** Starts a replica and resolves when it is ready. @throws Error with its log when it does not become so. */
+export async function startReplica({ folder, bundle, kubeconfig, pair }: ReplicaOptions, address: string, extra: readonly string[]): Promise<Replica> {
+  const logFile = join(folder, `replica-${address}.log`);
+  const log = openSync(logFile, 'a');
+  const server = await startServer({
+    stdout: log,
+    args: [
+      bundle, 'serve', '--manifests', '/work/main/examples/tenant/namespace.yaml', '--manifests', '/work/main/examples/tenant/fact-find-ui.yaml', '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1',
+      '--listen-host', address, '--listen-port', String(replicaPort), '--plain-host', address, '--plain-port', String(plainPort), ...extra,
+    ],
+  });
+  closeSync(log);
+  const replica: Replica = {
+    address,
+    process: server,
+    endpoint: { host: address, port: replicaPort, ca: pair.ca, serverName: serviceHost },
+    log: () => readFile(logFile, 'utf8'),
+    async plain(path) {
+      const response = await fetch(`http://${address}:${plainPort}${path}`);
+      return { status: response.status, text: await response.text() };
+    },
+  };
+  await untilReady(replica);
+  return replica;
+}
+
+async function untilReady(replica: Replica): Promise<void> {
+  const deadline = performance.now() + readyMs;
+  for (;;) {
+    const { status, text } = await replica.plain('/readyz');
+    if (status === 200) return;
+    if (performance.now() > deadline) throw new Error(`replica ${replica.address} is not ready: ${text}\n${await replica.log()}`);
+    await sleep(25);
+  }
+}
