@@ -1,5 +1,5 @@
 /** What RE2 rewrites before it compiles: counted repeats, and repeats of one thing beside each other. */
-import { emptyTree, isSameHead, isUnary, repeatOf, type Manner, type Tree } from './tree.ts';
+import { concat, emptyTree, isSameHead, isUnary, repeatOf, type Manner, type Tree, type Unary } from './tree.ts';
 
 type Repeat = Extract<Tree, { op: 'repeat' }>;
 
@@ -16,12 +16,18 @@ export function simplify(tree: Tree): Tree {
 }
 
 function unbounded(tree: Repeat, sub: Tree, min: number): Tree {
-  return min > 1 ? { ...tree, sub, min } : repeatOf(min === 0 ? 'star' : 'plus', sub, tree.manner);
+  return min > 1 ? { ...tree, sub, min } : repeatSimplified(min === 0 ? 'star' : 'plus', sub, tree.manner);
+}
+
+/** Repeats a simplified tree; `x{0,3}`, which RE2 makes `(x(xx?)?)?`, counts as an `x?` of the same manner. */
+export function repeatSimplified(op: Unary['op'], sub: Tree, manner: Manner): Tree {
+  if (sub.op !== 'repeat' || sub.min > 0 || sub.max < 2) return repeatOf(op, sub, manner);
+  return repeatOf(op, { op: 'quest', sub: concat([sub.sub, { ...sub, max: sub.max - 1 }]), manner: sub.manner }, manner);
 }
 
 function bounded(tree: Repeat, sub: Tree, { min, max }: { readonly min: number; readonly max: number }): Tree {
   if (max > 1) return { ...tree, sub, min, max };
-  return min === 1 ? sub : repeatOf('quest', sub, tree.manner);
+  return min === 1 ? sub : repeatSimplified('quest', sub, tree.manner);
 }
 
 function isOnlyPlaces(tree: Tree): boolean {

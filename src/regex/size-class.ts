@@ -5,6 +5,8 @@ import type { RuneSet } from './rune-set.ts';
 export interface SetSize {
   readonly flat: number;
   readonly made: number;
+  /** How many instructions the first byte chooses from. */
+  readonly firsts: number;
 }
 
 /** Sizes of sets that were counted before; a set is counted once however often it is repeated. */
@@ -22,7 +24,7 @@ export function sizeOfSet(set: RuneSet, latin1: boolean): SetSize {
 
 function sizeInLatin1(set: RuneSet): SetSize {
   const ranges = forEachRange(set, () => undefined);
-  return { flat: ranges, made: 2 * ranges };
+  return { flat: ranges, made: 2 * ranges, firsts: ranges };
 }
 
 /**
@@ -79,7 +81,7 @@ interface Trie {
 function sizeInUtf8(set: RuneSet): SetSize {
   const trie: Trie = { insts: [{ bytes: -1, out: 0, other: 0 }], cache: new Map(), root: 0 };
   forEachRange(set, (lo, hi, fold) => addRange(trie, lo, hi, fold));
-  return { flat: flatSize(trie), made: trie.insts.length };
+  return { flat: flatSize(trie), made: trie.insts.length, firsts: firstsOf(trie) };
 }
 
 /** Last code points of one, two and three bytes of UTF-8. */
@@ -190,6 +192,13 @@ function addBelow(trie: Trie, root: number, id: number): number {
   const target = trie.insts[branch];
   if (target !== undefined) target.out = addBelow(trie, target.out, added.out);
   return isChoice ? root : branch;
+}
+
+/** Each choice at the root leads to one byte range and to the choice before it. */
+function firstsOf(trie: Trie): number {
+  let count = 1;
+  for (let inst = trie.insts[trie.root]; inst !== undefined && inst.bytes < 0; inst = trie.insts[inst.out]) count++;
+  return count;
 }
 
 /**

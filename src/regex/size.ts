@@ -1,7 +1,7 @@
 /** How large RE2's program for a pattern is: an upper bound, close to the real number, in time linear in the pattern whatever its counts are. */
-import { coalesce, simplify } from './simplify.ts';
+import { coalesce, repeatSimplified, simplify } from './simplify.ts';
 import { sizeOfSet, utf8 } from './size-class.ts';
-import { concat, emptyTree, isSameManner, isUnary, repeatOf, type Tree, type Unary } from './tree.ts';
+import { concat, emptyTree, isSameManner, isUnary, type Tree, type Unary } from './tree.ts';
 
 /** What a part of a program costs, and how the next part joins on. */
 interface Part {
@@ -19,18 +19,20 @@ interface Part {
   readonly exits: number;
   /** It is one instruction that takes any byte: a loop of it at the end of a program gets one more. @see re2/prog.cc Optimize */
   readonly isAnyByte: boolean;
-  /** Instructions that are listed a second time when the program starts with this part: those of a loop that is all there is in another loop. */
-  readonly again: number;
+  /** Most instructions that can come first: how long the list is that its first instruction begins. */
+  readonly firsts: number;
+  /** Among what can come first is one that begins a list of its own. */
+  readonly startsInHead: boolean;
 }
 
 /** The part that matches nothing; RE2 leaves out what it is joined to. */
 type Made = Part | undefined;
 
 /** Matches the empty string and costs nothing of itself. */
-const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, again: 0 };
+const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, startsInHead: false };
 
-function step(count: number, nullable: boolean, made = count): Part {
-  return { flat: count, made, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, again: 0 };
+function step(count: number, nullable: boolean): Part {
+  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, startsInHead: false };
 }
 
 /** Sizes of a program: flattened, and before. */
@@ -47,7 +49,7 @@ export function sizeOf(tree: Tree, latin1: boolean): ProgramSize {
   const fixed = unanchored ? 4 : 2;
   if (body === undefined) return { flat: 1, made: 1 };
   const whole = cat(body, step(1, false)) ?? body;
-  return { flat: whole.flat + whole.again + fixed - 1, made: whole.made + fixed };
+  return { flat: whole.flat + fixed - 1, made: whole.made + fixed };
 }
 
 /** RE2 matches a literal right after a leading `^` by comparing text, outside the program. @see re2/regexp.cc RequiredPrefix */
@@ -118,11 +120,12 @@ const anyByte = [0, 0xff] as const;
 
 function setPart(set: readonly number[], latin1: boolean): Part {
   const size = sizeOfSet(set, latin1);
-  return { ...step(size.flat, false, size.made), isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
+  return { ...step(size.flat, false), made: size.made, firsts: size.firsts, isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
 }
 
 function unary(tree: Unary, latin1: boolean): Made {
   const sub = simplify(tree.sub);
+  if (sub.op === 'empty') return nop;
   if (sub.op === tree.op && isUnary(sub) && isSameManner(sub.manner, tree.manner)) return partOf(sub, latin1);
   const part = partOf(sub, latin1);
   return tree.op === 'star' ? star(part) : tree.op === 'plus' ? plus(part) : quest(part);
@@ -133,11 +136,10 @@ type Repeat = Extract<Tree, { op: 'repeat' }>;
 /** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
 function counted({ sub, min, max, manner }: Repeat, latin1: boolean): Made {
   const part = partOf(sub, latin1);
-  if (part === nop) return nop;
-  if (max === -1) return cat(copies(part, min - 1), partOf(repeatOf('plus', sub, manner), latin1));
+  if (max === -1) return cat(copies(part, min - 1), partOf(repeatSimplified('plus', sub, manner), latin1));
   const fixed = min > 0 ? copies(part, min) : nop;
   if (max === min) return fixed;
-  const innermost = partOf(repeatOf('quest', sub, manner), latin1);
+  const innermost = partOf(repeatSimplified('quest', sub, manner), latin1);
   return cat(fixed, max - min === 1 ? innermost : optional(part, innermost, max - min - 1));
 }
 
@@ -150,9 +152,13 @@ function entry(part: Part): number {
   return part.isHead ? 1 : 0;
 }
 
-/** What a loop costs beside its choice. */
-function loop(part: Part): number {
-  return part.isAnyByte ? 1 : 0;
+/**
+ * What a loop costs beside its choice. Where its body ends in choices only and begins with a loop of its own, RE2 may list the beginning of the body twice: it
+ * looks for what two lists share only once.
+ */
+function loop(body: Part): number {
+  const twice = body.startsInHead && !body.endsInStep ? body.firsts : 0;
+  return twice + (body.isAnyByte ? 1 : 0);
 }
 
 function cat(one: Made, other: Made): Made {
@@ -165,8 +171,9 @@ function cat(one: Made, other: Made): Made {
     isHead: one.isHead,
     endsInStep: other.endsInStep,
     exits: other.exits,
-    isAnyByte: false,
-    again: one.again + (one.nullable ? other.again : 0),
+    isAnyByte: one.isAnyByte && other === nop,
+    firsts: one.firsts + (one.nullable ? other.firsts : 0),
+    startsInHead: one.startsInHead || (one.nullable && other.startsInHead),
   };
 }
 
@@ -180,7 +187,8 @@ function alt(one: Made, other: Made): Made {
     endsInStep: one.endsInStep || other.endsInStep,
     exits: one.exits + other.exits,
     isAnyByte: false,
-    again: one.again + other.again,
+    firsts: one.firsts + other.firsts,
+    startsInHead: one.startsInHead || other.startsInHead,
   };
 }
 
@@ -189,25 +197,28 @@ function capture(sub: Made): Made {
 }
 
 function quest(sub: Made): Made {
-  return sub === undefined ? nop : { ...sub, flat: sub.flat + entry(sub), made: sub.made + 1, nullable: true, isHead: false, exits: sub.exits + 1, isAnyByte: false };
+  if (sub === undefined) return nop;
+  return { ...sub, flat: sub.flat + entry(sub), made: sub.made + 1, nullable: true, isHead: false, exits: sub.exits + 1, isAnyByte: false, firsts: sub.firsts + 1 };
+}
+
+/** What a loop makes of its body, whichever way in. */
+function looped(sub: Part, flat: number): Part {
+  return { ...sub, flat: sub.flat + flat + loop(sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, startsInHead: true };
 }
 
 function plus(sub: Made): Made {
-  return sub && { ...sub, flat: sub.flat + jumps(sub, { isHead: false }) + 1 + loop(sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
+  return sub && looped(sub, jumps(sub, { isHead: false }) + 1);
 }
 
 function star(sub: Made): Made {
-  if (sub === undefined) return { ...nop, flat: 1, isHead: true };
-  if (sub === nop) return nop;
-  if (sub.nullable) return quest(plus(sub));
-  // A loop that is all there is in this one is listed for both.
-  const twice = sub.isHead && !sub.endsInStep ? sub.flat : 0;
-  return { ...sub, flat: sub.flat + sub.exits + entry(sub) + loop(sub) + twice, again: sub.again + (sub.isHead ? sub.flat : 0), made: sub.made + 1, nullable: true, isHead: true, endsInStep: false, exits: 1, isAnyByte: false };
+  if (sub === undefined) return { ...nop, flat: 1, isHead: true, startsInHead: true };
+  return sub.nullable ? quest(plus(sub)) : { ...looped(sub, sub.exits + entry(sub)), nullable: true };
 }
 
 function copies(sub: Made, count: number): Made {
-  if (sub === undefined) return undefined;
-  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: sub.isAnyByte && count === 1, again: sub.again * (sub.nullable ? count : 1) };
+  if (sub === undefined || count === 1) return sub;
+  const firsts = sub.firsts * (sub.nullable ? count : 1);
+  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: false, firsts };
 }
 
 /** `(x(x(x…)?)?)?`: `count` times around the innermost part. */
@@ -216,13 +227,14 @@ function optional(sub: Made, innermost: Made, count: number): Made {
   // Where the part around joins on: once on the innermost, else on a choice.
   const joins = jumps(sub, innermost) + (count - 1) * jumps(sub, { isHead: false });
   return {
-    ...innermost,
     flat: innermost.flat + count * (sub.flat + entry(sub)) + joins,
     made: innermost.made + count * (sub.made + 1),
     nullable: true,
     isHead: false,
+    endsInStep: innermost.endsInStep,
     exits: innermost.exits + count,
     isAnyByte: false,
-    again: innermost.again + sub.again * (sub.nullable ? count : 1),
+    firsts: innermost.firsts + count * (sub.firsts + 1),
+    startsInHead: sub.startsInHead || innermost.startsInHead,
   };
 }

@@ -115,7 +115,7 @@ export function post(path: string, body: Buffer, headers: Readonly<Record<string
 function readResponse(received: Buffer): Response | undefined {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
-  const head = received.latin1Slice(0, headEnd);
+  const head = received.toString('latin1', 0, headEnd);
   const start = headEnd + 4;
   const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head);
   const body = isChunked ? readChunks(received, start) : readBytes(received, start, Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0));
@@ -131,7 +131,7 @@ function readChunks(received: Buffer, start: number): Buffer | undefined {
   for (let at = start; ;) {
     const lineEnd = received.indexOf('\r\n', at);
     if (lineEnd < 0) return undefined;
-    const length = Number.parseInt(received.latin1Slice(at, lineEnd), 16);
+    const length = Number.parseInt(received.toString('latin1', at, lineEnd), 16);
     const chunk = readBytes(received, lineEnd + 2, length + 2);
     if (chunk === undefined) return undefined;
     if (length === 0) return Buffer.concat(chunks);

@@ -2,7 +2,7 @@
  * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz` for some of it. Takes some five
  * minutes. A goal that is missed is shown and is no error: machines differ, and others work on them.
  */
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import { fuzz } from './fuzz.ts';
 import { memory } from './memory.ts';
 import { prepareSite, type Site } from './site.ts';
@@ -20,7 +20,7 @@ const site = await prepareSite();
 try {
   const { server, loader } = site.cores;
   const places = server === undefined ? 'not pinned to cores' : `server on core ${server}, loader on core ${loader ?? ''}`;
-  console.log(`${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, node ${process.version}, ${places}`);
+  console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, node ${process.version}, ${places}`);
   for (const [name, measure] of Object.entries(sections)) if (wanted.length === 0 || wanted.includes(name)) console.log(await measure(site));
 } finally {
   await site.remove();

@@ -53,12 +53,16 @@ function containers(app: string, version: string, variables: number): readonly C
     image: `registry.example.io/${app}:${version}`,
     imagePullPolicy: 'IfNotPresent',
     ports: [{ name: 'http', containerPort: 8080 + index, protocol: 'TCP' }],
-    env: Array.from({ length: Math.min(variablesPerContainer, variables - index * variablesPerContainer) }, (_unused, at) => variable(index * variablesPerContainer + at)),
+    env: range(Math.min(variablesPerContainer, variables - index * variablesPerContainer)).map((at) => variable(index * variablesPerContainer + at)),
     resources: { limits: { memory: '512Mi' }, requests: { cpu: '100m', memory: '256Mi' } },
     readinessProbe: { httpGet: { path: '/health/ready', port: 'http', scheme: 'HTTP' }, timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 },
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'File',
   }));
+}
+
+function range(length: number): readonly number[] {
+  return Array.from({ length }, (_, index) => index);
 }
 
 function variable(index: number): { name: string; value: string } {

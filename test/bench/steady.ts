@@ -27,7 +27,8 @@ export async function steady(site: Site): Promise<string> {
 }
 
 async function compare(site: Site, size: string, bytes: number): Promise<readonly Row[]> {
-  const { ours, bare, close } = await startContenders(site, bytes);
+  const contenders = await startContenders(site, bytes);
+  const { ours, bare } = contenders;
   try {
     const measured = { ours: [] as Round[], bare: [] as Round[] };
     for (const contender of [ours, bare]) await measure(contender, warmUpMs);
@@ -36,7 +37,7 @@ async function compare(site: Site, size: string, bytes: number): Promise<readonl
     }
     return [toRow(size, 'ours', measured.ours), toRow(size, 'bare', measured.bare)];
   } finally {
-    await close();
+    await contenders.close();
   }
 }
 

@@ -28,7 +28,8 @@ export async function throughput(site: Site): Promise<string> {
 }
 
 async function compare(site: Site, size: string, bytes: number): Promise<readonly Row[]> {
-  const { ours, bare, close } = await startContenders(site, bytes);
+  const contenders = await startContenders(site, bytes);
+  const { ours, bare } = contenders;
   try {
     for (const contender of [ours, bare]) await loadFully({ ...contender, connections }, warmUpMs);
     const measured = { ours: [] as Round[], bare: [] as Round[] };
@@ -43,7 +44,7 @@ async function compare(site: Site, size: string, bytes: number): Promise<readonl
       { ...toRow(size, 'bare', measured.bare), 'ours/bare': '', 'CPU bare/ours': '', goal: '', '': '' },
     ];
   } finally {
-    await close();
+    await contenders.close();
   }
 }
 

@@ -46,7 +46,7 @@ export function branchDeployment(service: string): object {
 export function judgeBranch(response: Response): string | undefined {
   const reason = judgeCreated(response);
   if (reason !== undefined) return reason;
-  return textAt(JSON.parse(response.body.toString()), 'spec', 'template', 'metadata', 'labels', 'version') === 'ops-1234' ? undefined : 'admitted without our label';
+  return textAt(JSON.parse(response.body.toString()), 'spec', 'template', 'metadata', 'labels', 'version') === 'OPS-1234' ? undefined : 'admitted without our label';
 }
 
 /** Says why a creation failed, in words that are the same for the same reason. */

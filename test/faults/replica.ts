@@ -42,7 +42,7 @@ export async function startReplica({ folder, bundle, kubeconfig, pair }: Replica
   const server = await startServer({
     stdout: log,
     args: [
-      bundle, 'serve', '--manifests', '/work/main/examples/tenant/namespace.yaml', '--manifests', '/work/main/examples/tenant/fact-find-ui.yaml', '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1',
+      bundle, 'serve', '--kubeconfig', kubeconfig, '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1',
       '--listen-host', address, '--listen-port', String(replicaPort), '--plain-host', address, '--plain-port', String(plainPort), ...extra,
     ],
   });

@@ -63,7 +63,7 @@ async function end(old: Replica, removeEndpoint: () => Promise<void>): Promise<E
   return { how, milliseconds: performance.now() - signalled };
 }
 
-const directPerSecond = 500;
+const directPerSecond = 150;
 const directConnections = 50;
 
 /** Without the API server between: a client that keeps its connections and is faster than any API server, until shortly before the end of the drain. */
