@@ -14,25 +14,27 @@ type Path = readonly (string | number)[];
  * Everything else is shared with the original. Returns the original itself when nothing changes, or when a parent is neither an object nor a list.
  */
 export function withValue(object: JsonObject, path: Path, value: unknown): JsonObject {
-  return setIn(object, path, value) as JsonObject;
+  return setIn(object, path, value, 0) as JsonObject;
 }
 
-function setIn(current: unknown, path: Path, value: unknown): unknown {
-  const [step, ...rest] = path;
+/** `depth` is how much of the path is behind us. */
+function setIn(current: unknown, path: Path, value: unknown, depth: number): unknown {
+  const step = path[depth];
   if (step === undefined) return value;
   const parent = current ?? {};
-  if (Array.isArray(parent)) return setInList(parent as readonly unknown[], step, rest, value);
+  if (Array.isArray(parent)) return setInList(parent as readonly unknown[], path, value, depth);
   if (!isObject(parent)) return current;
   const before = Object.hasOwn(parent, step) ? parent[step] : undefined;
-  const after = setIn(before, rest, value);
+  const after = setIn(before, path, value, depth + 1);
   if (after === before) return current;
   if (after !== undefined) return { ...parent, [step]: after };
   return Object.fromEntries(Object.entries(parent).filter(([key]) => key !== step));
 }
 
-function setInList(list: readonly unknown[], step: string | number, rest: Path, value: unknown): unknown {
+function setInList(list: readonly unknown[], path: Path, value: unknown, depth: number): unknown {
+  const step = path[depth];
   if (typeof step !== 'number' || step > list.length) return list;
-  const after = setIn(list[step], rest, value);
+  const after = setIn(list[step], path, value, depth + 1);
   return after === list[step] ? list : [...list.slice(0, step), after, ...list.slice(step + 1)];
 }
 
@@ -58,15 +60,14 @@ function diffObjects(before: JsonObject, after: JsonObject, path: string): reado
     if (!Object.hasOwn(after, key)) operations.push({ op: 'remove', path: `${path}/${escape(key)}` });
   }
   for (const key of Object.keys(after)) {
-    const child = `${path}/${escape(key)}`;
-    if (!Object.hasOwn(before, key)) operations.push({ op: 'add', path: child, value: after[key] });
-    else operations.push(...diff(before[key], after[key], child));
+    if (!Object.hasOwn(before, key)) operations.push({ op: 'add', path: `${path}/${escape(key)}`, value: after[key] });
+    else if (before[key] !== after[key]) operations.push(...diff(before[key], after[key], `${path}/${escape(key)}`));
   }
   return operations;
 }
 
 function diffLists(before: readonly unknown[], after: readonly unknown[], path: string): readonly Operation[] {
-  const changed = before.flatMap((member, index) => diff(member, after[index], `${path}/${index}`));
+  const changed = before.flatMap((member, index) => (member === after[index] ? [] : diff(member, after[index], `${path}/${index}`)));
   const added = after.slice(before.length).map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
   return [...changed, ...added];
 }
@@ -88,5 +89,5 @@ export function whyNotApplicable(target: JsonObject, operations: readonly Operat
 
 /** @see RFC 6901, section 3 */
 function escape(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+  return /[~/]/.test(key) ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
 }

@@ -169,12 +169,17 @@ async function loadConfig({ kubeconfig = '', context = '' }: ServerOptions): Pro
     throw new ClusterError(`the kubeconfig cannot be read: ${reasonOf(error)}`, false, error);
   }
   if (context !== '') config.setCurrentContext(context);
+  checkCluster(config, kubeconfig === '');
+  return config;
+}
+
+/** @throws {@link ClusterError}, not retryable, when the context names no cluster, or nothing but the client's own guess. */
+function checkCluster(config: KubeConfig, isDefault: boolean): void {
   const cluster = config.getContextObject(config.getCurrentContext()) === null ? null : config.getCurrentCluster();
   if (cluster === null) throw new ClusterError(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}, or that names no cluster`, false);
-  if (kubeconfig === '' && cluster.server === 'http://localhost:8080') {
+  if (isDefault && cluster.server === 'http://localhost:8080') {
     throw new ClusterError('no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests', false);
   }
-  return config;
 }
 
 function toClusterError(error: unknown): ClusterError {

@@ -129,16 +129,18 @@ function createListSplitter(onItem: (text: string) => void): { readonly add: (ch
     tail = (tail + Buffer.from(bytes.subarray(-32)).toString('latin1')).slice(-32);
   }
 
+  function step(chunk: Uint8Array, index: number): void {
+    const byte = chunk[index] ?? 0;
+    if (isInText) skipText(byte);
+    else if (byte === quote) isInText = true;
+    else if (byte === openBrace || byte === openBracket) open(chunk, index);
+    else if (byte === closeBrace || byte === closeBracket) close(chunk, index);
+  }
+
   return {
     add(chunk) {
       start = 0;
-      for (let index = 0; index < chunk.length; index += 1) {
-        const byte = chunk[index] ?? 0;
-        if (isInText) skipText(byte);
-        else if (byte === quote) isInText = true;
-        else if (byte === openBrace || byte === openBracket) open(chunk, index);
-        else if (byte === closeBrace || byte === closeBracket) close(chunk, index);
-      }
+      for (let index = 0; index < chunk.length; index += 1) step(chunk, index);
       if (!isInItems) flush(chunk, chunk.length);
       else if (level > 2) item.add(chunk.subarray(start));
     },

@@ -21,7 +21,7 @@ export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
     io.err(`branchline: cannot serve: ${describe(error)}\n`);
     return exitCodes.worldRefused;
   } finally {
-    opened.flush();
+    await opened.flush();
   }
 }
 

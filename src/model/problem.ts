@@ -54,6 +54,7 @@ export const problemKinds = {
   BL204: { rule: 'regex program is too big for the proxies', severity: 'deny' },
   BL205: { rule: 'regex means different things to different proxies', severity: 'warn' },
   BL206: { rule: 'regex has an unescaped dot in a host', severity: 'warn' },
+  BL207: { rule: 'object has more regexes than can be judged', severity: 'deny' },
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },

@@ -1,6 +1,6 @@
 /** What a backslash stands for: one rune, or a set (`\d`, `\p{L}`). */
-import { negate, type RuneSet } from './rune-set.ts';
-import { code, find, noteRune, refuse, sees, textOf, type Scan } from './scan.ts';
+import type { RuneSet } from './rune-set.ts';
+import { code, find, noteRune, readers, refuse, sees, textOf, type Reason, type Scan } from './scan.ts';
 import { classOf, commonName, goClassOf } from './unicode.ts';
 
 const digit: RuneSet = [0x30, 0x39];
@@ -36,21 +36,23 @@ export function readUnicodeClass(scan: Scan): Members | undefined {
   if (!sees(scan, '\\p') && !sees(scan, '\\P')) return undefined;
   const start = scan.at;
   if (scan.unicodeClassAt < 0) scan.unicodeClassAt = start;
-  let negated = sees(scan, '\\P');
-  let name = readClassName(scan);
-  if (name?.startsWith('^') === true) {
-    negated = !negated;
-    name = name.slice(1);
-  }
-  const known = classOf(name ?? '');
-  const goKnown = goClassOf(name ?? '');
-  if (known === undefined && refuse(scan, 'unicode-class', start, goKnown === undefined ? undefined : ['re2-utf8', 're2-latin1'])) return undefined;
-  if (goKnown === undefined && refuse(scan, 'unicode-class', start, known === undefined ? undefined : ['go'])) return undefined;
-  return { set: known ?? goKnown ?? [], negated };
+  const isNegated = sees(scan, '\\P');
+  const written = readClassName(scan);
+  const isInverted = written.startsWith('^');
+  const set = lookUp(scan, isInverted ? written.slice(1) : written, start);
+  return set && { set, negated: isNegated !== isInverted };
 }
 
-/** Reads past the class and returns its name; undefined when a `}` is missing. */
-function readClassName(scan: Scan): string | undefined {
+/** Each reader looks a name up in its own way. */
+function lookUp(scan: Scan, name: string, start: number): RuneSet | undefined {
+  const ofRe2 = classOf(name);
+  const ofGo = goClassOf(name);
+  const against = readers.filter((reader) => (reader === 'go' ? ofGo : ofRe2) === undefined);
+  return against.length > 0 && refuse(scan, 'unicode-class', start, against) ? undefined : (ofRe2 ?? ofGo);
+}
+
+/** Reads past the class and returns its name; empty when a `}` is missing. */
+function readClassName(scan: Scan): string {
   if (!sees(scan, '{', 2)) {
     const begin = scan.at + 2;
     scan.at = Math.min(begin + 1, scan.runes.length);
@@ -59,12 +61,7 @@ function readClassName(scan: Scan): string | undefined {
   const begin = scan.at + 3;
   const end = find(scan, '}', begin);
   scan.at = end < 0 ? scan.runes.length : end + 1;
-  return end < 0 ? undefined : textOf(scan, begin, end);
-}
-
-/** Returns the set of `members`, negated where it says so. */
-export function plain({ set, negated }: Members): RuneSet {
-  return negated ? negate(set) : set;
+  return end < 0 ? '' : textOf(scan, begin, end);
 }
 
 /** Reads an escape that stands for one rune; undefined with a refusal when no reader has it. */
@@ -73,16 +70,19 @@ export function readEscape(scan: Scan): number | undefined {
   const letter = scan.runes[start + 1];
   scan.at = Math.min(start + 2, scan.runes.length);
   if (letter === undefined) return refused(scan, 'trailing-backslash', start);
-  const control = controls.get(letter);
-  if (control !== undefined) return control;
   if (letter === code('x')) return readHex(scan, start);
   if (letter >= code('0') && letter <= code('7')) return readOctal(scan, start, letter);
-  if (letter > 0x7f || isAlphanumeric(letter)) return refused(scan, letter === code('8') || letter === code('9') ? 'backreference' : letter === code('k') ? 'backreference' : 'escape', start);
-  return letter;
+  const control = controls.get(letter);
+  if (control !== undefined) return control;
+  if (backwards.has(letter)) return refused(scan, 'backreference', start);
+  return letter > 0x7f || isAlphanumeric(letter) ? refused(scan, 'escape', start) : letter;
 }
 
-function refused(scan: Scan, reason: Parameters<typeof refuse>[1], start: number, by?: Parameters<typeof refuse>[3]): undefined {
-  refuse(scan, reason, start, by);
+/** What refers back to a group elsewhere: `\8`, `\9`, `\k<name>`. */
+const backwards: ReadonlySet<number> = new Set([code('8'), code('9'), code('k')]);
+
+function refused(scan: Scan, reason: Reason, start: number): undefined {
+  refuse(scan, reason, start);
   return undefined;
 }
 

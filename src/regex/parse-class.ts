@@ -55,10 +55,15 @@ const foldedClasses = { utf8: new WeakMap<RuneSet, RuneSet>(), latin1: new WeakM
 
 /** Returns the set that a class escape matches, folded first and negated after when case does not count. */
 export function membersOf(scan: Scan, { set, negated }: Members, fold: boolean): RuneSet {
-  const known = scan.latin1 ? foldedClasses.latin1 : foldedClasses.utf8;
-  const all = fold ? (known.get(set) ?? foldedSet(scan, set, true)) : set;
-  if (fold) known.set(set, all);
+  const all = fold ? foldedClass(scan, set) : set;
   return negated ? negate(all) : all;
+}
+
+function foldedClass(scan: Scan, set: RuneSet): RuneSet {
+  const known = scan.latin1 ? foldedClasses.latin1 : foldedClasses.utf8;
+  const folded = known.get(set) ?? foldedSet(scan, set, true);
+  known.set(set, folded);
+  return folded;
 }
 
 function foldedSet(scan: Scan, set: RuneSet, fold: boolean): RuneSet {

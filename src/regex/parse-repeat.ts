@@ -1,6 +1,6 @@
 /** `*`, `+`, `?` and `{n,m}`. */
 import { code, isDigit, refuse, sees, type Scan } from './scan.ts';
-import { repeatOf, type Flags, type Tree } from './tree.ts';
+import { repeatOf, subsOf, type Flags, type Tree } from './tree.ts';
 
 /** Highest count, and highest product of counts within counts, that Go and RE2 take. */
 export const maxRepeat = 1000;
@@ -75,26 +75,31 @@ export function readRepetition(scan: Scan, sub: Tree | undefined, earlier: numbe
   if (counts === undefined) return undefined;
   scan.at = counts.end;
   const lazy = readLazy(scan, flags);
-  if (earlier >= 0 && refuse(scan, 'repeat-stacked', earlier)) return undefined;
-  const { min, max } = counts;
-  if ((min > maxRepeat || max > maxRepeat) && refuse(scan, 'repeat-size', start)) return undefined;
-  if (max !== -1 && max < min && refuse(scan, 'repeat-order', start)) return undefined;
-  if (!isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
-  const made: Tree = { op: 'repeat', sub, min, max, manner: { lazy, flags } };
-  if (min < 2 && max < 2) return made;
-  if (product(made, false) > maxRepeat && refuse(scan, 'repeat-product', start)) return undefined;
-  return product(made, true) > maxRepeat && refuse(scan, 'repeat-product', start, ['re2-utf8', 're2-latin1']) ? undefined : made;
+  if (!isInBounds(scan, counts, start) || !isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
+  const made: Tree = { op: 'repeat', sub, min: counts.min, max: counts.max, manner: { lazy, flags } };
+  return Math.max(counts.min, counts.max) < 2 || isProductInBounds(scan, made, start) ? made : undefined;
+}
+
+function isInBounds(scan: Scan, { min, max }: Counts, start: number): boolean {
+  const most = Math.max(min, max);
+  if (most > maxRepeat) return !refuse(scan, 'repeat-size', start, most >= textFrom ? ['go'] : undefined);
+  return max === -1 || max >= min || !refuse(scan, 'repeat-order', start);
+}
+
+/** RE2 also looks inside what is repeated no times, Go does not. */
+function isProductInBounds(scan: Scan, made: Tree, start: number): boolean {
+  if (product(made, false) > maxRepeat) return !refuse(scan, 'repeat-product', start);
+  return product(made, true) <= maxRepeat || !refuse(scan, 'repeat-product', start, ['re2-utf8', 're2-latin1']);
 }
 
 /**
- * Returns the largest product of counts within counts, which is how often the innermost thing is copied. RE2 also looks inside what is repeated zero
- * times, Go does not. Recursion: nests as deep as the tree, which {@link maxRepeat} keeps from being walked often.
+ * Returns the largest product of counts within counts, which is how often the innermost thing is copied. Recursion: nests as deep as the tree;
+ * {@link maxRepeat} keeps a tree from being walked more than ten times.
  */
 function product(tree: Tree, insideZero: boolean): number {
-  const subs = tree.op === 'concat' || tree.op === 'alternate' ? tree.subs : 'sub' in tree ? [tree.sub] : [];
   const own = tree.op === 'repeat' ? (tree.max < 0 ? tree.min : tree.max) : 1;
-  if (own === 0 && !insideZero && tree.op === 'repeat' && tree.max === 0) return 1;
+  if (own === 0 && !insideZero) return 1;
   let inner = 1;
-  for (const sub of subs) inner = Math.max(inner, product(sub, insideZero));
+  for (const sub of subsOf(tree)) inner = Math.max(inner, product(sub, insideZero));
   return Math.max(own, 1) * inner;
 }

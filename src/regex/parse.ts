@@ -1,5 +1,5 @@
 /** A pattern as text → RE2's tree of it, or the first thing that a reader refuses. Time and memory are linear in the pattern, save for its classes. */
-import { plain, readEscape, readPerlClass, readUnicodeClass, type Members } from './escape.ts';
+import { readEscape, readPerlClass, readUnicodeClass, type Members } from './escape.ts';
 import { alternateFactored } from './factor.ts';
 import { classTree, membersOf, readBracket } from './parse-class.ts';
 import { readOpening } from './parse-group.ts';
@@ -139,11 +139,21 @@ function endAlternative(group: Group): void {
   group.alternatives.push(made);
 }
 
+/** Joins what stands one after the other: literals of one flag into one, then what a group without capture joined before. */
 function joined(group: Group): Tree {
-  joinLiterals(group.items);
-  const items = group.items.length === 1 ? group.items : group.items.flatMap((item) => (item.op === 'concat' ? item.subs : [item]));
+  const items: Tree[] = [];
+  let runes: number[] = [];
+  for (const item of group.items) {
+    const before = items.at(-1);
+    if (item.op === 'literal' && before?.op === 'literal' && before.fold === item.fold) {
+      runes.push(...item.runes);
+      continue;
+    }
+    runes = item.op === 'literal' ? [...item.runes] : [];
+    items.push(item.op === 'literal' ? { ...item, runes } : item);
+  }
   group.items = [];
-  return items.length === 0 ? emptyTree : concat(items);
+  return concat(items.length === 1 ? items : items.flatMap((item) => (item.op === 'concat' ? item.subs : [item])));
 }
 
 function finish(group: Group, latin1: boolean): Tree {
@@ -153,18 +163,8 @@ function finish(group: Group, latin1: boolean): Tree {
   return alternateFactored(alternatives.flatMap((sub) => (sub.op === 'alternate' ? sub.subs : [sub])), latin1);
 }
 
-/** Joins the last two items when both are literals of one flag; what a repeat operator may still take is never joined. */
-function joinLiterals(items: Tree[]): void {
-  const last = items.at(-1);
-  const before = items.at(-2);
-  if (last?.op !== 'literal' || before?.op !== 'literal' || last.fold !== before.fold) return;
-  items.splice(-2, 2, { op: 'literal', runes: [...before.runes, ...last.runes], fold: last.fold });
-}
-
 function push(state: Parse, item: Tree): void {
-  const { items } = top(state);
-  joinLiterals(items);
-  items.push(item);
+  top(state).items.push(item);
 }
 
 function pushRune(state: Parse, rune: number): void {
@@ -186,9 +186,13 @@ function pushPlace(state: Parse, place: Place, length: number, dollar = false): 
   push(state, { op: 'assert', place, dollar });
 }
 
+/** What `.` matches. */
+const notNewline = [0, 9, 11, 0x10ffff] as const;
+const notNewlineByte = [0, 9, 11, 0xff] as const;
+
 function pushDot(state: Parse): void {
   state.scan.at++;
-  push(state, state.flags.dotAll ? { op: 'any' } : classTree(state.scan, plain({ set: [10, 10], negated: true }), false));
+  push(state, state.flags.dotAll ? { op: 'any' } : { op: 'class', set: state.scan.latin1 ? notNewlineByte : notNewline });
 }
 
 function pushBracket(state: Parse): void {

@@ -6,11 +6,16 @@ export const maxRune = 0x10ffff;
 /** Pairs `lo, hi, lo, hi…`, sorted, disjoint, not touching. Shared: never changed after it is made. */
 export type RuneSet = readonly number[];
 
+/** Returns the number at a position that is known to be there. */
+export function nth(numbers: ArrayLike<number>, at: number): number {
+  return numbers[at] ?? 0;
+}
+
 /** Makes a set of ranges in any order, given as pairs `lo, hi, lo, hi…`. */
 export function toSet(pairs: readonly number[]): RuneSet {
   if (isSorted(pairs)) return pairs;
   const order: [number, number][] = [];
-  for (let at = 0; at < pairs.length; at += 2) order.push([pairs[at] ?? 0, pairs[at + 1] ?? 0]);
+  for (let at = 0; at < pairs.length; at += 2) order.push([nth(pairs, at), nth(pairs, at + 1)]);
   order.sort((one, other) => one[0] - other[0]);
   const set: number[] = [];
   for (const [lo, hi] of order) append(set, lo, hi);
@@ -20,8 +25,8 @@ export function toSet(pairs: readonly number[]): RuneSet {
 function isSorted(pairs: readonly number[]): boolean {
   let end = -2;
   for (let at = 0; at < pairs.length; at += 2) {
-    if ((pairs[at] ?? 0) <= end + 1) return false;
-    end = pairs[at + 1] ?? 0;
+    if (nth(pairs, at) <= end + 1) return false;
+    end = nth(pairs, at + 1);
   }
   return true;
 }
@@ -38,29 +43,33 @@ export function union(one: RuneSet, other: RuneSet): RuneSet {
   if (one.length === 0) return other;
   if (other.length === 0) return one;
   const set: number[] = [];
-  let left = 0;
-  let right = 0;
-  while (left < one.length || right < other.length) {
-    const fromLeft = right >= other.length || (left < one.length && (one[left] ?? 0) <= (other[right] ?? 0));
-    const source = fromLeft ? one : other;
-    const at = fromLeft ? left : right;
-    append(set, source[at] ?? 0, source[at + 1] ?? 0);
-    if (fromLeft) left += 2;
-    else right += 2;
+  let at = 0;
+  for (let right = 0; right < other.length; right += 2) {
+    const lo = nth(other, right);
+    for (; at < one.length && nth(one, at) <= lo; at += 2) append(set, nth(one, at), nth(one, at + 1));
+    append(set, lo, nth(other, right + 1));
   }
+  for (; at < one.length; at += 2) append(set, nth(one, at), nth(one, at + 1));
   return set;
 }
 
+/** Complements of large sets, which are those of named classes or made of them: a hostile pattern may name one hundreds of times. */
+const complements = new WeakMap<RuneSet, RuneSet>();
+const largeFrom = 32;
+
 /** Returns every code point that is not in the set. */
 export function negate(set: RuneSet): RuneSet {
+  const known = set.length < largeFrom ? undefined : complements.get(set);
+  if (known !== undefined) return known;
   const rest: number[] = [];
   let next = 0;
   for (let at = 0; at < set.length; at += 2) {
-    const lo = set[at] ?? 0;
+    const lo = nth(set, at);
     if (lo > next) rest.push(next, lo - 1);
-    next = (set[at + 1] ?? 0) + 1;
+    next = nth(set, at + 1) + 1;
   }
   if (next <= maxRune) rest.push(next, maxRune);
+  if (set.length >= largeFrom) complements.set(set, rest);
   return rest;
 }
 
@@ -68,7 +77,7 @@ export function negate(set: RuneSet): RuneSet {
 export function upTo(set: RuneSet, highest: number): RuneSet {
   if ((set.at(-1) ?? 0) <= highest) return set;
   const kept: number[] = [];
-  for (let at = 0; at < set.length && (set[at] ?? 0) <= highest; at += 2) kept.push(set[at] ?? 0, Math.min(set[at + 1] ?? 0, highest));
+  for (let at = 0; at < set.length && nth(set, at) <= highest; at += 2) kept.push(nth(set, at), Math.min(nth(set, at + 1), highest));
   return kept;
 }
 
@@ -78,8 +87,8 @@ export function contains(set: RuneSet, rune: number): boolean {
   let high = set.length / 2;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (rune < (set[2 * middle] ?? 0)) high = middle;
-    else if (rune > (set[2 * middle + 1] ?? 0)) low = middle + 1;
+    if (rune < nth(set, 2 * middle)) high = middle;
+    else if (rune > nth(set, 2 * middle + 1)) low = middle + 1;
     else return true;
   }
   return false;
@@ -88,7 +97,7 @@ export function contains(set: RuneSet, rune: number): boolean {
 /** Returns how many code points the set has. */
 export function countOf(set: RuneSet): number {
   let count = 0;
-  for (let at = 0; at < set.length; at += 2) count += (set[at + 1] ?? 0) - (set[at] ?? 0) + 1;
+  for (let at = 0; at < set.length; at += 2) count += nth(set, at + 1) - nth(set, at) + 1;
   return count;
 }
 

@@ -1,7 +1,5 @@
 /** What RE2 rewrites before it compiles: counted repeats, and repeats of one thing beside each other. */
-import { concat, emptyTree, isSameHead, isUnary, repeatOf, type Manner, type Tree, type Unary } from './tree.ts';
-
-type Repeat = Extract<Tree, { op: 'repeat' }>;
+import { concat, emptyTree, isSameHead, isUnary, repeatOf, type Manner, type Repeat, type Tree, type Unary } from './tree.ts';
 
 /** Returns a counted repeat that is another operator as that: `x{1,}` is `x+`. Others are returned as they are. */
 export function simplify(tree: Tree): Tree {

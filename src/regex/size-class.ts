@@ -1,5 +1,5 @@
 /** How many instructions RE2 makes of a set: a trie of byte ranges over UTF-8, or one range each over Latin-1. */
-import type { RuneSet } from './rune-set.ts';
+import { nth, type RuneSet } from './rune-set.ts';
 
 /** What a set costs: in the program that counts, and before RE2 flattens it. */
 export interface SetSize {
@@ -17,12 +17,13 @@ export function sizeOfSet(set: RuneSet, latin1: boolean): SetSize {
   const cache = latin1 ? counted.latin1 : counted.utf8;
   const known = cache.get(set);
   if (known !== undefined) return known;
-  const size = latin1 ? sizeInLatin1(set) : sizeInUtf8(set);
+  const size = latin1 || (set.at(-1) ?? 0) <= 0x7f ? sizeInBytes(set) : sizeInUtf8(set);
   cache.set(set, size);
   return size;
 }
 
-function sizeInLatin1(set: RuneSet): SetSize {
+/** Where every rune is one byte. */
+function sizeInBytes(set: RuneSet): SetSize {
   const ranges = forEachRange(set, () => undefined);
   return { flat: ranges, made: 2 * ranges, firsts: ranges };
 }
@@ -35,23 +36,29 @@ function forEachRange(set: RuneSet, visit: (lo: number, hi: number, fold: boolea
   const folds = foldsAscii(set);
   let count = 0;
   for (let at = 0; at < set.length; at += 2) {
-    const lo = set[at] ?? 0;
-    const hi = set[at + 1] ?? 0;
+    const lo = nth(set, at);
+    const hi = nth(set, at + 1);
     if (folds && lo >= 0x41 && hi <= 0x5a) continue;
-    const isWholeOrNone = (lo <= 0x41 && hi >= 0x7a) || hi < 0x41 || lo > 0x7a || (lo > 0x5a && hi < 0x61);
-    visit(lo, hi, folds && !isWholeOrNone);
+    visit(lo, hi, folds && hasSomeLetters(lo, hi));
     count++;
   }
   return count;
+}
+
+/** Tells whether the range has letters of A-Z or a-z, but not all of both. */
+function hasSomeLetters(lo: number, hi: number): boolean {
+  const hasAll = lo <= 0x41 && hi >= 0x7a;
+  const hasNone = hi < 0x41 || lo > 0x7a || (lo > 0x5a && hi < 0x61);
+  return !hasAll && !hasNone;
 }
 
 /** Tells whether the set has the same letters of A-Z as of a-z. */
 function foldsAscii(set: RuneSet): boolean {
   let upper = 0;
   let lower = 0;
-  for (let at = 0; at < set.length && (set[at] ?? 0) <= 0x7a; at += 2) {
-    upper |= lettersIn(set[at] ?? 0, set[at + 1] ?? 0, 0x41);
-    lower |= lettersIn(set[at] ?? 0, set[at + 1] ?? 0, 0x61);
+  for (let at = 0; at < set.length && nth(set, at) <= 0x7a; at += 2) {
+    upper |= lettersIn(nth(set, at), nth(set, at + 1), 0x41);
+    lower |= lettersIn(nth(set, at), nth(set, at + 1), 0x61);
   }
   return upper === lower;
 }
@@ -63,25 +70,24 @@ function lettersIn(lo: number, hi: number, first: number): number {
   return from > to ? 0 : ((1 << (to - from + 1)) - 1) << from;
 }
 
-/** An instruction: a byte range going on to `out`, or (`bytes` -1) a choice between two. 0 is the end of the set. */
-interface Inst {
-  bytes: number;
-  out: number;
-  other: number;
-}
-
-/** RE2's rune-range compiler. @see https://github.com/google/re2/blob/972a15c/re2/compile.cc AddRuneRangeUTF8 */
+/**
+ * RE2's rune-range compiler. Instructions by number, from 1; 0 is the end of the set. One is a byte range going on to `out`, or (`bytes` -1) a choice between
+ * `out` and `other`.
+ * @see https://github.com/google/re2/blob/972a15c/re2/compile.cc AddRuneRangeUTF8
+ */
 interface Trie {
-  readonly insts: Inst[];
+  readonly bytes: number[];
+  readonly out: number[];
+  readonly other: number[];
   /** Suffixes that ranges share, by bytes and what follows. */
   readonly cache: Map<number, number>;
   root: number;
 }
 
 function sizeInUtf8(set: RuneSet): SetSize {
-  const trie: Trie = { insts: [{ bytes: -1, out: 0, other: 0 }], cache: new Map(), root: 0 };
+  const trie: Trie = { bytes: [-1], out: [0], other: [0], cache: new Map(), root: 0 };
   forEachRange(set, (lo, hi, fold) => addRange(trie, lo, hi, fold));
-  return { flat: flatSize(trie), made: trie.insts.length, firsts: firstsOf(trie) };
+  return { flat: flatSize(trie), made: trie.bytes.length, firsts: firstsOf(trie) };
 }
 
 /** Last code points of one, two and three bytes of UTF-8. */
@@ -98,7 +104,7 @@ function addRange(trie: Trie, lo: number, hi: number, fold: boolean): void {
     addRange(trie, cut + 1, hi, fold);
     return;
   }
-  if (hi <= 0x7f) addSuffix(trie, made(trie, bytesKey(lo, hi) + (fold ? 1 << 16 : 0), 0));
+  if (hi <= 0x7f) addSuffix(trie, make(trie, bytesKey(lo, hi) + (fold ? 1 << 16 : 0), 0));
   else addBytes(trie, lo, hi);
 }
 
@@ -122,10 +128,10 @@ function addBytes(trie: Trie, lo: number, hi: number): void {
   const to = utf8(hi);
   let next = 0;
   for (let at = from.length - 1; at >= 0; at--) {
-    const first = from[at] ?? 0;
-    const last = to[at] ?? 0;
+    const first = nth(from, at);
+    const last = nth(to, at);
     const isShared = at === from.length - 1 || (first < last && at !== 0);
-    next = isShared ? shared(trie, bytesKey(first, last), next) : made(trie, bytesKey(first, last), next);
+    next = isShared ? shared(trie, bytesKey(first, last), next) : make(trie, bytesKey(first, last), next);
   }
   addSuffix(trie, next);
 }
@@ -143,17 +149,15 @@ export function utf8(rune: number): readonly number[] {
 function addAllAboveAscii(trie: Trie): void {
   let next = 0;
   for (const lead of [bytesKey(0xc2, 0xdf), bytesKey(0xe0, 0xef), bytesKey(0xf0, 0xf4)]) {
-    next = made(trie, bytesKey(0x80, 0xbf), next);
-    addSuffix(trie, made(trie, lead, next));
+    next = make(trie, bytesKey(0x80, 0xbf), next);
+    addSuffix(trie, make(trie, lead, next));
   }
 }
 
-function made(trie: Trie, bytes: number, out: number): number {
-  return trie.insts.push({ bytes, out, other: 0 }) - 1;
-}
-
-function choice(trie: Trie, out: number, other: number): number {
-  return trie.insts.push({ bytes: -1, out, other }) - 1;
+function make(trie: Trie, bytes: number, out: number, other = 0): number {
+  trie.out.push(out);
+  trie.other.push(other);
+  return trie.bytes.push(bytes) - 1;
 }
 
 function cacheKey(bytes: number, out: number): number {
@@ -162,14 +166,13 @@ function cacheKey(bytes: number, out: number): number {
 
 function shared(trie: Trie, bytes: number, out: number): number {
   const key = cacheKey(bytes, out);
-  const known = trie.cache.get(key) ?? made(trie, bytes, out);
+  const known = trie.cache.get(key) ?? make(trie, bytes, out);
   trie.cache.set(key, known);
   return known;
 }
 
 function isShared(trie: Trie, id: number): boolean {
-  const inst = trie.insts[id];
-  return inst !== undefined && trie.cache.has(cacheKey(inst.bytes, inst.out));
+  return trie.cache.has(cacheKey(nth(trie.bytes, id), nth(trie.out, id)));
 }
 
 function addSuffix(trie: Trie, id: number): void {
@@ -178,26 +181,21 @@ function addSuffix(trie: Trie, id: number): void {
 
 /** Puts a suffix into the trie at `root`; returns the root there is now. At most four deep: one level a byte. */
 function addBelow(trie: Trie, root: number, id: number): number {
-  const top = trie.insts[root];
-  const added = trie.insts[id];
-  if (top === undefined || added === undefined) return root;
-  const isChoice = top.bytes < 0;
-  const last = trie.insts[isChoice ? top.other : root];
-  if (last === undefined || last.bytes !== added.bytes) return choice(trie, root, id);
-  let branch = isChoice ? top.other : root;
-  if (isShared(trie, branch)) {
-    branch = made(trie, last.bytes, last.out);
-    if (isChoice) top.other = branch;
-  }
-  const target = trie.insts[branch];
-  if (target !== undefined) target.out = addBelow(trie, target.out, added.out);
+  const { bytes, out, other } = trie;
+  const isChoice = bytes[root] === -1;
+  const last = isChoice ? nth(other, root) : root;
+  if (bytes[last] !== bytes[id]) return make(trie, -1, root, id);
+  // A shared suffix must stay as it is for the others: its head is copied.
+  const branch = isShared(trie, last) ? make(trie, nth(bytes, last), nth(out, last)) : last;
+  if (isChoice) other[root] = branch;
+  out[branch] = addBelow(trie, nth(out, branch), nth(out, id));
   return isChoice ? root : branch;
 }
 
 /** Each choice at the root leads to one byte range and to the choice before it. */
 function firstsOf(trie: Trie): number {
   let count = 1;
-  for (let inst = trie.insts[trie.root]; inst !== undefined && inst.bytes < 0; inst = trie.insts[inst.out]) count++;
+  for (let id = trie.root; trie.bytes[id] === -1 && id !== 0; id = nth(trie.out, id)) count++;
   return count;
 }
 
@@ -205,27 +203,35 @@ function firstsOf(trie: Trie): number {
  * Counts what is left when choices are flattened into lists: each byte range once, and a jump for each choice that leads into a list that others use too.
  * @see https://github.com/google/re2/blob/972a15c/re2/prog.cc Flatten
  */
-function flatSize(trie: Trie): number {
-  const { insts } = trie;
-  const fromChoices = new Uint32Array(insts.length);
-  const fromBytes = new Uint8Array(insts.length);
-  const seen = new Uint8Array(insts.length);
-  const stack = [trie.root];
+function flatSize({ bytes, out, other, root }: Trie): number {
+  const choices = new Uint32Array(bytes.length);
+  const isHead = new Uint8Array(bytes.length);
+  const reached = reachable(out, other, root);
   let flat = 0;
-  while (stack.length > 0) {
-    const id = stack.pop() ?? 0;
-    const inst = insts[id];
-    if (id === 0 || inst === undefined || seen[id] === 1) continue;
-    seen[id] = 1;
-    if (inst.bytes >= 0) {
+  for (const id of reached) {
+    if (bytes[id] === -1) for (const next of [nth(out, id), nth(other, id)]) choices[next] = nth(choices, next) + 1;
+    else {
       flat++;
-      fromBytes[inst.out] = 1;
-    } else for (const next of [inst.out, inst.other]) fromChoices[next] = (fromChoices[next] ?? 0) + 1;
-    stack.push(inst.out, inst.other);
+      isHead[nth(out, id)] = 1;
+    }
   }
-  for (let id = 1; id < insts.length; id++) {
-    const choices = fromChoices[id] ?? 0;
-    if (choices > 1 || fromBytes[id] === 1) flat += choices;
+  for (const id of reached) {
+    const count = nth(choices, id);
+    if (count > 1 || isHead[id] === 1) flat += count;
   }
   return flat;
+}
+
+function reachable(out: readonly number[], other: readonly number[], root: number): readonly number[] {
+  const seen = new Uint8Array(out.length);
+  const reached = [root];
+  seen[0] = 1;
+  seen[root] = 1;
+  for (let at = 0; at < reached.length; at++) {
+    for (const next of [nth(out, nth(reached, at)), nth(other, nth(reached, at))]) {
+      if (seen[next] === 0) reached.push(next);
+      seen[next] = 1;
+    }
+  }
+  return reached;
 }

@@ -1,7 +1,7 @@
 /** How large RE2's program for a pattern is: an upper bound, close to the real number, in time linear in the pattern whatever its counts are. */
 import { coalesce, repeatSimplified, simplify } from './simplify.ts';
 import { sizeOfSet, utf8 } from './size-class.ts';
-import { concat, emptyTree, isSameManner, isUnary, type Tree, type Unary } from './tree.ts';
+import { concat, emptyTree, isUnary, type Repeat, type Tree, type Unary } from './tree.ts';
 
 /** What a part of a program costs, and how the next part joins on. */
 interface Part {
@@ -23,16 +23,20 @@ interface Part {
   readonly firsts: number;
   /** Among what can come first is one that begins a list of its own. */
   readonly startsInHead: boolean;
+  /** There is a loop in it: see {@link loop}. */
+  readonly hasLoop: boolean;
+  /** It ends in a loop that may list twice what comes after: see {@link loop}. */
+  readonly isLate: boolean;
 }
 
 /** The part that matches nothing; RE2 leaves out what it is joined to. */
 type Made = Part | undefined;
 
 /** Matches the empty string and costs nothing of itself. */
-const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, startsInHead: false };
+const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, startsInHead: false, hasLoop: false, isLate: false };
 
 function step(count: number, nullable: boolean): Part {
-  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, startsInHead: false };
+  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, startsInHead: false, hasLoop: false, isLate: false };
 }
 
 /** Sizes of a program: flattened, and before. */
@@ -85,40 +89,47 @@ function withoutAnchor(tree: Tree | undefined, place: 'text-start' | 'text-end',
 
 /** Recursion: as deep as the pattern nests, which its length bounds. */
 function partOf(tree: Tree, latin1: boolean): Made {
+  if (tree.op === 'concat') return coalesce(tree.subs).map((sub) => partOf(sub, latin1)).reduce(cat);
+  if (tree.op === 'alternate') return tree.subs.map((sub) => partOf(sub, latin1)).reduce(alt);
+  if (tree.op === 'capture') return capture(partOf(tree.sub, latin1));
+  if (tree.op === 'repeat') return repeat(simplify(tree), latin1);
+  return isUnary(tree) ? unary(tree, latin1) : leaf(tree, latin1);
+}
+
+function repeat(simplified: Tree, latin1: boolean): Made {
+  return simplified.op === 'repeat' ? counted(simplified, latin1) : partOf(simplified, latin1);
+}
+
+type Leaf = Exclude<Tree, { readonly subs: unknown } | { readonly sub: unknown }>;
+
+function leaf(tree: Leaf, latin1: boolean): Made {
   switch (tree.op) {
     case 'nothing':
       return undefined;
     case 'empty':
       return nop;
     case 'literal':
-      return step(latin1 ? tree.runes.length : tree.runes.reduce((bytes, rune) => bytes + (rune < 0x80 ? 1 : utf8(rune).length), 0), false);
+      return step(latin1 ? tree.runes.length : bytesOf(tree.runes), false);
     case 'class':
-      return tree.set.length === 0 ? undefined : setPart(tree.set, latin1);
+      return setPart(tree.set, latin1);
     case 'any':
       return setPart(latin1 ? anyByte : anyRune, latin1);
     case 'byte':
       return { ...step(1, false), isAnyByte: true };
     case 'assert':
       return step(1, true);
-    case 'concat':
-      return coalesce(tree.subs).map((sub) => partOf(sub, latin1)).reduce(cat);
-    case 'alternate':
-      return tree.subs.map((sub) => partOf(sub, latin1)).reduce(alt);
-    case 'capture':
-      return capture(partOf(tree.sub, latin1));
-    case 'repeat': {
-      const made = simplify(tree);
-      return made.op === 'repeat' ? counted(made, latin1) : partOf(made, latin1);
-    }
-    default:
-      return unary(tree, latin1);
   }
+}
+
+function bytesOf(runes: readonly number[]): number {
+  return runes.reduce((bytes, rune) => bytes + (rune < 0x80 ? 1 : utf8(rune).length), 0);
 }
 
 const anyRune = [0, 0x10ffff] as const;
 const anyByte = [0, 0xff] as const;
 
-function setPart(set: readonly number[], latin1: boolean): Part {
+function setPart(set: readonly number[], latin1: boolean): Made {
+  if (set.length === 0) return undefined;
   const size = sizeOfSet(set, latin1);
   return { ...step(size.flat, false), made: size.made, firsts: size.firsts, isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
 }
@@ -126,12 +137,9 @@ function setPart(set: readonly number[], latin1: boolean): Part {
 function unary(tree: Unary, latin1: boolean): Made {
   const sub = simplify(tree.sub);
   if (sub.op === 'empty') return nop;
-  if (sub.op === tree.op && isUnary(sub) && isSameManner(sub.manner, tree.manner)) return partOf(sub, latin1);
   const part = partOf(sub, latin1);
   return tree.op === 'star' ? star(part) : tree.op === 'plus' ? plus(part) : quest(part);
 }
-
-type Repeat = Extract<Tree, { op: 'repeat' }>;
 
 /** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
 function counted({ sub, min, max, manner }: Repeat, latin1: boolean): Made {
@@ -153,32 +161,53 @@ function entry(part: Part): number {
 }
 
 /**
- * What a loop costs beside its choice. Where its body ends in choices only and begins with a loop of its own, RE2 may list the beginning of the body twice: it
- * looks for what two lists share only once.
+ * What a loop costs beside its choices. Where loops stand in loops, or a body ends in choices only, RE2 may list again what the body begins with, and what
+ * comes after the loop: it looks only once for what lists share, before it knows that the end of such a loop begins one.
  */
 function loop(body: Part): number {
-  const twice = body.startsInHead && !body.endsInStep ? body.firsts : 0;
-  return twice + (body.isAnyByte ? 1 : 0);
+  const again = (body.hasLoop ? 1 : 0) + (body.nullable && (body.hasLoop || !body.endsInStep) ? 1 : 0);
+  return again * body.firsts + (body.isAnyByte ? 1 : 0);
+}
+
+/** What is listed twice of the part behind. */
+function echo(part: Part, next: Pick<Part, 'firsts'>): number {
+  return part.isLate ? next.firsts : 0;
 }
 
 function cat(one: Made, other: Made): Made {
   if (one === undefined || other === undefined) return undefined;
   if (one === nop) return { ...other, made: other.made + 1 };
   return {
-    flat: one.flat + other.flat + jumps(one, other),
+    flat: one.flat + other.flat + jumps(one, other) + echo(one, other),
     made: one.made + other.made,
     nullable: one.nullable && other.nullable,
     isHead: one.isHead,
     endsInStep: other.endsInStep,
     exits: other.exits,
-    isAnyByte: one.isAnyByte && other === nop,
-    firsts: one.firsts + (one.nullable ? other.firsts : 0),
-    startsInHead: one.startsInHead || (one.nullable && other.startsInHead),
+    isAnyByte: isOnlyAnyByte(one, other),
+    ...startOf(one, other),
+    hasLoop: one.hasLoop || other.hasLoop,
+    isLate: other.isLate || (other.nullable && one.isLate),
   };
 }
 
+function isOnlyAnyByte(one: Part, other: Part): boolean {
+  return (one.isAnyByte && other.flat === 0) || (other.isAnyByte && one.flat === 0);
+}
+
+/** What the two begin with, where the first may be passed over. */
+function startOf(one: Part, other: Part): Pick<Part, 'firsts' | 'startsInHead'> {
+  const { firsts, startsInHead } = one;
+  return !one.nullable ? { firsts, startsInHead } : { firsts: firsts + other.firsts, startsInHead: startsInHead || other.startsInHead };
+}
+
 function alt(one: Made, other: Made): Made {
-  if (one === undefined || other === undefined) return one ?? other;
+  return one === undefined || other === undefined ? (one ?? other) : either(one, other);
+}
+
+function either(one: Part, other: Part): Part {
+  // Two ways to pass over it are one way.
+  if (one.flat === 0 && other.flat === 0) return { ...one, made: one.made + other.made + 1 };
   return {
     flat: one.flat + other.flat + entry(one) + entry(other),
     made: one.made + other.made + 1,
@@ -189,11 +218,13 @@ function alt(one: Made, other: Made): Made {
     isAnyByte: false,
     firsts: one.firsts + other.firsts,
     startsInHead: one.startsInHead || other.startsInHead,
+    hasLoop: one.hasLoop || other.hasLoop,
+    isLate: one.isLate || other.isLate,
   };
 }
 
 function capture(sub: Made): Made {
-  return sub && { ...step(sub.flat + jumps(sub, { isHead: false }) + 2, sub.nullable), made: sub.made + 2 };
+  return sub && { ...step(sub.flat + jumps(sub, { isHead: false }) + echo(sub, { firsts: 1 }) + 2, sub.nullable), made: sub.made + 2, hasLoop: sub.hasLoop };
 }
 
 function quest(sub: Made): Made {
@@ -203,7 +234,7 @@ function quest(sub: Made): Made {
 
 /** What a loop makes of its body, whichever way in. */
 function looped(sub: Part, flat: number): Part {
-  return { ...sub, flat: sub.flat + flat + loop(sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, startsInHead: true };
+  return { ...sub, flat: sub.flat + flat + loop(sub) + echo(sub, sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, startsInHead: true, hasLoop: true, isLate: sub.hasLoop || !sub.endsInStep };
 }
 
 function plus(sub: Made): Made {
@@ -218,14 +249,14 @@ function star(sub: Made): Made {
 function copies(sub: Made, count: number): Made {
   if (sub === undefined || count === 1) return sub;
   const firsts = sub.firsts * (sub.nullable ? count : 1);
-  return { ...sub, flat: count * sub.flat + (count - 1) * jumps(sub, sub), made: count * sub.made, isAnyByte: false, firsts };
+  return { ...sub, flat: count * sub.flat + (count - 1) * (jumps(sub, sub) + echo(sub, sub)), made: count * sub.made, isAnyByte: false, firsts };
 }
 
 /** `(x(x(x…)?)?)?`: `count` times around the innermost part. */
 function optional(sub: Made, innermost: Made, count: number): Made {
   if (sub === undefined || innermost === undefined) return nop;
   // Where the part around joins on: once on the innermost, else on a choice.
-  const joins = jumps(sub, innermost) + (count - 1) * jumps(sub, { isHead: false });
+  const joins = jumps(sub, innermost) + (count - 1) * jumps(sub, { isHead: false }) + count * echo(sub, sub);
   return {
     flat: innermost.flat + count * (sub.flat + entry(sub)) + joins,
     made: innermost.made + count * (sub.made + 1),
@@ -236,5 +267,7 @@ function optional(sub: Made, innermost: Made, count: number): Made {
     isAnyByte: false,
     firsts: innermost.firsts + count * (sub.firsts + 1),
     startsInHead: sub.startsInHead || innermost.startsInHead,
+    hasLoop: sub.hasLoop || innermost.hasLoop,
+    isLate: sub.isLate || innermost.isLate,
   };
 }

@@ -29,6 +29,15 @@ export interface Unary {
   readonly manner: Manner;
 }
 
+/** `x{min,max}`; `max` is -1 when there is none. */
+export interface Repeat {
+  readonly op: 'repeat';
+  readonly sub: Tree;
+  readonly min: number;
+  readonly max: number;
+  readonly manner: Manner;
+}
+
 /** One node. Code points, except for Latin-1 readers, where every rune is a byte. */
 export type Tree =
   | { readonly op: 'nothing' }
@@ -42,10 +51,10 @@ export type Tree =
   | { readonly op: 'byte' }
   /** `dollar`: written `$`, which RE2 does not take for the same as `\z` when it looks for common beginnings. */
   | { readonly op: 'assert'; readonly place: Place; readonly dollar: boolean }
-  | { readonly op: 'concat' | 'alternate'; readonly subs: readonly Tree[] }
+  | { readonly op: 'concat'; readonly subs: readonly Tree[] }
+  | { readonly op: 'alternate'; readonly subs: readonly Tree[] }
   | Unary
-  /** `max` is -1 when there is none. */
-  | { readonly op: 'repeat'; readonly sub: Tree; readonly min: number; readonly max: number; readonly manner: Manner }
+  | Repeat
   | { readonly op: 'capture'; readonly sub: Tree };
 
 /** The tree that matches only the empty string. */
@@ -78,11 +87,35 @@ export function isSameManner(one: Manner, other: Manner): boolean {
   return one.lazy === other.lazy && (one.flags === other.flags || flags.every((flag) => one.flags[flag] === other.flags[flag]));
 }
 
+/** Returns what a tree is made of. */
+export function subsOf(tree: Tree): readonly Tree[] {
+  if (tree.op === 'concat' || tree.op === 'alternate') return tree.subs;
+  return 'sub' in tree ? [tree.sub] : [];
+}
+
 /** Tells whether two trees are the same; only for those that RE2 factors out of alternatives: an assertion, a set, or a counted repeat of one. */
 export function isSameHead(one: Tree, other: Tree): boolean {
   if (one.op === 'class') return other.op === 'class' && isSame(one.set, other.set);
-  if (one.op === 'assert') return other.op === 'assert' && one.place === other.place && one.dollar === other.dollar;
-  if (one.op === 'literal') return other.op === 'literal' && one.fold === other.fold && one.runes.length === other.runes.length && one.runes.every((rune, at) => rune === other.runes[at]);
-  if (one.op === 'repeat') return other.op === 'repeat' && one.min === other.min && one.max === other.max && one.manner.lazy === other.manner.lazy && isSameHead(one.sub, other.sub);
-  return one.op === other.op && (one.op === 'any' || one.op === 'byte');
+  if (one.op === 'literal') return other.op === 'literal' && isSameLiteral(one, other);
+  if (one.op === 'assert') return other.op === 'assert' && isSamePlace(one, other);
+  if (one.op === 'repeat') return other.op === 'repeat' && isSameRepeat(one, other);
+  return one.op === other.op && bareOps.has(one.op);
+}
+
+const bareOps: ReadonlySet<Tree['op']> = new Set(['any', 'byte']);
+
+type Literal = Extract<Tree, { op: 'literal' }>;
+
+function isSameLiteral(one: Literal, other: Literal): boolean {
+  return one.fold === other.fold && isSame(one.runes, other.runes);
+}
+
+type Assertion = Extract<Tree, { op: 'assert' }>;
+
+function isSamePlace(one: Assertion, other: Assertion): boolean {
+  return one.place === other.place && one.dollar === other.dollar;
+}
+
+function isSameRepeat(one: Repeat, other: Repeat): boolean {
+  return one.min === other.min && one.max === other.max && one.manner.lazy === other.manner.lazy && isSameHead(one.sub, other.sub);
 }

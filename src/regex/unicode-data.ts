@@ -161,7 +161,7 @@ export const packedClasses: Readonly<Record<string, string>> = {
   Sk: '2m 2 20 7 5 4 ei.3 d.d 6.6 2 2.g 3a f.1 zn 4l1 2.2 c.2 e.2 e.2 e.1 3a5.1 ndw.m a.1 2w.1 r5 f.1 fuv.g os 2 4j 1c7s.4',
   Sm: '17 h.2 1q 2 1a 5 12 w lb eo.2 56k e 14.2 e.2 3w 14.4 7 1x.4 6.1 5 3 3 8 w.1 3 2 w.7f x.1 2j v.o 15.5 d2 a 1j.7 34 9d.4 3.u b.f 75.3m n.1q 5.v 3.75 1d.k 3.5 1525 mx 2.2 4l h.2 1q 2 3o 7.3 16fp q w q w q w q w q 4kt.1',
   So: '4m 3 5 2 r6 7f.1 3k.1 5r b k.1 6w ec ae 3n.5 2 3p 5s 16 aw.2 g 2.2 3.5 l 2 2 3q.7 2.5 2.1 6.3 5i.1 kx.9 k4 k3 4e.x 9u.9 a.8 138.1 2.3 2.1 b 2.1 7.5 2 2 2 5 c.1 f 2.1 2 1n.1 a.4 3.3 2.1 2.1 2.6 2.u 3.1 2 2.u 7h.7 5.j 3.6 3.28 2.t q.13 7.1w q.a 2a.25 n.52 2.8 2.1h 9.32 2.6v 19.17 1t.73 e9.1b m.1 7.12 3.v 2.2w 6e.5 9y.1 1b.p 2.2g d.5x r.f 5 e.1 d m.1 7.1 9d.1 5.9 x.z c h.u c.t 9 g.v b.12 g.8v 535.1r h3l.1i o2.3 b.1 2 fy.2 gcn.f 3k 1a.2 dh 4 5.1 e.1 8q.8 1m.g 3.2 2.c 4 1c.18 1a3.1 gg 2gn 1p2.7 5.g evf.3 6 g2f 3p0.37 1p.6t b.12 3.1n 6.2 n.1 8.t 5.1o m.1t 4 57.2e x6.e7 1k.3 1f.7 2.d 2.1 1c9 28t 3m k2.17 5.2r d.e 3.e 2.e 2.10 o.4g 1l.s e.17 5.8 8.1 f.5 4b.6y 6.k7 5.g 4.c 4.3a 5.2m 7.b 5 g.b 5.1j 9.9 7.13 9.t 3.1 27.9f d.d 3.c 4.8 8.19 2.6 9.d 5.8 8.8 8.42 2.1i',
-  Sogdian: '1hj4.13',
+  Sogdian: '1hkg.15',
   Sora_Sompeng: '1hw0.o 8.9',
   Soyombo: '1jrk.2a',
   Sundanese: '5fk.1r 75.7',

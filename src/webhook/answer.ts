@@ -59,11 +59,10 @@ function read(text: string): Review | string {
 const unreadWords = {
   'too-large': 'the body is larger than the limit (bodyLimitBytes), and no request.uid stands at its start to answer to',
   'too-deep': 'the body is nested too deeply to be read, and no request.uid stands at its start to answer to',
-  deadline: 'there was no time left to read the body, and no request.uid stands at its start to answer to',
 } as const;
 
 /** Answers a review of which only the start was read, in its own name where that shows one. */
-export function answerUnread(arrival: Arrival, head: string, failure: 'too-large' | 'too-deep' | 'deadline', { facts, log, now }: Deciding): Answer {
+export function answerUnread(arrival: Arrival, head: string, failure: 'too-large' | 'too-deep', { facts, log, now }: Deciding): Answer {
   const identity = peekIdentity(head);
   if (identity === undefined) return { kind: 'unreadable', reason: unreadWords[failure] };
   const decision = answerFailure(failure, undefined, facts().settings.severities);
@@ -94,10 +93,15 @@ function decideInTime(review: Review, { path, deadline }: Arrived, deciding: Dec
   }
 }
 
-/** Frames only: a message may quote the object. Whoever needs it turns on debug. */
+/** Returns where an error was thrown, without its message, which may quote the object. */
+export function framesOf(error: unknown): readonly string[] {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith('at '));
+}
+
+/** Whoever needs the message turns on debug. */
 function logBug(error: unknown, { uid }: Review, { path, log }: { path: ReviewPath; log: Log }): void {
-  const stack = error instanceof Error ? (error.stack ?? '').split('\n').map((line) => line.trim()).filter((line) => line.startsWith('at ')) : [];
-  log.error({ uid, path, error: error instanceof Error ? error.name : typeof error, stack }, 'deciding failed: this is a bug');
+  log.error({ uid, path, error: error instanceof Error ? error.name : typeof error, stack: framesOf(error) }, 'deciding failed: this is a bug');
   log.debug({ uid, message: String(error) }, 'deciding failed, in its own words (they may quote the object)');
 }
 

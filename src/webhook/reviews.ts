@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ReviewPath } from '../admission/decide.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Metrics, ReviewOutcome } from '../telemetry/metrics.ts';
-import { answerReview, answerUnread, type Answer, type Arrival, type Deciding } from './answer.ts';
+import { answerReview, answerUnread, framesOf, type Answer, type Arrival, type Deciding } from './answer.ts';
 import { createBodyBudget, isDeeperThan, readBody, type Body } from './body.ts';
 import { sendJson, sendRefusal, type Refusal } from './status.ts';
 import { createTurns } from './turns.ts';
@@ -24,7 +24,6 @@ export type ReviewHandler = (path: ReviewPath, request: IncomingMessage, respons
 interface Visit extends Arrival {
   readonly request: IncomingMessage;
   readonly response: ServerResponse<IncomingMessage>;
-  readonly callerMilliseconds: number;
 }
 
 /** Share of the caller's time that we use; the rest is for the network and the API server's own work. */
@@ -35,8 +34,6 @@ const callerMillisecondsDefault = 10_000;
 const largeBodyBytes = 256 * 1024;
 /** Deepest object that the API server itself reads. @see https://github.com/kubernetes/apimachinery/blob/master/pkg/util/json/json.go (maxDepth) */
 const levelsMax = 10_000;
-/** A caller that is told to come back in a second needs that second, and time for the second try. */
-const retryMilliseconds = 2000;
 
 /** Makes the handler. It keeps the body budget and the queue of large bodies for all requests together. */
 export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHandler {
@@ -46,17 +43,16 @@ export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHan
   return (path, request, response) => {
     metrics.began(path);
     const arrivedAt = now();
-    const callerMilliseconds = readTimeout(request.url ?? '');
-    const deadline = arrivedAt + Math.min(callerMilliseconds * deadlineShare, settings.decisionTimeoutMilliseconds);
-    const visit: Visit = { path, request, response, arrivedAt, callerMilliseconds, deadline };
+    const deadline = arrivedAt + Math.min(readTimeout(request.url ?? '') * deadlineShare, settings.decisionTimeoutMilliseconds);
+    const visit: Visit = { path, request, response, arrivedAt, deadline };
     const unread = whyNotRead(request, surroundings);
     if (unread !== undefined) {
       refuse(visit, surroundings, unread);
       return;
     }
     readBody(request, bounds, (body) => {
-      if (body.outcome === 'whole' && body.bytes.length > largeBodyBytes) turns.take(() => { answerBody(visit, body, surroundings); });
-      else answerBody(visit, body, surroundings);
+      if (body.outcome === 'whole' && body.bytes.length > largeBodyBytes) turns.take(() => { answerSurely(visit, body, surroundings); });
+      else answerSurely(visit, body, surroundings);
     });
   };
 }
@@ -77,6 +73,16 @@ function whyNotRead({ headers, socket }: IncomingMessage, { isAllowed }: ReviewS
   return { code: 415, outcome: 'unreadable', message: `content-encoding ${encoding} is not read here; send the review as it is` };
 }
 
+/** What failed here failed outside a decision, whose failures are answers; the caller is told, and the process goes on. */
+function answerSurely(visit: Visit, body: Body, surroundings: ReviewSurroundings): void {
+  try {
+    answerBody(visit, body, surroundings);
+  } catch (error) {
+    surroundings.log.error({ path: visit.path, stack: framesOf(error) }, 'answering failed: this is a bug');
+    refuse(visit, surroundings, { code: 500, outcome: 'bug', message: 'branchline failed on this request; its log says why' });
+  }
+}
+
 function answerBody(visit: Visit, body: Body, surroundings: ReviewSurroundings): void {
   switch (body.outcome) {
     case 'whole':
@@ -90,7 +96,7 @@ function answerBody(visit: Visit, body: Body, surroundings: ReviewSurroundings):
       answer(visit, surroundings, answerUnread(visit, body.head, 'too-large', surroundings), 413);
       return;
     case 'over-budget':
-      shed(visit, body.head, surroundings);
+      shed(visit, surroundings);
       return;
     case 'aborted':
       end(visit, surroundings, 'aborted');
@@ -108,11 +114,12 @@ function answerWhole(visit: Visit, bytes: Buffer, surroundings: ReviewSurroundin
   answer(visit, surroundings, said, 400);
 }
 
-/** Too much is being read. The caller may come back when it has the time; else it gets what a passed deadline gets. */
-function shed(visit: Visit, head: string, surroundings: ReviewSurroundings): void {
-  const left = visit.arrivedAt + visit.callerMilliseconds - surroundings.now();
-  if (left >= retryMilliseconds) refuse(visit, surroundings, { code: 429, outcome: 'shed', message: 'too much is being reviewed at this moment; try again in a second', headers: { 'retry-after': '1' } });
-  else answer(visit, surroundings, answerUnread(visit, head, 'deadline', surroundings), 400);
+/**
+ * Too much is being read. The API server comes back within its own time; when that is up, the failure policy of the webhook decides, which
+ * knows what we have not read: whether the object declares a branch.
+ */
+function shed(visit: Visit, surroundings: ReviewSurroundings): void {
+  refuse(visit, surroundings, { code: 429, outcome: 'shed', message: 'too much is being reviewed at this moment; try again in a second', headers: { 'retry-after': '1' } });
 }
 
 function answer(visit: Visit, surroundings: ReviewSurroundings, said: Answer, codeWhenUnreadable: number): void {

@@ -27,7 +27,7 @@ const keyBits = 2048;
  * its end, or for other names. Files are written whole; keys are readable by their owner only. Of processes that find something to make at
  * the same time one makes it and the others take it.
  *
- * @throws Error when the folder cannot be written.
+ * @throws Error when the folder cannot be written and holds nothing that is still valid.
  */
 export async function ensureSelfMadePair(folder: string, names: readonly string[], now: number): Promise<PemPair> {
   if (names.length === 0) throw new Error('tlsNames is empty: a certificate for nobody; name at least one host, or give tlsCertFile and tlsKeyFile');
@@ -37,16 +37,27 @@ export async function ensureSelfMadePair(folder: string, names: readonly string[
     await mkdir(folder, { recursive: true });
     return await withLock(join(folder, '.making'), () => makeMissing(folder, names, now));
   } catch (error) {
+    if (kept.aging !== undefined) return kept.aging;
     throw new Error(`cannot keep certificates in ${folder} (certDirectory): ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
   }
 }
 
-/** What is kept and still good; half of a pair is nothing. */
-async function readKept(folder: string, names: readonly string[], now: number): Promise<{ ca: PemPair | undefined; leaf: PemPair | undefined }> {
-  const [keptCa, keptLeaf] = await Promise.all([readPair(folder, 'ca'), readPair(folder, 'tls')]);
-  const ca = isFresh(keptCa, now) ? keptCa : undefined;
-  const leaf = ca !== undefined && isFresh(keptLeaf, now) && isLeafFor(keptLeaf, ca, names) ? keptLeaf : undefined;
-  return { ca, leaf };
+/** What is kept and still good; half of a pair is nothing. `aging` is a serving pair that should be replaced and can still serve. */
+interface Kept {
+  readonly ca: PemPair | undefined;
+  readonly leaf: PemPair | undefined;
+  readonly aging: PemPair | undefined;
+}
+
+async function readKept(folder: string, names: readonly string[], now: number): Promise<Kept> {
+  const [ca, leaf] = await Promise.all([readPair(folder, 'ca'), readPair(folder, 'tls')]);
+  const isServed = isValid(ca, now, 0) && isValid(leaf, now, 0) && isLeafFor(leaf, ca, names);
+  const freshCa = isValid(ca, now, renewShare) ? ca : undefined;
+  return {
+    ca: freshCa,
+    leaf: isServed && freshCa !== undefined && isValid(leaf, now, renewShare) ? leaf : undefined,
+    aging: isServed ? leaf : undefined,
+  };
 }
 
 async function makeMissing(folder: string, names: readonly string[], now: number): Promise<PemPair> {
@@ -65,7 +76,10 @@ const lockPollMilliseconds = 50;
 
 /** Runs `work` while no other process runs its own under the same lock, a folder: making one is atomic everywhere. */
 async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  while (!(await tryLock(lock))) await setTimeout(lockPollMilliseconds);
+  for (let waited = 0; !(await tryLock(lock)); waited += lockPollMilliseconds) {
+    if (waited > 2 * lockMilliseconds) throw new Error(`${lock} is in the way; remove it`);
+    await setTimeout(lockPollMilliseconds);
+  }
   try {
     return await work();
   } finally {
@@ -94,13 +108,14 @@ async function readPair(folder: string, name: string): Promise<PemPair | undefin
   }
 }
 
-function isFresh(pair: PemPair | undefined, now: number): pair is PemPair {
+/** Tells whether a pair belongs together and has more than `share` of its life left. */
+function isValid(pair: PemPair | undefined, now: number, share: number): pair is PemPair {
   try {
     const certificate = new X509Certificate(pair?.cert ?? '');
     if (!certificate.checkPrivateKey(createPrivateKey(pair?.key ?? ''))) return false;
     const { validFromDate, validToDate } = certificate;
     const life = validToDate.getTime() - validFromDate.getTime();
-    return now >= validFromDate.getTime() && now < validToDate.getTime() - life * renewShare;
+    return now >= validFromDate.getTime() && now < validToDate.getTime() - life * share;
   } catch {
     return false;
   }

@@ -16,9 +16,8 @@ export function createTurns(): Turns {
   };
   const runNext = (): void => {
     scheduled = false;
-    const work = waiting.shift();
-    if (waiting.length > 0) schedule();
-    work?.();
+    waiting.shift()?.();
+    if (waiting.length > 0 && !scheduled) schedule();
   };
   return {
     take(work) {

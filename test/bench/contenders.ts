@@ -2,13 +2,12 @@
 import { textAt } from '../../src/model/json.ts';
 import { openConnection, post, type Endpoint } from './connection.ts';
 import { branchReview } from './reviews.ts';
-import type { ServerProcess } from './server-process.ts';
-import { endpointOf, startBare, startOurs, type Site } from './site.ts';
+import { startBare, startOurs, type Server, type Site } from './site.ts';
 
 /** A running server and what to send it. */
 export interface Contender {
   readonly name: 'ours' | 'bare';
-  readonly server: ServerProcess;
+  readonly server: Server;
   readonly endpoint: Endpoint;
   /** Bytes of the request. */
   readonly request: Buffer;
@@ -25,14 +24,14 @@ export interface Contenders {
 export async function startContenders(site: Site, reviewBytes: number): Promise<Contenders> {
   const request = post('/mutate/workloads?timeout=5s', branchReview(reviewBytes));
   const ours = await startOurs(site);
-  const answerBytes = await patchedAnswerBytes(endpointOf(ours, site.certificates), request);
+  const answerBytes = await patchedAnswerBytes(ours.endpoint, request);
   const bare = await startBare(site, answerBytes);
-  const contender = (name: Contender['name'], server: ServerProcess): Contender => ({ name, server, endpoint: endpointOf(server, site.certificates), request });
+  const contender = (name: Contender['name'], server: Server): Contender => ({ name, server, endpoint: server.endpoint, request });
   return {
     ours: contender('ours', ours),
     bare: contender('bare', bare),
     async close() {
-      await Promise.all([ours.kill(), bare.kill()]);
+      await Promise.all([ours.process.kill(), bare.process.kill()]);
     },
   };
 }

@@ -70,9 +70,9 @@ function variable(index: number): { name: string; value: string } {
 }
 
 function managed(all: readonly Container[]): object {
-  const fields = all.map(({ name, env }) => [
+  const fields = all.map(({ name, env }): [string, object] => [
     `k:${JSON.stringify({ name })}`,
-    { '.': {}, 'f:image': {}, 'f:name': {}, 'f:env': { '.': {}, ...Object.fromEntries(env.map((one) => [`k:${JSON.stringify({ name: one.name })}`, { '.': {}, 'f:name': {}, 'f:value': {} }])) } },
+    { '.': {}, 'f:image': {}, 'f:name': {}, 'f:env': { '.': {}, ...Object.fromEntries(env.map((one): [string, object] => [`k:${JSON.stringify({ name: one.name })}`, { '.': {}, 'f:name': {}, 'f:value': {} }])) } },
   ]);
   return { 'f:metadata': { 'f:annotations': { '.': {} } }, 'f:spec': { 'f:replicas': {}, 'f:selector': {}, 'f:template': { 'f:spec': { 'f:containers': Object.fromEntries(fields) } } } };
 }

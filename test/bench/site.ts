@@ -1,13 +1,13 @@
 /** What every measurement needs: a folder with the bundle, a tenant and a serving pair; and the two servers that are compared, from it. */
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
-import { readFileSync } from 'node:fs';
 import type { Endpoint } from './connection.ts';
 import { divideCores, type Cores } from './cores.ts';
 import { deployment, service } from './objects.ts';
-import { copyBundle, startServer, type ServerProcess } from './server-process.ts';
+import { copyBundle, startProcess, type ServerProcess } from './server-process.ts';
 
 /** Where things are. */
 export interface Site {
@@ -47,19 +47,28 @@ function tenantObjects(): readonly object[] {
   ];
 }
 
-/** Starts the bundle on the tenant, or with other arguments than those that say where the cluster and the certificates are. */
-export function startOurs(site: Site, { cluster = ['--manifests', site.tenant], certificates = site.certificates } = {}): Promise<ServerProcess> {
+/** A server that listens. */
+export interface Server {
+  readonly process: ServerProcess;
+  readonly endpoint: Endpoint;
+  readonly plainUrl: URL | undefined;
+}
+
+/** Starts the bundle; on the tenant and with the site's pair unless told otherwise. */
+export function startOurs(site: Site, { cluster = ['--manifests', site.tenant], certificates = site.certificates } = {}): Promise<Server> {
   const args = [site.bundle, 'serve', ...cluster, '--cert-directory', certificates, '--tls-names', 'localhost', '--tls-names', '127.0.0.1', '--listen-port', '0', '--plain-port', '0'];
-  return startServer({ args, core: site.cores.server });
+  // With manifests it says on standard error where it listens, in a cluster only in its log.
+  const isLogRead = !cluster.includes('--manifests');
+  return listening(startProcess({ args, core: site.cores.server, stdout: isLogRead ? 'pipe' : 'ignore' }), certificates);
 }
 
 /** Starts the bare server, whose answers have so many bytes. */
-export function startBare(site: Site, answerBytes: number): Promise<ServerProcess> {
+export function startBare(site: Site, answerBytes: number): Promise<Server> {
   const script = new URL('bare-server.ts', import.meta.url).pathname;
-  return startServer({ args: [script, site.certificates, String(answerBytes)], core: site.cores.server });
+  return listening(startProcess({ args: [script, site.certificates, String(answerBytes)], core: site.cores.server }), site.certificates);
 }
 
-/** Returns how to reach a server of the site. */
-export function endpointOf({ url }: ServerProcess, certificates: string): Endpoint {
-  return { host: '127.0.0.1', port: Number(url.port), ca: readFileSync(join(certificates, 'ca.crt'), 'utf8'), serverName: 'localhost' };
+async function listening(process: ServerProcess, certificates: string): Promise<Server> {
+  const { url, plainUrl } = await process.listening();
+  return { process, plainUrl, endpoint: { host: '127.0.0.1', port: Number(url.port), ca: readFileSync(join(certificates, 'ca.crt'), 'utf8'), serverName: 'localhost' } };
 }

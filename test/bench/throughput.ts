@@ -49,10 +49,10 @@ async function compare(site: Site, size: string, bytes: number): Promise<readonl
 }
 
 async function measure({ server, ...load }: Contender): Promise<Round> {
-  const cpuBefore = await server.cpuMs();
+  const cpuBefore = await server.process.cpuMs();
   const { requests, latenciesMs, failures, seconds } = await loadFully({ ...load, connections }, roundMs);
   if (failures.size > 0) throw new Error(`${load.name} failed: ${JSON.stringify([...failures])}`);
-  const cpuMs = await server.cpuMs() - cpuBefore;
+  const cpuMs = await server.process.cpuMs() - cpuBefore;
   return { perSecond: requests / seconds, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99), cpuMicroseconds: (cpuMs * 1000) / requests };
 }
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../bench/connection.ts';
-import { startServer, type ServerProcess } from '../bench/server-process.ts';
+import { startProcess, type ServerProcess } from '../bench/server-process.ts';
 import type { SecretVolume } from './pairs.ts';
 
 /** What replicas have in common. */
@@ -39,7 +39,7 @@ const readyMs = 30_000;
 export async function startReplica({ folder, bundle, kubeconfig, pair }: ReplicaOptions, address: string, extra: readonly string[]): Promise<Replica> {
   const logFile = join(folder, `replica-${address}.log`);
   const log = openSync(logFile, 'a');
-  const server = await startServer({
+  const server = startProcess({
     stdout: log,
     args: [
       bundle, 'serve', '--kubeconfig', kubeconfig, '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1',
@@ -63,10 +63,14 @@ export async function startReplica({ folder, bundle, kubeconfig, pair }: Replica
 
 async function untilReady(replica: Replica): Promise<void> {
   const deadline = performance.now() + readyMs;
-  for (;;) {
-    const { status, text } = await replica.plain('/readyz');
-    if (status === 200) return;
-    if (performance.now() > deadline) throw new Error(`replica ${replica.address} is not ready: ${text}\n${await replica.log()}`);
+  let said = 'nothing yet';
+  let end: number | string | undefined;
+  void replica.process.ended.then((how) => { end = how; });
+  while (end === undefined && performance.now() < deadline) {
+    const answer = await replica.plain('/readyz').catch(() => undefined);
+    if (answer?.status === 200) return;
+    said = answer?.text ?? said;
     await sleep(25);
   }
+  throw new Error(`replica ${replica.address} is not ready (${end === undefined ? said : `it ended with ${end}`})\n${await replica.log()}`);
 }

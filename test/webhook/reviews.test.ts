@@ -1,7 +1,8 @@
 import { test } from 'tap';
 import { reviewPaths } from '../../src/admission/decide.ts';
 import { allow } from '../../src/admission/decision.ts';
-import { branchWorkload, dial, plainWorkload, post, readAnswer, received, review, run, send } from './harness.ts';
+import { snapshotOf } from '../../src/model/snapshot.ts';
+import { branchWorkload, dial, plainWorkload, post, readAnswer, received, review, run, send, settingsWith } from './harness.ts';
 
 const mutate = '/mutate/workloads';
 
@@ -164,6 +165,16 @@ test('a bug is an answer, and is logged with the uid and without the object', as
   t.match(await metrics(), /requests_total\{path="\/mutate\/workloads",operation="CREATE",outcome="bug"\} 2/);
 });
 
+test('a bug outside a decision is answered too, and the server goes on', async (t) => {
+  let fails = true;
+  const { port, lines } = await run(t, { facts: () => { if (fails) throw new Error('hunter2'); return { settings: settingsWith(), snapshot: snapshotOf([]) }; } });
+  t.match(await send(port, mutate, { body: review(plainWorkload) }), { status: 500, text: /its log says why/ });
+  t.match(lines[0], { level: 'error', path: mutate, stack: [/^at /] });
+  t.notMatch(JSON.stringify(lines), /hunter2/);
+  fails = false;
+  t.equal((await send(port, mutate, { body: review(plainWorkload) })).status, 200);
+});
+
 test('a deadline that passes before or while deciding is an answer', async (t) => {
   const rows: readonly { name: string; query: string; costMilliseconds: number; inTime: boolean }[] = [
     { name: '80 % of the caller\'s time', query: '?timeout=1s', costMilliseconds: 799, inTime: true },
@@ -203,8 +214,7 @@ test('beyond the body budget reviews are shed with 429, and the budget comes bac
   await until(async () => /in_flight\{path="\/mutate\/workloads"\} 1/.test(await metrics()));
   await untilShed(port);
 
-  const hurried = readAnswer(await send(port, `${mutate}?timeout=1s`, { body: reviewOfBytes(70_000) }));
-  t.match(hurried.response, { uid: 'uid-1', allowed: true, warnings: [/BL903/] }, 'no time for a second try');
+  t.equal((await send(port, `${mutate}?timeout=1s`, { body: reviewOfBytes(70_000) })).status, 429, 'also without time for a second try: the failure policy knows what we have not read');
   t.equal((await send(port, mutate, { body: review(plainWorkload) })).status, 200, 'small ones still fit');
 
   holder.write(first.slice(-1000));
