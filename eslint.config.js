@@ -29,7 +29,7 @@ const owners = {
   'pino-pretty': 'telemetry',
   'prom-client': 'telemetry',
   commander: 'commands',
-  're2js': 'regex',
+  're2js': 'test only',
 };
 
 const impureGlobals = ['process', 'console', 'Date', 'performance', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'crypto', 'Buffer', 'globalThis'];

@@ -1,7 +1,7 @@
 /** What is wrong with the regexes of a route object: one rule after another over each. No cluster facts are needed. */
 import type { JsonObject } from '../model/json.ts';
 import { problemKinds, quote, type Problem, type ProblemCode } from '../model/problem.ts';
-import { judge, type Refusal, type Verdict } from '../regex/judge.ts';
+import { judge, type Difference, type Refusal, type Verdict } from '../regex/judge.ts';
 import { bareDots } from '../regex/literal.ts';
 import type { Reason } from '../regex/scan.ts';
 import { regexesOf, type RouteRegex } from './route-regexes.ts';
@@ -87,11 +87,13 @@ function shownText({ text }: Refusal): string {
 }
 
 function regexMeansTheSameToAll({ path, pattern, verdict }: Judged): Problem | undefined {
-  if (!verdict.accepted || verdict.difference === undefined) return undefined;
-  const { kind, offset } = verdict.difference;
-  const character = quote(String.fromCodePoint(pattern.codePointAt(offset) ?? 0));
-  const what = kind === 'character' && !pattern.startsWith('\\', offset) ? `${character} is one character to some proxies, several bytes to others` : 'matches other values in proxies that read bytes (Envoy 1.39.1 and newer)';
-  return { code: 'BL205', path, message: `${path}: ${what}; use ASCII only` };
+  return verdict.accepted && verdict.difference !== undefined ? { code: 'BL205', path, message: `${path}: ${differs(pattern, verdict.difference)}; use ASCII only` } : undefined;
+}
+
+function differs(pattern: string, { kind, offset }: Difference): string {
+  if (kind === 'unicode-class') return 'Envoy 1.39.1 and newer read bytes and match \\p{...} otherwise';
+  if (pattern.startsWith('\\', offset)) return 'a code over \\x7F is a character to some proxies, a byte to others';
+  return `${quote(String.fromCodePoint(pattern.codePointAt(offset) ?? 0))} is one character to some proxies, several bytes to others`;
 }
 
 function dotsOfHostsAreEscaped({ path, pattern, subject, verdict }: Judged): Problem | undefined {

@@ -1,7 +1,7 @@
 /** Common beginnings of alternatives taken out, as RE2 does: `ABC|ABD|AEF` becomes `A(B[CD]|EF)`. The size of the program depends on it. */
 import { toSet, type RuneSet } from './rune-set.ts';
 import { alternate, concat, emptyTree, isSameHead, type Tree } from './tree.ts';
-import { foldAscii, foldSet } from './unicode.ts';
+import { foldAscii, foldRune } from './unicode.ts';
 
 type Literal = Extract<Tree, { op: 'literal' }>;
 
@@ -121,5 +121,5 @@ function setOf(tree: Tree, latin1: boolean): RuneSet | undefined {
   const rune = tree.op === 'literal' && tree.runes.length === 1 ? tree.runes[0] : undefined;
   if (rune === undefined || tree.op !== 'literal') return undefined;
   if (!tree.fold) return [rune, rune];
-  return latin1 ? foldAscii([rune, rune]) : foldSet([rune, rune]);
+  return latin1 ? foldAscii([rune, rune]) : foldRune(rune);
 }

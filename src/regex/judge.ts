@@ -63,8 +63,9 @@ export function judge(pattern: string, readers: readonly Reader[] = allReaders):
 function weigh(source: Source, scans: readonly Scan[], trees: readonly (Tree | undefined)[], readers: readonly Reader[]): Verdict {
   const { utf8: wide, latin1: narrow } = sizes(source, scans, trees, readers);
   const tooBig = [...over(wide, 're2-utf8'), ...over(narrow, 're2-latin1')];
-  const size = Math.max(wide?.flat ?? 0, narrow?.flat ?? 0);
-  if (tooBig.length > 0) return refuse(source.pattern, source, whole('too-big', tooBig), size);
+  const compiled = [wide, narrow].filter((size) => size !== undefined);
+  const size = Math.max(0, ...compiled.map(({ flat }) => flat));
+  if (tooBig.length > 0) return refuse(source.pattern, source, whole('too-big', tooBig), size > programSizeMax ? size : Math.max(...compiled.map(({ made }) => made)));
   const mayDiffer = readers.length > 1 && readers.includes('re2-latin1');
   return { accepted: true, size, difference: mayDiffer ? differenceOf(source, scans[0]) : undefined };
 }
@@ -87,8 +88,9 @@ export function treeOf(pattern: string): Tree | undefined {
 /** Undefined when the pattern is too long. A UTF-16 unit takes at least one byte: what is longer is not even read. */
 function sourceOf(pattern: string): Source | undefined {
   if (pattern.length > lengthMax) return undefined;
+  const runes: number[] = [];
   // A lone surrogate reaches the readers as U+FFFD.
-  const runes = Array.from(pattern.toWellFormed(), (character) => character.codePointAt(0) ?? 0);
+  for (const character of pattern.toWellFormed()) runes.push(character.codePointAt(0) ?? 0);
   const bytes = runes.every((rune) => rune < 0x80) ? runes : runes.flatMap(utf8);
   return bytes.length > lengthMax ? undefined : { pattern, runes, bytes };
 }

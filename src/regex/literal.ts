@@ -47,6 +47,7 @@ const repeat = /^(?:[*+?]|\{\d+(?:,\d*)?\})/;
  * text of three names or more whose last is a word. Time linear in the pattern.
  */
 export function bareDots(pattern: string, forHost: boolean): readonly BareDot[] {
+  if (!mayHaveBareDot.test(pattern)) return [];
   const found: BareDot[] = [];
   let run: Run = { text: '', dots: [] };
   for (const match of pattern.matchAll(step)) {
@@ -68,6 +69,9 @@ interface Run {
   readonly text: string;
   readonly dots: number[];
 }
+
+/** Most patterns have none: told at a glance. */
+const mayHaveBareDot = /(?:^|[^\\]|\\\\)\./;
 
 /** The host character that a step stands for; undefined when it stands for none. */
 function hostPart(text: string): string | undefined {

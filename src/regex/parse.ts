@@ -6,7 +6,7 @@ import { readOpening } from './parse-group.ts';
 import { isRepetition, readRepetition, readUnary } from './parse-repeat.ts';
 import { code, noteRune, refuse, sees, type Scan } from './scan.ts';
 import { concat, emptyTree, noFlags, type Flags, type Place, type Tree } from './tree.ts';
-import { foldSet } from './unicode.ts';
+import { foldRune } from './unicode.ts';
 
 /** A group that is open: what is before the last `|`, and what comes after it. */
 interface Group {
@@ -173,7 +173,7 @@ function pushRune(state: Parse, rune: number): void {
     push(state, { op: 'literal', runes: [rune], fold });
     return;
   }
-  push(state, classTree(state.scan, state.scan.latin1 ? asciiCases(rune) : foldSet([rune, rune]), fold));
+  push(state, classTree(state.scan, state.scan.latin1 ? asciiCases(rune) : foldRune(rune), fold));
 }
 
 function asciiCases(rune: number): readonly number[] {

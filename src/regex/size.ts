@@ -1,7 +1,7 @@
 /** How large RE2's program for a pattern is: an upper bound, close to the real number, in time linear in the pattern whatever its counts are. */
 import { coalesce, repeatSimplified, simplify } from './simplify.ts';
 import { sizeOfSet, utf8 } from './size-class.ts';
-import { concat, emptyTree, isUnary, type Repeat, type Tree, type Unary } from './tree.ts';
+import { concat, emptyTree, type Repeat, type Tree, type Unary } from './tree.ts';
 
 /** What a part of a program costs, and how the next part joins on. */
 interface Part {
@@ -21,8 +21,6 @@ interface Part {
   readonly isAnyByte: boolean;
   /** Most instructions that can come first: how long the list is that its first instruction begins. */
   readonly firsts: number;
-  /** Among what can come first is one that begins a list of its own. */
-  readonly startsInHead: boolean;
   /** There is a loop in it: see {@link loop}. */
   readonly hasLoop: boolean;
   /** It ends in a loop that may list twice what comes after: see {@link loop}. */
@@ -33,10 +31,10 @@ interface Part {
 type Made = Part | undefined;
 
 /** Matches the empty string and costs nothing of itself. */
-const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, startsInHead: false, hasLoop: false, isLate: false };
+const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, hasLoop: false, isLate: false };
 
 function step(count: number, nullable: boolean): Part {
-  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, startsInHead: false, hasLoop: false, isLate: false };
+  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, hasLoop: false, isLate: false };
 }
 
 /** Sizes of a program: flattened, and before. */
@@ -48,7 +46,7 @@ export interface ProgramSize {
 /** Returns the size of the program for a whole pattern. */
 export function sizeOf(tree: Tree, latin1: boolean): ProgramSize {
   const { rest, unanchored } = withoutAnchors(withoutPrefix(tree));
-  const body = partOf(rest, latin1);
+  const body = partOf(rest, { latin1, known: new Map() });
   // Always there: fail and match; the search loop, unless the pattern begins with an anchor.
   const fixed = unanchored ? 4 : 2;
   if (body === undefined) return { flat: 1, made: 1 };
@@ -87,20 +85,47 @@ function withoutAnchor(tree: Tree | undefined, place: 'text-start' | 'text-end',
   return sub && { op: 'concat', subs: tree.subs.with(at, sub) };
 }
 
+/** One count. Parts that are known: a repeat looks at what it repeats more than once. */
+interface Sizing {
+  readonly latin1: boolean;
+  readonly known: Map<Tree, Made>;
+}
+
 /** Recursion: as deep as the pattern nests, which its length bounds. */
-function partOf(tree: Tree, latin1: boolean): Made {
-  if (tree.op === 'concat') return coalesce(tree.subs).map((sub) => partOf(sub, latin1)).reduce(cat);
-  if (tree.op === 'alternate') return tree.subs.map((sub) => partOf(sub, latin1)).reduce(alt);
-  if (tree.op === 'capture') return capture(partOf(tree.sub, latin1));
-  if (tree.op === 'repeat') return repeat(simplify(tree), latin1);
-  return isUnary(tree) ? unary(tree, latin1) : leaf(tree, latin1);
+function partOf(tree: Tree, sizing: Sizing): Made {
+  if (sizing.known.has(tree)) return sizing.known.get(tree);
+  const part = isLeaf(tree) ? leaf(tree, sizing.latin1) : composite(tree, sizing);
+  sizing.known.set(tree, part);
+  return part;
 }
 
-function repeat(simplified: Tree, latin1: boolean): Made {
-  return simplified.op === 'repeat' ? counted(simplified, latin1) : partOf(simplified, latin1);
+type Composite = Extract<Tree, { readonly subs: unknown } | { readonly sub: unknown }>;
+type Leaf = Exclude<Tree, Composite>;
+
+function isLeaf(tree: Tree): tree is Leaf {
+  return !('sub' in tree) && !('subs' in tree);
 }
 
-type Leaf = Exclude<Tree, { readonly subs: unknown } | { readonly sub: unknown }>;
+function composite(tree: Composite, sizing: Sizing): Made {
+  switch (tree.op) {
+    case 'concat':
+      return coalesce(tree.subs).map((sub) => partOf(sub, sizing)).reduce(cat);
+    case 'alternate':
+      return tree.subs.map((sub) => partOf(sub, sizing)).reduce(alt);
+    case 'capture':
+      return capture(partOf(tree.sub, sizing));
+    case 'repeat':
+      return repeat(simplify(tree), sizing);
+    case 'star':
+    case 'plus':
+    case 'quest':
+      return unary(tree, sizing);
+  }
+}
+
+function repeat(simplified: Tree, sizing: Sizing): Made {
+  return simplified.op === 'repeat' ? counted(simplified, sizing) : partOf(simplified, sizing);
+}
 
 function leaf(tree: Leaf, latin1: boolean): Made {
   switch (tree.op) {
@@ -134,20 +159,20 @@ function setPart(set: readonly number[], latin1: boolean): Made {
   return { ...step(size.flat, false), made: size.made, firsts: size.firsts, isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
 }
 
-function unary(tree: Unary, latin1: boolean): Made {
+function unary(tree: Unary, sizing: Sizing): Made {
   const sub = simplify(tree.sub);
   if (sub.op === 'empty') return nop;
-  const part = partOf(sub, latin1);
+  const part = partOf(sub, sizing);
   return tree.op === 'star' ? star(part) : tree.op === 'plus' ? plus(part) : quest(part);
 }
 
 /** `x{2,5}` is `xx(x(x(x)?)?)?`, `x{2,}` is `xx+`. */
-function counted({ sub, min, max, manner }: Repeat, latin1: boolean): Made {
-  const part = partOf(sub, latin1);
-  if (max === -1) return cat(copies(part, min - 1), partOf(repeatSimplified('plus', sub, manner), latin1));
+function counted({ sub, min, max, manner }: Repeat, sizing: Sizing): Made {
+  const part = partOf(sub, sizing);
+  if (max === -1) return cat(copies(part, min - 1), partOf(repeatSimplified('plus', sub, manner), sizing));
   const fixed = min > 0 ? copies(part, min) : nop;
   if (max === min) return fixed;
-  const innermost = partOf(repeatSimplified('quest', sub, manner), latin1);
+  const innermost = partOf(repeatSimplified('quest', sub, manner), sizing);
   return cat(fixed, max - min === 1 ? innermost : optional(part, innermost, max - min - 1));
 }
 
@@ -185,7 +210,7 @@ function cat(one: Made, other: Made): Made {
     endsInStep: other.endsInStep,
     exits: other.exits,
     isAnyByte: isOnlyAnyByte(one, other),
-    ...startOf(one, other),
+    firsts: one.firsts + (one.nullable ? other.firsts : 0),
     hasLoop: one.hasLoop || other.hasLoop,
     isLate: other.isLate || (other.nullable && one.isLate),
   };
@@ -193,12 +218,6 @@ function cat(one: Made, other: Made): Made {
 
 function isOnlyAnyByte(one: Part, other: Part): boolean {
   return (one.isAnyByte && other.flat === 0) || (other.isAnyByte && one.flat === 0);
-}
-
-/** What the two begin with, where the first may be passed over. */
-function startOf(one: Part, other: Part): Pick<Part, 'firsts' | 'startsInHead'> {
-  const { firsts, startsInHead } = one;
-  return !one.nullable ? { firsts, startsInHead } : { firsts: firsts + other.firsts, startsInHead: startsInHead || other.startsInHead };
 }
 
 function alt(one: Made, other: Made): Made {
@@ -217,7 +236,6 @@ function either(one: Part, other: Part): Part {
     exits: one.exits + other.exits,
     isAnyByte: false,
     firsts: one.firsts + other.firsts,
-    startsInHead: one.startsInHead || other.startsInHead,
     hasLoop: one.hasLoop || other.hasLoop,
     isLate: one.isLate || other.isLate,
   };
@@ -234,7 +252,7 @@ function quest(sub: Made): Made {
 
 /** What a loop makes of its body, whichever way in. */
 function looped(sub: Part, flat: number): Part {
-  return { ...sub, flat: sub.flat + flat + loop(sub) + echo(sub, sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, startsInHead: true, hasLoop: true, isLate: sub.hasLoop || !sub.endsInStep };
+  return { ...sub, flat: sub.flat + flat + loop(sub) + echo(sub, sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, hasLoop: true, isLate: sub.hasLoop || !sub.endsInStep };
 }
 
 function plus(sub: Made): Made {
@@ -242,7 +260,7 @@ function plus(sub: Made): Made {
 }
 
 function star(sub: Made): Made {
-  if (sub === undefined) return { ...nop, flat: 1, isHead: true, startsInHead: true };
+  if (sub === undefined) return { ...nop, flat: 1, isHead: true };
   return sub.nullable ? quest(plus(sub)) : { ...looped(sub, sub.exits + entry(sub)), nullable: true };
 }
 
@@ -266,7 +284,6 @@ function optional(sub: Made, innermost: Made, count: number): Made {
     exits: innermost.exits + count,
     isAnyByte: false,
     firsts: innermost.firsts + count * (sub.firsts + 1),
-    startsInHead: sub.startsInHead || innermost.startsInHead,
     hasLoop: sub.hasLoop || innermost.hasLoop,
     isLate: sub.isLate || innermost.isLate,
   };

@@ -1,5 +1,5 @@
 /** What RE2 and Go know of Unicode: class names, their code points, case folding. Decoded on first use. */
-import { negate, toSet, union, type RuneSet } from './rune-set.ts';
+import { isSame, negate, toSet, union, type RuneSet } from './rune-set.ts';
 import { packedClasses, packedFolds } from './unicode-data.ts';
 
 /** Names of the categories that are the union of others, as RE2 has them (`C` without the unassigned). */
@@ -149,10 +149,19 @@ export function foldSet(set: RuneSet): RuneSet {
     const found: number[] = [];
     for (let at = 0; at < fresh.length; at += 2) foldRange(table, fresh[at] ?? 0, fresh[at + 1] ?? 0, found);
     const next = union(all, toSet(found));
-    fresh = next.length === all.length && next.every((rune, at) => rune === all[at]) ? [] : toSet(found);
+    fresh = isSame(next, all) ? [] : toSet(found);
     all = next;
   }
   return all;
+}
+
+const foldedAscii = new Map<number, RuneSet>();
+
+/** Returns a letter with its other spellings, as {@link foldSet}; remembered for ASCII, of which most patterns are. */
+export function foldRune(rune: number): RuneSet {
+  const set = foldedAscii.get(rune) ?? foldSet([rune, rune]);
+  if (rune < 0x80) foldedAscii.set(rune, set);
+  return set;
 }
 
 function foldRange(table: readonly Fold[], lo: number, hi: number, found: number[]): void {

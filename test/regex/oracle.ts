@@ -1,5 +1,5 @@
 // Makes test/cases/regex/corpus.jsonl again: what Go, a UTF-8 Envoy and a Latin-1 Envoy say to each pattern, and how large their programs are.
-// Needs go 1.26, pip and Linux on x86-64 or arm64; run by hand: node test/regex/oracle.ts [count] [seed]. Takes a few minutes on two cores.
+// Needs go 1.26, pip and Linux on x86-64 or arm64; run by hand: node test/regex/oracle.ts [count] [seed] [file]. Takes a minute or two on two cores.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -51,7 +51,7 @@ function validate(binary: string, folder: string, patterns: readonly string[]): 
   const file = join(folder, `${Math.random().toString(36).slice(2)}.json`);
   writeFileSync(file, bootstrap(patterns));
   return new Promise((resolve, reject) => {
-    execFile(binary, ['-c', file, '--mode', 'validate', '-l', 'warning'], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(binary, ['-c', file, '--mode', 'validate', '-l', 'warning'], { maxBuffer: 64 * 1024 * 1024 }, (error, _stdout, stderr) => {
       rmSync(file);
       const sizes = [...stderr.matchAll(/ RE2 program size of (\d+) > max program size of 0 set for the warn level/g)].map((found) => Number(found[1]));
       if (error !== null) resolve(undefined);
@@ -120,6 +120,7 @@ function askGo(patterns: readonly string[], folder: string): readonly boolean[] 
 
 const count = Number(process.argv[2] ?? 2000);
 const seed = Number(process.argv[3] ?? 1);
+const file = process.argv[4] ?? join(import.meta.dirname, '..', 'cases', 'regex', 'corpus.jsonl');
 const folder = mkdtempSync(join(tmpdir(), 'branchline-oracle-'));
 const asked = samples(count, seed);
 const patterns = asked.map((sample) => sample.pattern);
@@ -127,5 +128,5 @@ const [utf8, latin1] = await Promise.all([askEnvoy('utf8', patterns, folder), as
 const go = askGo(patterns, folder);
 rmSync(folder, { recursive: true });
 const rows = asked.map(({ group, pattern }, at) => JSON.stringify({ group, pattern, go: go[at], utf8: utf8.get(pattern), latin1: latin1.get(pattern) }));
-writeFileSync(join(import.meta.dirname, '..', 'cases', 'regex', 'corpus.jsonl'), `${rows.join('\n')}\n`);
+writeFileSync(file, `${rows.join('\n')}\n`);
 console.log(`${rows.length} patterns; Go ${execFileSync('go', ['version'], { encoding: 'utf8' }).trim()}, Envoy ${envoys.utf8} and ${envoys.latin1}`);
