@@ -92,6 +92,7 @@ export default tseslint.config(
     },
   },
   ...Object.keys(mayImport).map(importRules),
+  { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['src/main.ts'], rules: { 'no-restricted-globals': 'off' } },
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'tap' }] }] } },
 );

@@ -11,10 +11,10 @@ import { build, type Plugin } from 'esbuild';
  */
 const leaveOutUnusedClientParts: Plugin = {
   name: 'leave-out-unused-client-parts',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(undici|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
+  setup(bundler) {
+    bundler.onResolve({ filter: /^(undici|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
       /client-node[\\/]dist[\\/]config\.js$/.test(importer) ? { path, namespace: 'left-out' } : undefined);
-    onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+    bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
       contents: `const leftOut = () => { throw new Error('${path} is not in this bundle'); };\n${['Agent', 'ProxyAgent', 'createConfiguration'].map((name) => `export const ${name} = leftOut;`).join('\n')}\nexport class ServerConfiguration { constructor() { leftOut(); } }`,
     }));
   },

@@ -1,4 +1,4 @@
-/** Writes the README's tables from the code: `node scripts/docs.ts`. A test holds that they are equal. */
+/** Writes the README's tables from the code: `node scripts/docs.ts`; with `--check` it only says whether they are equal. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault } from '../src/config/settings.ts';
 import { problemKinds } from '../src/model/problem.ts';
@@ -36,4 +36,12 @@ function metricRows(): readonly string[] {
   return ['| metric | kind | labels | meaning |', '|---|---|---|---|', ...metricsTable.map(({ name, kind, labels, help }) => `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${cell(help)} |`)];
 }
 
-if (import.meta.main) writeFileSync(readme, withTables(readFileSync(readme, 'utf8')));
+if (import.meta.main) {
+  const text = readFileSync(readme, 'utf8');
+  const made = withTables(text);
+  if (!process.argv.includes('--check')) writeFileSync(readme, made);
+  else if (made !== text) {
+    console.error('README.md: its tables are not the code\'s; run node scripts/docs.ts');
+    process.exitCode = 1;
+  }
+}
