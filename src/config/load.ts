@@ -110,6 +110,9 @@ function crossCheck(settings: JsonObject, from: (key: string) => string): readon
   if (Number(settings['bodyBudgetBytes']) < Number(settings['bodyLimitBytes'])) {
     problems.push(problem(from('bodyBudgetBytes'), 'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read'));
   }
+  if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
+    problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
+  }
   return problems;
 }
 

@@ -61,6 +61,7 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
   { name: 'a file that is no mapping', sources: { file: { name: 's.yaml', text: '- a' } }, path: 's.yaml', message: /mapping/ },
   { name: 'a certificate without its key', sources: { flags: { tlsCertFile: 'a' } }, path: 'tlsKeyFile', message: /go together/ },
   { name: 'names of callers without a CA', sources: { flags: { clientNames: ['x'] } }, path: '--client-names', message: /check nobody/ },
+  { name: 'less time for a request than for its headers', sources: { flags: { requestTimeoutSeconds: '100' } }, path: '--request-timeout-seconds', message: /before its headers/ },
   { name: 'a budget below the limit', sources: { flags: { bodyBudgetBytes: '65536' } }, path: '--body-budget-bytes', message: /never be read/ },
 ];
 for (const row of wrong) {
@@ -81,6 +82,12 @@ test('reports every problem, not the first', (t) => {
 test('what Kubernetes sets for a Service named branchline, and the agent\'s own environment, are no settings', (t) => {
   const environment = { BRANCHLINE_PORT: 'tcp://10.0.0.1:443', BRANCHLINE_PORT_443_TCP: 'x', BRANCHLINE_SERVICE_HOST: '10.0.0.1', BRANCHLINE_CONFIG: 'x', BRANCHLINE_AGENT_DEBUG: 'true' };
   t.same(problems({ environment }), []);
+  t.end();
+});
+
+test('a connection that the API server opened and kept unused is not timed out before the API server drops it', (t) => {
+  const { headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds } = settings({});
+  for (const seconds of [headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds]) t.ok(seconds > 90);
   t.end();
 });
 
