@@ -177,7 +177,7 @@ async function sign({ subject, extensions, days, now, ca }: Wanted): Promise<Pem
   });
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
-  cert.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  cert.serialNumber = makeSerial();
   cert.validity.notBefore = new Date(now - skewMilliseconds);
   cert.validity.notAfter = new Date(now + days * dayMilliseconds);
   cert.setSubject(subject);
@@ -185,4 +185,10 @@ async function sign({ subject, extensions, days, now, ca }: Wanted): Promise<Pem
   cert.setExtensions(extensions);
   cert.sign(forge.pki.privateKeyFromPem(ca?.key ?? keys.privateKey), forge.md.sha256.create());
   return { cert: forge.pki.certificateToPem(cert), key: keys.privateKey };
+}
+
+/** Random, positive, and without the leading zero byte that strict readers (OpenSSL 3) take for bad DER: the first byte is from 0x40 to 0x7f. */
+function makeSerial(): string {
+  const [first = 0, ...rest] = randomBytes(16);
+  return Buffer.from([0x40 | (first & 0x3f), ...rest]).toString('hex');
 }

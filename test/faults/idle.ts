@@ -34,7 +34,7 @@ const directSpreads = [
   { fromSeconds: 71.5, toSeconds: 73.5, connections: 200, used: true },
   { fromSeconds: 89.5, toSeconds: 91.5, connections: 400, used: true },
   { fromSeconds: 94, toSeconds: 100, connections: 200, used: true },
-  { fromSeconds: 29.5, toSeconds: 32, connections: 400, used: false },
+  { fromSeconds: 89.5, toSeconds: 91.5, connections: 400, used: false },
 ] as const;
 
 /** Starts everything; a replica of its own answers. */
