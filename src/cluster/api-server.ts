@@ -120,8 +120,6 @@ function open(url: URL, options: RequestOptions, signal: AbortSignal, silenceMil
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', (message) => {
       silence.refresh();
-      // Whoever reads the body is told there; nobody may be reading when it ends.
-      message.on('error', () => undefined);
       stream = message;
       resolve(message);
     });
@@ -171,21 +169,17 @@ async function loadConfig({ kubeconfig = '', context = '' }: ServerOptions): Pro
     throw new ClusterError(`the kubeconfig cannot be read: ${reasonOf(error)}`, false, error);
   }
   if (context !== '') config.setCurrentContext(context);
-  const server = serverOf(config);
-  if (kubeconfig === '' && server === nowhere) {
-    throw new ClusterError('no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests', false);
-  }
+  checkCluster(config, kubeconfig === '');
   return config;
 }
 
-/** What the library makes up when it finds nothing. */
-const nowhere = 'http://localhost:8080';
-
-function serverOf(config: KubeConfig): string {
-  const context = config.getCurrentContext() as string | undefined;
-  const cluster = config.getContextObject(context ?? '') === null ? null : config.getCurrentCluster();
-  if (cluster === null) throw new ClusterError(`the kubeconfig has no context ${JSON.stringify(context ?? '')} that names a cluster`, false);
-  return cluster.server;
+/** @throws {@link ClusterError}, not retryable, when the context names no cluster, or nothing but the client's own guess. */
+function checkCluster(config: KubeConfig, isDefault: boolean): void {
+  const cluster = config.getContextObject(config.getCurrentContext()) === null ? null : config.getCurrentCluster();
+  if (cluster === null) throw new ClusterError(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}, or that names no cluster`, false);
+  if (isDefault && cluster.server === 'http://localhost:8080') {
+    throw new ClusterError('no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests', false);
+  }
 }
 
 function toClusterError(error: unknown): ClusterError {

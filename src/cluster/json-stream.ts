@@ -9,8 +9,9 @@ const newline = 0x0a;
 const quote = 0x22;
 const backslash = 0x5c;
 const openBracket = 0x5b;
-const openers: ReadonlySet<number> = new Set([openBracket, 0x7b]);
-const closers: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
 
 /** The other side sent something that is not what it should be. */
 export class BrokenStream extends Error {
