@@ -40,7 +40,20 @@ export function servicesSelecting(snapshot: Snapshot, namespace: string, labels:
 
 /** Tells whether a Service selects pods with these labels. */
 export function selects(service: Service, labels: Labels): boolean {
-  return hasAny(service.selector) && covers(labels, service.selector);
+  const pairs = pairsOf(service.selector);
+  for (const [key, value] of pairs) if (labels[key] !== value) return false;
+  return pairs.length > 0;
+}
+
+/** Selectors as pairs, kept for as long as the selector is: a review asks every Service of its namespace, and walking an object's keys anew was half of its time. */
+const knownPairs = new WeakMap<Labels, readonly (readonly [string, string])[]>();
+
+function pairsOf(selector: Labels): readonly (readonly [string, string])[] {
+  const known = knownPairs.get(selector);
+  if (known !== undefined) return known;
+  const pairs = Object.entries(selector);
+  knownPairs.set(selector, pairs);
+  return pairs;
 }
 
 /**
@@ -115,9 +128,4 @@ function serviceNameOf(workload: Workload, snapshot: Snapshot, conventions: Conv
   if (workload.declared['service'] !== undefined) return workload.declared['service'];
   const choice = chooseService(snapshot, workload, conventions.versionLabel);
   return choice.found === 'one' ? choice.service.name : undefined;
-}
-
-function hasAny(labels: Labels): boolean {
-  for (const key in labels) return key !== undefined;
-  return false;
 }
