@@ -5,25 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { test } from 'tap';
+import { readStages, readStart } from './image.ts';
 
 const root = join(import.meta.dirname, '..');
 const run = promisify(execFile);
-
-interface Stage {
-  readonly name: string;
-  readonly steps: readonly (readonly [string, string])[];
-}
-
-async function readStages(): Promise<readonly Stage[]> {
-  const lines = (await readFile(join(root, 'Dockerfile'), 'utf8')).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  const stages: { name: string; steps: (readonly [string, string])[] }[] = [];
-  for (const line of lines) {
-    const [, instruction = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line) ?? [];
-    if (instruction === 'FROM') stages.push({ name: / AS (\w+)$/.exec(rest)?.[1] ?? '', steps: [] });
-    else stages.at(-1)?.steps.push([instruction, rest]);
-  }
-  return stages;
-}
 
 /** The build context: what .dockerignore names with `!`, as git has it. */
 async function context(folder: string): Promise<void> {
@@ -46,7 +31,7 @@ test('the Dockerfile\'s steps make a bundle that runs alone, as a numeric user',
   const [contextFolder, build, image] = ['context', 'build', 'image'].map((name) => join(work, name)) as [string, string, string];
   for (const folder of [contextFolder, build, image]) await mkdir(folder);
   await context(contextFolder);
-  const [builder, final] = await readStages();
+  const [builder, final] = readStages();
   t.equal(builder?.name, 'build');
   for (const [instruction, rest] of builder?.steps ?? []) {
     if (instruction === 'COPY') await copy(contextFolder, build, rest.split(/\s+/));
@@ -62,11 +47,11 @@ test('the Dockerfile\'s steps make a bundle that runs alone, as a numeric user',
   const said = new Map(final?.steps ?? []);
   t.notOk(said.has('RUN'), 'nothing is installed in the image that runs');
   t.match(said.get('USER') ?? '', /^[1-9][0-9]+:[1-9][0-9]+$/, 'runAsNonRoot can be checked');
-  const [, script = ''] = JSON.parse(said.get('ENTRYPOINT') ?? '[]') as string[];
+  const { flags, script, env } = readStart();
   t.equal(script, '/app/dist/branchline.js');
   t.same((await readdir(image)).sort(), ['dist', 'package.json'], 'only what runs');
   await chmod(image, 0o555);
-  const ran = spawnSync(process.execPath, [join(image, script.replace('/app/', '')), '--version'], { encoding: 'utf8', cwd: '/', env: {} });
+  const ran = spawnSync(process.execPath, [...flags, join(image, script.replace('/app/', '')), '--version'], { encoding: 'utf8', cwd: '/', env });
   t.equal(ran.status, 0, ran.stderr);
   t.match(ran.stdout, /^[0-9]+\.[0-9]+\.[0-9]+\n$/);
 });

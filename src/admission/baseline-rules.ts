@@ -2,17 +2,17 @@
 import { annotationPath, fullKey } from '../model/keys.ts';
 import type { Labels } from '../model/json.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
-import { baselineOf, branchOf, selects, versionsOf } from '../model/membership.ts';
+import { baselineOf, branchOf, versionsOf } from '../model/membership.ts';
 import type { Problem } from '../model/problem.ts';
+import { selects, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import type { Declaration } from './rule.ts';
 
 /** The workloads behind a Service that are neither this one, nor a branch, nor a long-lived version. */
 function others({ snapshot, settings, now, before }: Declaration, service: Service): readonly Workload[] {
   const versions = versionsOf(service);
-  return [...inNamespace(snapshot.workloads, service.namespace).values()].filter((workload) => {
-    if (workload.kind === now.kind && workload.name === (before ?? now).name) return false;
-    if (!selects(service, workload.templateLabels) || workload.declared['branch'] !== undefined) return false;
+  return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service).filter((workload) => {
+    if (workload.declared['branch'] !== undefined || (workload.kind === now.kind && workload.name === (before ?? now).name)) return false;
     return !versions.includes(workload.templateLabels[settings.versionLabel] ?? '') && branchOf(workload, snapshot, settings) === undefined;
   });
 }

@@ -1,9 +1,10 @@
 /** Rules about what a branch is called and whether this workload may be it. */
 import { isSameId, parseBranch } from '../model/branch.ts';
+import { derived } from '../model/derived.ts';
 import { publicHostsOf } from '../model/exposure.ts';
 import { baselineOf, branchesIn, versionsOf, type Membership } from '../model/membership.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
-import { domainsOf } from '../model/kubernetes.ts';
+import { domainsOf, type Service, type VirtualService } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import type { Declaration, Rule } from './rule.ts';
@@ -78,24 +79,35 @@ function neighbours({ namespace, snapshot, settings }: Declaration): readonly Me
 function hostIsFree({ review, namespace, snapshot }: Declaration): readonly Problem[] {
   if (review?.choice.found !== 'one' || namespace === undefined) return [];
   const { branch, choice } = review;
-  const hosts = publicHostsOf(choice.service, namespace).map((domain) => `${branch.host}.${domain}`.toLowerCase());
-  for (const { host, owner } of publicHosts(snapshot)) {
-    if (!hosts.includes(host)) continue;
-    return [{ code: 'BL107', path: branchPath, message: `${host} is already the public host of ${owner}; call branch ${quote(branch.name)} something else` }];
+  for (const domain of publicHostsOf(choice.service, namespace)) {
+    const host = `${branch.host}.${domain}`.toLowerCase();
+    const owner = ownerOf(host, snapshot);
+    if (owner !== undefined) return [{ code: 'BL107', path: branchPath, message: `${host} is already the public host of ${owner}; call branch ${quote(branch.name)} something else` }];
   }
   return [];
 }
 
-/** Every single host that somebody already made public, in lower case. */
-function* publicHosts(snapshot: Snapshot): Iterable<{ readonly host: string; readonly owner: string }> {
-  for (const service of [...snapshot.services.values()].flatMap((services) => [...services.values()])) {
-    const hostname = service.declared['hostname'];
-    if (hostname !== undefined) yield { host: hostname.trim().toLowerCase(), owner: `Service ${service.namespace}/${service.name}` };
+/** Who made that single host public, in lower case. */
+function ownerOf(host: string, { services, virtualServices }: Snapshot): string | undefined {
+  for (const inside of services.values()) {
+    const service = derived(inside, hostnames).get(host);
+    if (service !== undefined) return `Service ${service.namespace}/${service.name}`;
   }
-  for (const route of [...snapshot.virtualServices.values()].flatMap((routes) => [...routes.values()])) {
-    if (route.managed) continue;
-    for (const host of route.hosts) yield { host: host.toLowerCase(), owner: `VirtualService ${route.namespace}/${route.name}` };
+  for (const inside of virtualServices.values()) {
+    const route = derived(inside, foreignHosts).get(host);
+    if (route !== undefined) return `VirtualService ${route.namespace}/${route.name}`;
   }
+  return undefined;
+}
+
+function hostnames(services: ReadonlyMap<string, Service>): ReadonlyMap<string, Service> {
+  const declared = [...services.values()].flatMap((service) => (service.declared['hostname'] === undefined ? [] : [[service.declared['hostname'].trim().toLowerCase(), service] as const]));
+  return new Map(declared.reverse());
+}
+
+function foreignHosts(routes: ReadonlyMap<string, VirtualService>): ReadonlyMap<string, VirtualService> {
+  const foreign = [...routes.values()].filter((route) => !route.managed);
+  return new Map(foreign.flatMap((route) => route.hosts.map((host) => [host.toLowerCase(), route] as const)).reverse());
 }
 
 /** Rules about whether this workload can be this branch at all. */

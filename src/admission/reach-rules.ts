@@ -1,9 +1,11 @@
 /** Rules about whether requests can reach a branch, and only those meant for it. They need the cluster's facts. */
 import { isHttpPort, isPublic, publicHostsOf } from '../model/exposure.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
+import { withLabel } from '../model/json.ts';
 import type { Namespace, Service, VirtualService } from '../model/kubernetes.ts';
-import { baselineOf, pins } from '../model/membership.ts';
+import { baselineOf } from '../model/membership.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { pins, selects } from '../model/selection.ts';
 import { baselineCarriesTheLabel, serviceHasABaseline } from './baseline-rules.ts';
 import type { Declaration, Rule } from './rule.ts';
 
@@ -31,9 +33,9 @@ function serviceSelectsTheBranch(declaration: Declaration): readonly Problem[] {
   const service = joined(declaration);
   const { now, review, settings } = declaration;
   if (service === undefined || review === undefined) return [];
-  const labels = { ...now.templateLabels, [settings.versionLabel]: review.branch.id };
+  if (selects(service, withLabel(now.templateLabels, settings.versionLabel, service.selector[settings.versionLabel] ?? review.branch.id))) return [];
+  const labels = now.templateLabels;
   const missing = Object.entries(service.selector).filter(([key, value]) => key !== settings.versionLabel && labels[key] !== value);
-  if (missing.length === 0 && Object.keys(service.selector).length > 0) return [];
   const wanted = missing.map(([key, value]) => `${key}=${value}`).join(', ');
   return [{
     code: 'BL110',
@@ -46,7 +48,7 @@ function selectorLeavesTheVersionOpen(declaration: Declaration): readonly Proble
   const service = joined(declaration);
   const { now, review, settings } = declaration;
   if (service === undefined || review === undefined) return [];
-  if (!pins(service, { ...now.templateLabels, [settings.versionLabel]: review.branch.id }, settings.versionLabel)) return [];
+  if (!pins(service, withLabel(now.templateLabels, settings.versionLabel, review.branch.id), settings.versionLabel)) return [];
   const pinned = service.selector[settings.versionLabel] ?? '';
   return [{
     code: 'BL111',

@@ -1,7 +1,7 @@
 /** What a review of a workload is about: the workload before and now, where, and whether it is ours to look at. */
 import type { Settings } from '../config/settings.ts';
 import { parseBranch, type Branch } from '../model/branch.ts';
-import { at, isObject, toLabels, type JsonObject } from '../model/json.ts';
+import { at, isObject, withLabel, type JsonObject } from '../model/json.ts';
 import { readWorkload, workloadKinds, type Namespace, type Workload, type WorkloadKind } from '../model/kubernetes.ts';
 import { branchOf, chooseService, type ServiceChoice } from '../model/membership.ts';
 import { namespaceOf, type Snapshot } from '../model/snapshot.ts';
@@ -70,8 +70,8 @@ export function readBranchReview({ now, before }: WorkloadReview, { settings, sn
   const service = now.declared['service'] ?? before?.declared['service'];
   const labelled: Workload = {
     ...now,
-    declared: service === undefined ? now.declared : toLabels(Object.entries({ ...now.declared, service })),
-    templateLabels: toLabels(Object.entries({ ...now.templateLabels, [settings.versionLabel]: branch.id })),
+    declared: service === undefined ? now.declared : withLabel(now.declared, 'service', service),
+    templateLabels: withLabel(now.templateLabels, settings.versionLabel, branch.id),
   };
   return { branch, choice: chooseService(snapshot, labelled, settings.versionLabel) };
 }

@@ -5,7 +5,9 @@ import { branchUrl } from '../model/exposure.ts';
 import { isSameId } from '../model/branch.ts';
 import { fullKey } from '../model/keys.ts';
 import type { Workload } from '../model/kubernetes.ts';
-import { baselineOf, servicesSelecting } from '../model/membership.ts';
+import { baselineOf } from '../model/membership.ts';
+import { servicesSelecting } from '../model/selection.ts';
+import { inNamespace } from '../model/snapshot.ts';
 import { isEqual } from './equal.ts';
 import { withValue } from './json-patch.ts';
 import { admittedBranch, hasTemplate, isInScope, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
@@ -122,7 +124,7 @@ function announce(branch: Branch, written: { header: string; url: string | undef
 function labelBaseline(workload: WorkloadReview, { settings, snapshot }: Facts): Mutation | undefined {
   const { object, oldObject, now, before, namespace } = workload;
   if (namespace === undefined || !hasTemplate(object) || now.templateLabels[settings.versionLabel] !== undefined) return undefined;
-  const [service] = servicesSelecting(snapshot, now.namespace, now.templateLabels);
+  const [service] = servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels);
   const baseline = baselineOf(namespace, service, settings);
   const path = ['spec', 'template', 'metadata', 'labels', settings.versionLabel];
   const hadIt = before?.templateLabels[settings.versionLabel] === baseline;

@@ -11,7 +11,7 @@ export interface KubernetesOptions extends ServerOptions, Partial<ReflectorOptio
 const defaults: ReflectorOptions = {
   silenceMilliseconds: 90_000,
   watchSeconds: 240,
-  pageSize: 500,
+  pageSize: 250,
   absentMilliseconds: 30_000,
   backoffMilliseconds: [250, 30_000],
   now: () => performance.now(),

@@ -1,5 +1,6 @@
 /** The live snapshot behind every implementation of the port: projections go in, a {@link Snapshot} and changes come out. It never keeps a raw object. */
 import { isDeepStrictEqual } from 'node:util';
+import { forgetDerived } from '../model/derived.ts';
 import { resources, type Collection, type Projection, type Resource, type Snapshot } from '../model/snapshot.ts';
 import { createInterner } from './intern.ts';
 import type { Change } from './port.ts';
@@ -42,6 +43,7 @@ export function createStore(): Store {
     const before = inner.get(key);
     if (name === '' || isDeepStrictEqual(before, projection)) return undefined;
     collection.set(namespace, inner.set(key, projection));
+    forgetDerived(inner);
     if (before === undefined) counts.set(resource, (counts.get(resource) ?? 0) + 1);
     return { collection: resource.collection, namespace, key };
   }
@@ -50,6 +52,7 @@ export function createStore(): Store {
     const collection = collections[resource.collection];
     const inner = collection.get(namespace);
     if (inner?.delete(key) !== true) return undefined;
+    forgetDerived(inner);
     if (inner.size === 0) collection.delete(namespace);
     counts.set(resource, (counts.get(resource) ?? 0) - 1);
     return { collection: resource.collection, namespace, key };

@@ -57,6 +57,14 @@ export function toLabels(entries: Iterable<readonly [string, unknown]>): Labels 
   return labels;
 }
 
+/** Returns the labels with one of them set; the same object when it is so already. */
+export function withLabel(labels: Labels, key: string, value: string): Labels {
+  if (labels[key] === value) return labels;
+  const copy = Object.assign(Object.create(null) as Record<string, string>, labels);
+  copy[key] = value;
+  return copy;
+}
+
 /** Tells whether `labels` has every key of `selector` with the same value (an equality selector, as in a Service). */
 export function covers(labels: Labels, selector: Labels): boolean {
   for (const key in selector) if (labels[key] !== selector[key]) return false;

@@ -10,8 +10,8 @@ export interface Batches {
   flush(this: void): Promise<void>;
 }
 
-/** Bytes gathered before a write; a decision line is about 300, so that at full load logging costs one write for 50 decisions. */
-const batchBytes = 16_384;
+/** Bytes gathered before a write; a decision line is about 300, so that at full load logging costs one write for 200 decisions. */
+const batchBytes = 65_536;
 /** Lines wait at most this long. */
 const flushMilliseconds = 200;
 /** When nobody reads the other end, lines beyond this are dropped instead of filling the memory. */

@@ -7,7 +7,7 @@ import { startFakeApiServer, type FakeApiServer } from '../cluster/fake-apiserve
 import { post } from './connection.ts';
 import { loadFully } from './load.ts';
 import { deployment, pod, service } from './objects.ts';
-import { branchReview } from './reviews.ts';
+import { reviewOf } from './reviews.ts';
 import { startOurs, type Server, type Site } from './site.ts';
 import { round, toTable, verdict, type Row } from './table.ts';
 
@@ -54,7 +54,7 @@ async function measure(site: Site, what: string, objects: readonly object[]): Pr
     const atOnce = await server.process.residentMb();
     const settled = await settle(server);
     const { peak } = await server.process.residentMb();
-    const { requests } = await loadFully({ endpoint: server.endpoint, request: post('/mutate/workloads?timeout=5s', branchReview(81_920)), connections: 10 }, loadMs);
+    const { requests } = await loadFully({ endpoint: server.endpoint, request: post('/mutate/workloads?timeout=5s', reviewOf('branch', 81_920)), connections: 10 }, loadMs);
     const { now: loaded } = await server.process.residentMb();
     return [{
       what, 'ready after ms': round(synced), 'when ready': round(atOnce.now), 'peak until here': round(peak), settled: round(settled), goal: `<= ${goalMb}`, '': verdict(settled <= goalMb),

@@ -11,16 +11,17 @@ export interface WorkloadOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Environment variables of all containers together; some 250 bytes each, since they stand three times in the object. */
   readonly variables: number;
+  readonly replicas?: number;
 }
 
 /** Variables that one container has at most. */
 const variablesPerContainer = 80;
 
 /** Makes a Deployment. */
-export function deployment({ namespace, name, app, version, annotations = {}, variables }: WorkloadOptions): object {
+export function deployment({ namespace, name, app, version, annotations = {}, variables, replicas = 2 }: WorkloadOptions): object {
   const labels = { app, version, 'app.kubernetes.io/managed-by': 'Helm', 'helm.sh/chart': `${app}-1.4.2` };
   const template = { metadata: { labels }, spec: { containers: containers(app, version, variables) } };
-  const spec = { replicas: 2, selector: { matchLabels: { app } }, template };
+  const spec = { replicas, selector: { matchLabels: { app } }, template };
   const applied = JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace, annotations, labels: { app } }, spec });
   return {
     apiVersion: 'apps/v1',

@@ -11,6 +11,8 @@ export interface ProcessOptions {
   /** Arguments of node. */
   readonly args: readonly string[];
   readonly core?: number | undefined;
+  /** Added to a clean environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** An open file, `pipe` for {@link ServerProcess.listening} to read, or nobody (the default). */
   readonly stdout?: number | 'ignore' | 'pipe';
 }
@@ -47,10 +49,10 @@ const startMs = 30_000;
 const tickMs = 10;
 
 /** Starts node with a clean environment. */
-export function startProcess({ args, core, stdout = 'ignore' }: ProcessOptions): ServerProcess {
+export function startProcess({ args, core, env = {}, stdout = 'ignore' }: ProcessOptions): ServerProcess {
   const [executable = '', ...rest] = onCore(core, [process.execPath, ...args]);
   const startedAt = performance.now();
-  const child = spawn(executable, rest, { stdio: ['ignore', stdout, 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'] } });
+  const child = spawn(executable, rest, { stdio: ['ignore', stdout, 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'], ...env } });
   const pid = child.pid ?? 0;
   const ended = once(child, 'exit').then(([code, signal]: (number | string | null)[]) => code ?? signal ?? 'unknown');
   const urls = findUrls([child.stderr, child.stdout]);

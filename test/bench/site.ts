@@ -7,6 +7,7 @@ import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
 import type { Endpoint } from './connection.ts';
 import { divideCores, type Cores } from './cores.ts';
 import { deployment, service } from './objects.ts';
+import { readStart } from '../image.ts';
 import { copyBundle, startProcess, type ServerProcess } from './server-process.ts';
 
 /** Where things are. */
@@ -27,6 +28,9 @@ export interface Site {
 const tenantWorkloads = 100;
 /** Environment variables of a container of the tenant. */
 const tenantVariables = 12;
+
+/** Both servers start as in the image. */
+const image = readStart();
 
 /** Makes the folder and pins this process to the loader's core. @throws Error when the bundle was not built. */
 export async function prepareSite(): Promise<Site> {
@@ -56,16 +60,16 @@ export interface Server {
 
 /** Starts the bundle; on the tenant and with the site's pair unless told otherwise. */
 export function startOurs(site: Site, { cluster = ['--manifests', site.tenant], certificates = site.certificates } = {}): Promise<Server> {
-  const args = [site.bundle, 'serve', ...cluster, '--cert-directory', certificates, '--tls-names', 'localhost', '--tls-names', '127.0.0.1', '--listen-port', '0', '--plain-port', '0'];
+  const args = [...image.flags, site.bundle, 'serve', ...cluster, '--cert-directory', certificates, '--tls-names', 'localhost', '--tls-names', '127.0.0.1', '--listen-port', '0', '--plain-port', '0'];
   // With manifests it says on standard error where it listens, in a cluster only in its log.
   const isLogRead = !cluster.includes('--manifests');
-  return listening(startProcess({ args, core: site.cores.server, stdout: isLogRead ? 'pipe' : 'ignore' }), certificates);
+  return listening(startProcess({ args, core: site.cores.server, env: image.env, stdout: isLogRead ? 'pipe' : 'ignore' }), certificates);
 }
 
 /** Starts the bare server, whose answers have so many bytes. */
 export function startBare(site: Site, answerBytes: number): Promise<Server> {
   const script = new URL('bare-server.ts', import.meta.url).pathname;
-  return listening(startProcess({ args: [script, site.certificates, String(answerBytes)], core: site.cores.server }), site.certificates);
+  return listening(startProcess({ args: [...image.flags, script, site.certificates, String(answerBytes)], core: site.cores.server, env: image.env }), site.certificates);
 }
 
 async function listening(process: ServerProcess, certificates: string): Promise<Server> {

@@ -2,7 +2,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openConnection, post } from './connection.ts';
-import { branchReview } from './reviews.ts';
+import { reviewOf } from './reviews.ts';
 import { startBare, startOurs, type Server, type Site } from './site.ts';
 import { median } from './statistics.ts';
 import { round, toTable, verdict, type Row } from './table.ts';
@@ -13,7 +13,7 @@ const answerBytes = 1500;
 
 /** Returns the table. Each run is a new process; the kinds take turns. */
 export async function startUp(site: Site): Promise<string> {
-  const request = post('/mutate/workloads?timeout=5s', branchReview(8192));
+  const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const times = { kept: [] as number[], made: [] as number[], large: [] as number[], bare: [] as number[] };
   const small = ['--manifests', new URL('../../examples/tenant', import.meta.url).pathname];
   for (let run = 0; run < runs; run += 1) {

@@ -27,7 +27,7 @@ export async function steady(site: Site): Promise<string> {
 }
 
 async function compare(site: Site, size: string, bytes: number): Promise<readonly Row[]> {
-  const contenders = await startContenders(site, bytes);
+  const contenders = await startContenders(site, 'branch', bytes);
   const { ours, bare } = contenders;
   try {
     const measured = { ours: [] as Round[], bare: [] as Round[] };

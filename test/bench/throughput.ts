@@ -1,11 +1,12 @@
 /** How many reviews a second, against the least that a webhook in Node can be. */
 import { startContenders, type Contender } from './contenders.ts';
 import { loadFully } from './load.ts';
+import type { Subject } from './reviews.ts';
 import type { Site } from './site.ts';
 import { median, quantile } from './statistics.ts';
 import { round, toTable, verdict, type Row } from './table.ts';
 
-const reviewSizes = [['8 KB', 8192], ['80 KB', 81_920]] as const;
+const reviews = [['branch', 8192], ['branch', 81_920], ['baseline', 8192], ['baseline', 81_920]] as const;
 const connections = 10;
 /** Pairs of rounds: other work on the machine disturbs some, so that medians count. */
 const rounds = 7;
@@ -23,12 +24,12 @@ interface Round {
 /** Returns the table. Each row is the median of its rounds; the ratio is the median of the ratios within each pair of rounds. */
 export async function throughput(site: Site): Promise<string> {
   const rows: Row[] = [];
-  for (const [size, bytes] of reviewSizes) rows.push(...await compare(site, size, bytes));
+  for (const [subject, bytes] of reviews) rows.push(...await compare(site, subject, bytes));
   return toTable(`Throughput: ${connections} keep-alive connections, one core each, ${rounds} interleaved rounds of ${roundMs / 1000} s`, rows);
 }
 
-async function compare(site: Site, size: string, bytes: number): Promise<readonly Row[]> {
-  const contenders = await startContenders(site, bytes);
+async function compare(site: Site, subject: Subject, bytes: number): Promise<readonly Row[]> {
+  const contenders = await startContenders(site, subject, bytes);
   const { ours, bare } = contenders;
   try {
     for (const contender of [ours, bare]) await loadFully({ ...contender, connections }, warmUpMs);
@@ -38,6 +39,7 @@ async function compare(site: Site, size: string, bytes: number): Promise<readonl
       for (const contender of round % 2 === 0 ? [ours, bare] : [bare, ours]) measured[contender.name].push(await measure(contender));
     }
     const paired = (read: (round: Round) => number): number => median(measured.ours.map((round, index) => read(round) / read(measured.bare[index] ?? round)));
+    const size = `${subject}, ${bytes / 1024} KB`;
     const ratio = paired((round) => round.perSecond);
     return [
       { ...toRow(size, 'ours', measured.ours), 'ours/bare': round(ratio, 2), 'CPU bare/ours': round(1 / paired((one) => one.cpuMicroseconds), 2), goal: `>= ${goalRatio}`, '': verdict(ratio >= goalRatio) },

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PemPair } from '../../src/webhook/self-made.ts';
 import { openConnection, post, type Connection } from '../bench/connection.ts';
 import { count, describe, startSteadyLoad } from '../bench/load.ts';
-import { branchReview } from '../bench/reviews.ts';
+import { reviewOf } from '../bench/reviews.ts';
 import { startAdmissions } from './admissions.ts';
 import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
@@ -20,7 +20,7 @@ const keptConnections = 20;
 export async function tryCertificates(site: Site, fleet: Fleet): Promise<readonly Trial[]> {
   const [replica] = fleet.replicas();
   if (replica === undefined) throw new Error('no replica');
-  const request = post('/mutate/workloads?timeout=5s', branchReview(8192));
+  const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const admissions = startAdmissions(site.box);
   const handshakes = startHandshakes(replica, request);
   const kept = await Promise.all(Array.from({ length: keptConnections }, () => openConnection(replica.endpoint)));

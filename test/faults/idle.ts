@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openConnection, post, type Connection } from '../bench/connection.ts';
 import { count, describe } from '../bench/load.ts';
-import { branchReview } from '../bench/reviews.ts';
+import { reviewOf } from '../bench/reviews.ts';
 import type { Box } from '../box/start.ts';
 import { apiEndpoint, branchDeployment, creation, judgeCreated } from './admissions.ts';
 import type { Replica } from './replica.ts';
@@ -111,7 +111,7 @@ async function burstOf(box: Box, index: number, creations: number): Promise<Read
 type Spread = (typeof directSpreads)[number];
 
 async function idleDirectly(replica: Replica, { fromSeconds, toSeconds, connections, used }: Spread): Promise<Trial> {
-  const request = post('/mutate/workloads?timeout=5s', branchReview(8192));
+  const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const failures = new Map<string, number>();
   let [requests, closed] = [0, 0];
   const idle = async (connection: Connection, seconds: number): Promise<void> => {

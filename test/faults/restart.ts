@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { post } from '../bench/connection.ts';
 import { startSteadyLoad } from '../bench/load.ts';
-import { branchReview } from '../bench/reviews.ts';
+import { reviewOf } from '../bench/reviews.ts';
 import { startAdmissions } from './admissions.ts';
 import type { Fleet } from './fleet.ts';
 import type { Replica } from './replica.ts';
@@ -70,7 +70,7 @@ const directConnections = 50;
 async function stopUnderDirectLoad(site: Site): Promise<Trial> {
   const drainSeconds = 2;
   const replica = await site.startReplica('--drain-seconds', String(drainSeconds));
-  const request = post('/mutate/workloads?timeout=5s', branchReview(8192));
+  const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const load = startSteadyLoad({ endpoint: replica.endpoint, request, connections: directConnections }, directPerSecond);
   await sleep(2000);
   const signalled = performance.now();
