@@ -26,6 +26,8 @@ interface State {
   /** By class: the state after it, or -1 where nobody asked yet; and what it cost. */
   next: Int32Array | undefined;
   cost: Int32Array | undefined;
+  /** The states that each hold one of the kernel. */
+  parts: readonly number[] | undefined;
 }
 
 /** Mutable: remembers states. What it answers, and what that costs, does not depend on what was asked before. */
@@ -112,6 +114,41 @@ export function step(automaton: Automaton, state: number, classNumber: number, m
   return nth(row, classNumber);
 }
 
+/** Returns states that hold one state of the set each: together they accept what it accepts. Adds what it cost to the meter; not all of them when that is full. */
+export function partsOf(automaton: Automaton, state: number, meter: Meter): readonly number[] {
+  const whole = automaton.states[state];
+  if (whole === undefined || whole.kernel.length === 1) return [state];
+  const parts: number[] = [];
+  for (const id of whole.kernel) {
+    if (meter.steps > meter.max) return parts;
+    const part = whole.parts?.[parts.length] ?? keep(automaton, [id], whole.before);
+    meter.steps += 1 + (automaton.states[part]?.endCost ?? 0);
+    parts.push(part);
+  }
+  whole.parts = parts;
+  return parts;
+}
+
+/** Tells whether all of one set is in another: then the other accepts whatever the first does. */
+export function isWithin(automaton: Automaton, less: number, more: number, meter: Meter): boolean {
+  meter.steps++;
+  const [one, other] = [automaton.states[less], automaton.states[more]];
+  if (less === more || less === deadState) return true;
+  if (one === undefined || other === undefined || one.before !== other.before) return false;
+  if (one.kernel.length <= other.kernel.length) meter.steps += one.kernel.length;
+  return one.kernel.length <= other.kernel.length && hasAll(other.kernel, one.kernel);
+}
+
+/** Both ascend. */
+function hasAll(all: Int32Array, some: Int32Array): boolean {
+  let at = 0;
+  for (const id of some) {
+    while (at < all.length && nth(all, at) < id) at++;
+    if (all[at] !== id) return false;
+  }
+  return true;
+}
+
 function newRow(automaton: Automaton): Int32Array {
   automaton.weight += 2 * automaton.alphabet.count;
   return new Int32Array(automaton.alphabet.count).fill(-1);
@@ -191,7 +228,7 @@ function keep(automaton: Automaton, reached: readonly number[], last: Beside, is
   const known = isFirst ? undefined : alike.find((number) => isSameState(automaton.states[number], kernel, before));
   if (known !== undefined) return known;
   const [accepting, endCost] = endOf(automaton, kernel, before);
-  const number = automaton.states.push({ kernel, before, accepts: accepting, endCost, next: undefined, cost: undefined }) - 1;
+  const number = automaton.states.push({ kernel, before, accepts: accepting, endCost, next: undefined, cost: undefined, parts: undefined }) - 1;
   automaton.byHash.set(hash, [...alike, number]);
   automaton.weight += kernel.length + 8;
   return number;

@@ -9,7 +9,7 @@ import { beginningsOf, isApart, wordsOf, type Beginnings } from './outline.ts';
 import { shortest, type Found } from './product.ts';
 import type { Reader } from './scan.ts';
 import { utf8 } from './size-class.ts';
-import { subsOf, type Tree } from './tree.ts';
+import { noFlags, subsOf, type Tree } from './tree.ts';
 import { witnessOfBytes, witnessOfRunes, type Witness } from './witness.ts';
 
 /** How a pattern is read: a value is a string of code points, or of bytes for Envoys that match Latin-1. Go does not match route values. */
@@ -73,8 +73,16 @@ function formOf(tree: Tree, latin1: boolean): Form | Why {
   const automaton = automatonOf(tree, latin1);
   if (automaton === undefined) return 'too-large';
   const words = wordsOf(tree);
-  const found = words === undefined ? shortest(automaton, automaton, true, { max: sampleStepsMax, steps: 0 }) : undefined;
-  return { automaton, beginnings: beginningsOf(automaton.nfa), words, sample: found === 'out-of-steps' ? undefined : found };
+  return { automaton, beginnings: beginningsOf(automaton.nfa), words, sample: words === undefined ? sampleOf(automaton, latin1) : undefined };
+}
+
+/** What every value matches. */
+const everything: Tree = { op: 'star', sub: { op: 'any' }, manner: { lazy: false, flags: noFlags } };
+
+function sampleOf(automaton: Automaton, latin1: boolean): readonly number[] | undefined {
+  const other = automatonOf(everything, latin1);
+  const found = other && shortest({ one: automaton, other, both: true, meter: { max: sampleStepsMax, steps: 0 } });
+  return found === 'out-of-steps' ? undefined : found;
 }
 
 function hasByte(tree: Tree): boolean {
@@ -180,7 +188,7 @@ function isRead(form: Form, symbols: readonly number[], meter: Meter): boolean {
 function walk({ left, right }: Pair, both: boolean, meter: Meter): Found {
   beginQuestion(left.automaton);
   beginQuestion(right.automaton);
-  return shortest(left.automaton, right.automaton, both, meter);
+  return shortest({ one: left.automaton, other: right.automaton, both, meter });
 }
 
 function commonWord(one: Form, other: Form, meter: Meter): Found {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
-import { covers, matches, meaningOf, overlap, type MatchingReader, type Meaning, type Witness } from '../../src/regex/meaning.ts';
+import { covers, matches, meaningOf, overlap, type MatchingReader, type Meaning } from '../../src/regex/meaning.ts';
+import type { Witness } from '../../src/regex/witness.ts';
 
 /** Full match by the other engine. */
 type Engine = (value: string) => boolean;
@@ -137,6 +138,22 @@ for (const reading of readings) {
     t.end();
   });
 }
+
+test('with few steps the answer is unknown, or right', (t) => {
+  const told = new Set<string>();
+  fc.assert(fc.property(patternsOf(atoms), patternsOf(atoms), fc.integer({ min: 30, max: 4000 }), (one, other, max) => {
+    const [left, right] = [sideOf(one, 're2-utf8'), sideOf(other, 're2-utf8')];
+    const cover = covers(left.meaning, right.meaning, max);
+    const common = overlap(left.meaning, right.meaning, max);
+    told.add(`covers ${cover.answer}`).add(`overlap ${common.answer}`);
+    if (cover.answer !== 'unknown' && cover.answer !== covers(left.meaning, right.meaning, 2_000_000).answer) fail('covers', one, other, max, cover);
+    if (common.answer !== 'unknown' && common.answer !== overlap(left.meaning, right.meaning, 2_000_000).answer) fail('overlap', one, other, max, common);
+    if (cover.answer === 'no' && (!right.engine(cover.witness.text) || left.engine(cover.witness.text))) fail('witness', one, other, cover);
+    if (common.answer === 'yes' && (!right.engine(common.witness.text) || !left.engine(common.witness.text))) fail('witness', one, other, common);
+  }), { numRuns: 2 * runs });
+  t.equal(told.size, 6, [...told].join(', '));
+  t.end();
+});
 
 test('a pattern covers each of its alternatives and what it is put into does not always', (t) => {
   fc.assert(fc.property(patternsOf(atoms), patternsOf(atoms), (one, other) => {
