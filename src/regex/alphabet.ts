@@ -90,13 +90,24 @@ const readable: readonly (readonly [number, number])[] = [
   [0x61, 0x7a], [0x30, 0x39], [0x41, 0x5a], [0x2d, 0x2f], [0x5f, 0x5f], [0x21, 0x7e], [0x20, 0x20], [0xa1, 0xd7ff], [0xe000, 0x10ffff], [0, 0x10ffff],
 ];
 
-/** Returns how hard a rune is to read: 0 is best. */
-export function rankOf(rune: number): number {
-  return readable.findIndex(([lo, hi]) => rune >= lo && rune <= hi);
+function rankOf(rune: number): number {
+  for (let at = 0; at < readable.length; at++) {
+    const range = readable[at];
+    if (range !== undefined && rune >= range[0] && rune <= range[1]) return at;
+  }
+  return readable.length;
+}
+
+/** How hard a rune is to read, 0 is best; for ASCII looked up. */
+const asciiRanks = Int32Array.from({ length: 0x80 }, (_, rune) => rankOf(rune));
+
+function rank(rune: number): number {
+  return rune < 0x80 ? nth(asciiRanks, rune) : rankOf(rune);
 }
 
 /** The most readable rune of an interval. */
 function sampleIn(first: number, last: number): number {
+  if (first === last) return first;
   for (const [lo, hi] of readable) if (first <= hi && last >= lo) return Math.max(first, lo);
   return first;
 }
@@ -106,7 +117,7 @@ function samplesOf(starts: Int32Array, classes: Int32Array, count: number, highe
   for (let at = 0; at < starts.length; at++) {
     const rune = sampleIn(nth(starts, at), at + 1 < starts.length ? nth(starts, at + 1) - 1 : highest);
     const known = nth(samples, nth(classes, at));
-    if (known < 0 || rankOf(rune) < rankOf(known)) samples[nth(classes, at)] = rune;
+    if (known < 0 || rank(rune) < rank(known)) samples[nth(classes, at)] = rune;
   }
   return samples;
 }
@@ -130,10 +141,10 @@ export function jointClasses(one: Alphabet, other: Alphabet, highest: number): r
     const pair = { one: nth(one.classes, left), other: nth(other.classes, right), rune: sampleIn(first, last) };
     const key = pair.one * other.count + pair.other;
     const known = found.get(key);
-    if (known === undefined || rankOf(pair.rune) < rankOf(known.rune)) found.set(key, pair);
+    if (known === undefined || rank(pair.rune) < rank(known.rune)) found.set(key, pair);
     if (leftEnd === last) left++;
     if (rightEnd === last) right++;
     first = last + 1;
   }
-  return [...found.values()].sort((a, b) => rankOf(a.rune) - rankOf(b.rune) || a.rune - b.rune);
+  return [...found.values()].sort((a, b) => rank(a.rune) - rank(b.rune) || a.rune - b.rune);
 }

@@ -5,7 +5,7 @@
 import { classAt } from './alphabet.ts';
 import { accepts, automatonOf, beginQuestion, deadState, firstState, step, type Automaton, type Meter } from './automaton.ts';
 import { treeOf } from './judge.ts';
-import { beginningsOf, isApart, wordsOf, type Beginnings } from './outline.ts';
+import { beginningsOf, isApart, lexiconOf, type Beginnings, type Lexicon } from './outline.ts';
 import { shortest, type Found } from './product.ts';
 import type { Reader } from './scan.ts';
 import { utf8 } from './size-class.ts';
@@ -51,9 +51,10 @@ interface Form {
   readonly automaton: Automaton;
   readonly beginnings: Beginnings;
   /** All values, when they are few. */
-  readonly words: ReadonlySet<string> | undefined;
-  /** A shortest value, when there are many and one is found soon. */
-  readonly sample: readonly number[] | undefined;
+  readonly words: Lexicon | undefined;
+  readonly latin1: boolean;
+  /** A shortest value, when one is found soon; looked for when it is first needed. */
+  sample: readonly number[] | undefined | 'not-yet';
 }
 
 /** Steps to find a sample: that of a pattern that takes more is not needed. */
@@ -72,17 +73,19 @@ function formOf(tree: Tree, latin1: boolean): Form | Why {
   if (!latin1 && hasByte(tree)) return 'bytes';
   const automaton = automatonOf(tree, latin1);
   if (automaton === undefined) return 'too-large';
-  const words = wordsOf(tree);
-  return { automaton, beginnings: beginningsOf(automaton.nfa), words, sample: words === undefined ? sampleOf(automaton, latin1) : undefined };
+  return { automaton, beginnings: beginningsOf(automaton.nfa), words: lexiconOf(tree), latin1, sample: 'not-yet' };
 }
 
 /** What every value matches. */
 const everything: Tree = { op: 'star', sub: { op: 'any' }, manner: { lazy: false, flags: noFlags } };
 
-function sampleOf(automaton: Automaton, latin1: boolean): readonly number[] | undefined {
-  const other = automatonOf(everything, latin1);
-  const found = other && shortest({ one: automaton, other, both: true, meter: { max: sampleStepsMax, steps: 0 } });
-  return found === 'out-of-steps' ? undefined : found;
+/** Its steps are not counted: they are few, and taken once. */
+function sampleOf(form: Form): readonly number[] | undefined {
+  if (form.sample !== 'not-yet') return form.sample;
+  const other = automatonOf(everything, form.latin1);
+  const found = other && shortest({ one: form.automaton, other, both: true, meter: { max: sampleStepsMax, steps: 0 } });
+  form.sample = found === 'out-of-steps' ? undefined : found;
+  return form.sample;
 }
 
 function hasByte(tree: Tree): boolean {
@@ -164,25 +167,51 @@ function tooMany(meter: Meter): Unknown {
 const joiners: readonly (readonly number[])[] = [[], [0x2c]];
 
 /** Patterns that look for a part of a value have both parts in common: told without a walk. The walk would find a shorter value at best. */
-function commonSample({ left, right }: Pair, meter: Meter): Found {
-  const [one, other] = [left.sample, right.sample];
+function commonSample(pair: Pair, meter: Meter): Found {
+  const [one, other] = [sampleOf(pair.left), sampleOf(pair.right)];
   if (one === undefined || other === undefined) return undefined;
-  beginQuestion(left.automaton);
-  beginQuestion(right.automaton);
-  if (isRead(right, one, meter)) return one;
-  if (isRead(left, other, meter)) return other;
-  const joined = joiners.flatMap((joiner) => [[...one, ...joiner, ...other], [...other, ...joiner, ...one]]);
-  return joined.find((symbols) => isRead(left, symbols, meter) && isRead(right, symbols, meter));
+  beginQuestion(pair.left.automaton);
+  beginQuestion(pair.right.automaton);
+  const afterOne = after(pair, atStart, one, meter);
+  if (areEnds(pair, afterOne)) return one;
+  const afterOther = after(pair, atStart, other, meter);
+  if (areEnds(pair, afterOther)) return other;
+  for (const joiner of joiners) {
+    if (areEnds(pair, after(pair, afterOne, [...joiner, ...other], meter))) return [...one, ...joiner, ...other];
+    if (areEnds(pair, after(pair, afterOther, [...joiner, ...one], meter))) return [...other, ...joiner, ...one];
+  }
+  return undefined;
+}
+
+/** The states of both automata of a pair. */
+interface States {
+  readonly left: number;
+  readonly right: number;
+}
+
+const atStart: States = { left: firstState, right: firstState };
+
+function after(pair: Pair, from: States, symbols: readonly number[], meter: Meter): States {
+  const left = run(pair.left.automaton, from.left, symbols, meter);
+  return { left, right: left === deadState ? deadState : run(pair.right.automaton, from.right, symbols, meter) };
+}
+
+/** The dead state, too, when there are no steps left: the walk that follows will say so. */
+function run(automaton: Automaton, from: number, symbols: readonly number[], meter: Meter): number {
+  let state = from;
+  for (let at = 0; at < symbols.length && state !== deadState && meter.steps <= meter.max; at++) state = step(automaton, state, classAt(automaton.alphabet, symbols[at] ?? 0), meter);
+  return meter.steps > meter.max ? deadState : state;
+}
+
+function areEnds(pair: Pair, { left, right }: States): boolean {
+  return accepts(pair.left.automaton, left) && accepts(pair.right.automaton, right);
 }
 
 /** A sample of the left that the right does not match: no value that shows it is shorter. */
 function uncovered({ left, right }: Pair, meter: Meter): Found {
+  const sample = sampleOf(left);
   beginQuestion(right.automaton);
-  return left.sample !== undefined && reads(right, left.sample, meter) === false ? left.sample : undefined;
-}
-
-function isRead(form: Form, symbols: readonly number[], meter: Meter): boolean {
-  return reads(form, symbols, meter) === true;
+  return sample !== undefined && reads(right, sample, meter) === false ? sample : undefined;
 }
 
 function walk({ left, right }: Pair, both: boolean, meter: Meter): Found {
@@ -193,17 +222,17 @@ function walk({ left, right }: Pair, both: boolean, meter: Meter): Found {
 
 function commonWord(one: Form, other: Form, meter: Meter): Found {
   const isFewer = one.words !== undefined && (other.words === undefined || one.words.size <= other.words.size);
-  return isFewer ? wordOf(one.words, other, true, meter) : wordOf(other.words ?? new Set(), one, true, meter);
+  return isFewer ? wordOf(one.words, other, true, meter) : wordOf(other.words ?? new Map(), one, true, meter);
 }
 
 /** Returns the first of the words that is matched (`wanted`) or that is not. */
-function wordOf(words: ReadonlySet<string>, by: Form, wanted: boolean, meter: Meter): Found {
+function wordOf(words: Lexicon, by: Form, wanted: boolean, meter: Meter): Found {
   beginQuestion(by.automaton);
-  for (const word of words) {
+  for (const [word, runes] of words) {
     meter.steps++;
-    const isMatch = by.words === undefined ? reads(by, runesOf(word), meter) : by.words.has(word);
+    const isMatch = by.words === undefined ? reads(by, runes, meter) : by.words.has(word);
     if (isMatch === undefined) return 'out-of-steps';
-    if (isMatch === wanted) return [...runesOf(word)];
+    if (isMatch === wanted) return runes;
   }
   return undefined;
 }

@@ -7,10 +7,13 @@ import type { Tree } from './tree.ts';
 const wordsMax = 32;
 const wordLengthMax = 256;
 
-/** Returns all values of a pattern, one character a rune, shortest first; undefined when they are more than a few or not told easily. */
-export function wordsOf(tree: Tree): ReadonlySet<string> | undefined {
-  const found = list(withoutEnds(tree));
-  return found && new Set(found.toSorted((one, other) => one.length - other.length || (one < other ? -1 : 1)));
+/** All values of a pattern, one character a rune, with their runes; shortest first. */
+export type Lexicon = ReadonlyMap<string, readonly number[]>;
+
+/** Returns all values of a pattern; undefined when they are more than a few or not told easily. */
+export function lexiconOf(tree: Tree): Lexicon | undefined {
+  const found = list(withoutEnds(tree))?.toSorted((one, other) => one.length - other.length || (one < other ? -1 : 1));
+  return found && new Map(found.map((word) => [word, Array.from(word, (character) => character.codePointAt(0) ?? 0)]));
 }
 
 /** The tree without the anchors at its ends, which always hold when the whole value is matched. */
