@@ -79,10 +79,14 @@ export function programSize(pattern: string): { readonly utf8: number | undefine
   return { utf8: wide && sizeOf(wide, false).flat, latin1: narrow && sizeOf(narrow, true).flat };
 }
 
-/** Parses for UTF-8 readers of a pattern that they accept; undefined where they refuse it. The tree that questions about its meaning start from. */
-export function treeOf(pattern: string): Tree | undefined {
+/**
+ * Parses a pattern as one kind of Envoy does; undefined where it is refused, save for its size. The tree that questions about its meaning start from: of code
+ * points, or of bytes for Latin-1.
+ */
+export function treeOf(pattern: string, reader: 're2-utf8' | 're2-latin1' = 're2-utf8'): Tree | undefined {
   const source = sourceOf(pattern);
-  return source && parse(scanOf(source.runes, false, ['re2-utf8']));
+  const isLatin1 = reader === 're2-latin1';
+  return source && parse(scanOf(isLatin1 ? source.bytes : source.runes, isLatin1, [reader]));
 }
 
 /** Undefined when the pattern is too long. A UTF-16 unit takes at least one byte: what is longer is not even read. */
