@@ -18,7 +18,10 @@ export function hostFault(host: string): string | undefined {
   if (host.length > 255) return `has ${host.length} characters; 255 are allowed`;
   if (/^[^:]*:[0-9]+$/.test(host)) return 'has a port';
   if (/^[a-z]+:\/\//i.test(host)) return 'has a scheme';
-  const labels = host.replace(/\.$/, '').split('.');
+  return labelsFault(host.replace(/\.$/, '').split('.'));
+}
+
+function labelsFault(labels: readonly string[]): string | undefined {
   const [first = '', ...others] = labels;
   if (first.length > 63 || !isFirstLabel(first)) return `has ${quote(first)}, which is no DNS label`;
   const wrong = others.find((label) => !isLabel(label));

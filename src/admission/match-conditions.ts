@@ -32,11 +32,15 @@ function asksOf(match: unknown): ReadonlyMap<string, Condition> {
   for (const key of ['scheme', 'method', 'authority']) if (isObject(at(match, key))) add(asks, key, textCondition(at(match, key)));
   for (const [name, value] of Object.entries(objectAt(match, 'headers'))) add(asks, headerKey(name), textCondition(value));
   for (const [name, value] of Object.entries(objectAt(match, 'queryParams'))) add(asks, `query ${name}`, textCondition(value));
+  addRest(asks, match);
+  return asks;
+}
+
+function addRest(asks: Map<string, Condition>, match: unknown): void {
   for (const [name, value] of Object.entries(objectAt(match, 'withoutHeaders'))) add(asks, `without ${name.toLowerCase()} ${JSON.stringify(value)}`, { kind: 'any', text: '' });
   for (const [name, value] of Object.entries(objectAt(match, 'sourceLabels'))) add(asks, `source ${name}`, { kind: 'exact', text: String(value) });
   for (const key of ['port', 'sourceNamespace']) if (isSet(match, key) && at(match, key) !== 0 && at(match, key) !== '') add(asks, key, { kind: 'exact', text: String(at(match, key)) });
   if (listAt(match, 'gateways').length > 0) add(asks, 'gateways', { kind: 'other', text: JSON.stringify(listAt(match, 'gateways')) });
-  return asks;
 }
 
 /** Returns the name under which a header is asked for. */

@@ -54,9 +54,9 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
   if (hostFault(host) !== undefined || host.startsWith('*')) return;
   const full = `svc.${settings.clusterDomain}`;
   const labels = host.split('.');
-  if (labels.length === 1) yield finding(path, `is ${quote(host)}, which Istio completes with the namespace of this object`, `write ${host}.${namespace === '' ? '<namespace>' : namespace}.${full}`);
-  else if (labels.length === 3 && labels[2] === 'svc') yield finding(path, `is ${quote(host)}, which Istio takes as it is and so is no Service`, `write ${labels[0] ?? ''}.${labels[1] ?? ''}.${full}`);
-  else if (labels.length === 2 && labels[1] === namespace) yield finding(path, `is ${quote(host)}, which Istio takes as it is and so is no Service`, `write ${host}.${full}`);
+  const isHalf = (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
+  if (labels.length === 1) yield finding(path, `is ${quote(host)}, which Istio completes with the namespace of this object`, `write ${host}.${namespace}.${full}`);
+  else if (isHalf) yield finding(path, `is ${quote(host)}, which Istio takes as it is and so is no Service`, `write ${labels.slice(0, 2).join('.')}.${full}`);
 }
 
 function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {

@@ -43,13 +43,13 @@ export function checkRoutes(object: JsonObject): readonly Problem[] {
   return capped([...(unjudged > 0 ? [tooManyToJudge(unjudged)] : []), ...problems]);
 }
 
-/** Refusals first, so that the cut never hides that there is one. */
-function capped(problems: readonly Problem[]): readonly Problem[] {
+/** Cuts a long list of problems: refusals first, so that the cut never hides that there is one. */
+export function capped(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length <= problemsMax) return problems;
   const ordered = [...problems].sort((one, other) => rank(one) - rank(other));
   const [first, ...rest] = ordered.slice(problemsMax);
   if (first === undefined) return ordered;
-  return [...ordered.slice(0, problemsMax), { code: first.code, path: 'spec', message: `and ${rest.length + 1} more problems with the regexes of this object; put these right first` }];
+  return [...ordered.slice(0, problemsMax), { code: first.code, path: 'spec', message: `and ${rest.length + 1} more problems with this object`, fix: 'put these right first' }];
 }
 
 function rank({ code }: Problem): number {

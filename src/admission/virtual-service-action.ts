@@ -131,10 +131,12 @@ function* directResponseIsSmall(route: Placed): Generator<Finding> {
 function* rewriteIsValid(route: Placed): Generator<Finding> {
   const { value, path } = field(route, 'rewrite');
   if (!isObject(value)) return;
-  const regex = at(value, 'uriRegexRewrite');
-  const uri = textAt(value, 'uri') ?? '';
-  if (uri !== '' && isSet(value, 'uriRegexRewrite')) yield finding(path, 'has uri and uriRegexRewrite', 'keep one of them');
-  if (uri === '' && (textAt(value, 'authority') ?? '') === '' && !isSet(value, 'uriRegexRewrite')) yield finding(path, 'rewrites nothing', 'write uri, authority or uriRegexRewrite');
-  if (!isSet(value, 'uriRegexRewrite')) return;
-  for (const key of ['match', 'rewrite']) if ((textAt(regex, key) ?? '') === '') yield finding(`${path}.uriRegexRewrite.${key}`, 'is missing', 'write both match and rewrite');
+  const hasUri = (textAt(value, 'uri') ?? '') !== '';
+  if (hasUri && isSet(value, 'uriRegexRewrite')) yield finding(path, 'has uri and uriRegexRewrite', 'keep one of them');
+  if (!hasUri && (textAt(value, 'authority') ?? '') === '' && !isSet(value, 'uriRegexRewrite')) yield finding(path, 'rewrites nothing', 'write uri, authority or uriRegexRewrite');
+  if (isSet(value, 'uriRegexRewrite')) yield* regexRewriteFindings(field(field(route, 'rewrite'), 'uriRegexRewrite'));
+}
+
+function* regexRewriteFindings({ value, path }: Placed): Generator<Finding> {
+  for (const key of ['match', 'rewrite']) if ((textAt(value, key) ?? '') === '') yield finding(`${path}.${key}`, 'is missing', 'write both match and rewrite');
 }

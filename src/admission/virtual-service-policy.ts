@@ -19,18 +19,15 @@ const authorities = [':authority', 'host'];
 function* headersCanBeChanged(route: Placed): Generator<Finding> {
   const places = [route, ...members(route, 'route')];
   let rewrites = (textAt(route.value, 'rewrite', 'authority') ?? '') === '' ? 0 : 1;
-  for (const place of places) {
-    const headers = field(place, 'headers');
-    const request = field(headers, 'request');
-    for (const operation of ['set', 'add']) {
-      for (const header of entries(request, operation)) {
-        const isAuthority = authorities.includes(header.key.toLowerCase());
-        rewrites += isAuthority ? 1 : 0;
-        yield* operationFindings(header, isAuthority);
-      }
-      for (const header of entries(field(headers, 'response'), operation)) yield* operationFindings(header, false);
+  for (const headers of places.map((place) => field(place, 'headers'))) {
+    const [request, response] = [field(headers, 'request'), field(headers, 'response')];
+    for (const header of [...entries(request, 'set'), ...entries(request, 'add')]) {
+      const isAuthority = authorities.includes(header.key.toLowerCase());
+      rewrites += isAuthority ? 1 : 0;
+      yield* operationFindings(header, isAuthority);
     }
-    for (const side of ['request', 'response']) for (const name of members(field(headers, side), 'remove')) yield* removalFindings(name);
+    for (const header of [...entries(response, 'set'), ...entries(response, 'add')]) yield* operationFindings(header, false);
+    for (const name of [...members(request, 'remove'), ...members(response, 'remove')]) yield* removalFindings(name);
   }
   if (rewrites > 1) yield finding(`${route.path}.headers`, 'writes the authority more than once, with rewrite.authority', 'keep one of them');
 }
@@ -63,17 +60,24 @@ const methods: ReadonlySet<unknown> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PA
 function* corsIsValid(route: Placed): Generator<Finding> {
   const cors = field(route, 'corsPolicy');
   if (!isObject(cors.value)) return;
-  for (const { value, path } of members(cors, 'allowOrigins')) {
-    const kinds = fieldsSet(value, ['exact', 'prefix', 'regex']);
-    if (kinds.length !== 1 || kinds.some((kind) => kind !== 'regex' && (textAt(value, kind) ?? '') === '')) yield finding(path, `is ${shown(value)}`, 'write one of exact, prefix, regex, not empty');
-  }
+  for (const origin of members(cors, 'allowOrigins')) yield* originFindings(origin);
   for (const { value, path } of members(cors, 'allowMethods')) if (!methods.has(value)) yield finding(path, `is ${shown(value)}, which is no method`, 'write e.g. GET, in upper case, or "*"');
   for (const { value, path } of ['allowHeaders', 'exposeHeaders'].flatMap((key) => members(cors, key))) {
     if (value !== '*' && (typeof value !== 'string' || !isHeaderName(value))) yield finding(path, `is ${shown(value)}, which is no header name`, 'write a name, or "*"');
   }
+  yield* ageFindings(cors);
+}
+
+function* originFindings({ value, path }: Placed): Generator<Finding> {
+  const kinds = fieldsSet(value, ['exact', 'prefix', 'regex']);
+  if (kinds.length !== 1 || kinds.some((kind) => kind !== 'regex' && (textAt(value, kind) ?? '') === '')) yield finding(path, `is ${shown(value)}`, 'write one of exact, prefix, regex, not empty');
+}
+
+function* ageFindings(cors: Placed): Generator<Finding> {
   yield* durationFindings(cors, 'maxAge');
-  const age = millisecondsOf(textAt(cors.value, 'maxAge') ?? '') ?? 0;
-  if (Number.isInteger(age) && age % 1000 !== 0) yield finding(`${cors.path}.maxAge`, `is ${quote(textAt(cors.value, 'maxAge') ?? '')}`, 'use whole seconds');
+  const text = textAt(cors.value, 'maxAge') ?? '';
+  const age = millisecondsOf(text) ?? 0;
+  if (Number.isInteger(age) && age % 1000 !== 0) yield finding(`${cors.path}.maxAge`, `is ${quote(text)}`, 'use whole seconds');
 }
 
 const grpcStatuses: ReadonlySet<string> = new Set([
@@ -124,7 +128,10 @@ function* retriesAreValid(route: Placed): Generator<Finding> {
   if (typeof attempts !== 'number' || attempts < 0 || !Number.isInteger(attempts)) yield finding(`${path}.attempts`, `is ${shown(attempts)}`, 'write a whole number, 0 or more');
   const beside = fieldsSet(value, ['perTryTimeout', 'retryOn', 'retryRemoteLocalities']);
   if (attempts === 0 && beside.length > 0) yield finding(path, `has ${beside.join(', ')} and no attempts`, 'write attempts: 1 or more, or leave them out');
-  const retryOn = textAt(value, 'retryOn') ?? '';
+  yield* conditionFindings(textAt(value, 'retryOn') ?? '', path);
+}
+
+function* conditionFindings(retryOn: string, path: string): Generator<Finding> {
   for (const condition of retryOn === '' ? [] : retryOn.split(',')) {
     if (!retryConditions.has(condition) && !/^[1-5][0-9]{2}$/.test(condition)) yield finding(`${path}.retryOn`, `has ${quote(condition)}, which is no retry condition`, 'write e.g. "connect-failure,refused-stream,503", without blanks');
   }

@@ -49,7 +49,7 @@ function addReview(program: Command, io: Io, done: Done): void {
     .description('say what the webhook would say to these manifests, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'objects after admission, or the patches').choices(['yaml', 'json', 'patch']).default('yaml'));
-  addSettings(command, ['branches', 'propagation'], ['clusterDomain']);
+  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { review } = await import('./review.ts');
