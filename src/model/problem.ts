@@ -149,7 +149,12 @@ export function severityOf(code: ProblemCode, severities: Severities): Severity 
 
 /** Renders a problem as the line that people read: message, what to do, then the code in brackets. Control characters become spaces. */
 export function toLine(problem: Problem): string {
-  return `${problem.message}${problem.fix === undefined ? '' : `; ${problem.fix}`} [${problem.code}]`.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return toText(`${problem.message}${problem.fix === undefined ? '' : `; ${problem.fix}`} [${problem.code}]`);
+}
+
+/** Makes one line of a text: control characters become spaces. */
+export function toText(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }
 
 /** Quotes a value for a message: at most 80 characters of it, without control characters. */
