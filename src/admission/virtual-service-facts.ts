@@ -15,12 +15,19 @@ export interface FactOwner extends Owner {
   readonly name: string;
 }
 
-type FactCheck = (spec: Placed, owner: FactOwner, self: VirtualService) => Iterable<Finding>;
+/** The VirtualService under review, with what its rules share. */
+interface Subject extends VirtualService {
+  readonly targets: readonly Target[];
+  /** Full host → what its clients see, filled on first use. */
+  readonly views: Map<string, readonly View[]>;
+}
+
+type FactCheck = (spec: Placed, owner: FactOwner, self: Subject) => Iterable<Finding>;
 
 const rows: readonly { readonly code: Row['code']; readonly check: FactCheck }[] = [
-  { code: 'BL260', check: (spec, owner, self) => subsetsAreThere(spec, owner, self, 'branch') },
-  { code: 'BL261', check: (spec, owner, self) => subsetsAreThere(spec, owner, self, 'everybody') },
-  { code: 'BL269', check: (spec, owner, self) => subsetsAreThere(spec, owner, self, 'unknown') },
+  { code: 'BL260', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'branch') },
+  { code: 'BL261', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'everybody') },
+  { code: 'BL269', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'unknown') },
   { code: 'BL263', check: meshHostsHaveOneOwner },
   { code: 'BL264', check: hostsAreServed },
   { code: 'BL265', check: gatewaysAreThere },
@@ -28,9 +35,11 @@ const rows: readonly { readonly code: Row['code']; readonly check: FactCheck }[]
 
 /** Runs every rule about a VirtualService that needs the cluster. */
 export function* virtualServiceFactProblems(owner: FactOwner): Generator<Problem> {
-  const self: VirtualService = { ...readVirtualService(owner.object), namespace: owner.namespace, name: owner.name };
-  const bound: readonly Row[] = rows.map(({ code, check }) => ({ code, check: ((spec) => check(spec, owner, self)) satisfies Check }));
-  yield* run(bound, specOf(owner.object), owner);
+  const spec = specOf(owner.object);
+  const route: VirtualService = { ...readVirtualService(owner.object), namespace: owner.namespace, name: owner.name };
+  const self: Subject = { ...route, targets: targetsOf(spec, owner, route), views: new Map() };
+  const bound: readonly Row[] = rows.map(({ code, check }) => ({ code, check: ((here) => check(here, owner, self)) satisfies Check }));
+  yield* run(bound, spec, owner);
 }
 
 /** A destination with a subset; `everybody`: requests without a branch go there. */
@@ -41,31 +50,30 @@ interface Target {
   readonly everybody: boolean;
 }
 
-function* subsetsAreThere(spec: Placed, owner: FactOwner, self: VirtualService, about: 'branch' | 'everybody' | 'unknown'): Generator<Finding> {
+function* subsetsAreThere(owner: FactOwner, self: Subject, about: 'branch' | 'everybody' | 'unknown'): Generator<Finding> {
   if (owner.snapshot.destinationRules.size === 0) return;
   const seen = new Set<string>();
-  for (const target of targetsOf(spec, owner, self)) {
+  for (const target of self.targets) {
     const key = about === 'unknown' ? target.host : `${target.host} ${target.subset} ${target.everybody}`;
     if (seen.has(key) || (about !== 'unknown' && target.everybody !== (about === 'everybody'))) continue;
     seen.add(key);
-    const views = clientsOf(self, target.host, owner).map((client) => viewOf(target, client, owner));
-    const wrong = views.find(({ rule, has }) => !has && (rule === undefined) === (about === 'unknown'));
+    const views = self.views.get(target.host) ?? clientsOf(self, target.host, owner).map((client) => viewOf(target.host, client, owner));
+    self.views.set(target.host, views);
+    const wrong = views.find(({ rule, subsets }) => !subsets.has(target.subset) && (rule === undefined) === (about === 'unknown'));
     if (wrong !== undefined) yield about === 'unknown' ? unknownRule(target, wrong) : missingSubset(target, wrong);
   }
 }
 
-/** What a client sees of a target: the first rule that it would use, and the subsets of all of them. */
+/** What a client sees of a host: the first rule that it would use, and the subsets of all of them. */
 interface View {
   readonly client: string;
   readonly rule: DestinationRule | undefined;
-  readonly subsets: readonly string[];
-  readonly has: boolean;
+  readonly subsets: ReadonlySet<string>;
 }
 
-function viewOf({ host, subset }: Target, client: string, { snapshot, settings }: FactOwner): View {
+function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): View {
   const rules = resolveRules(snapshot.destinationRules, { host, client }, settings);
-  const subsets = rules.flatMap((rule) => rule.subsets.map(({ name }) => name));
-  return { client, rule: rules[0], subsets, has: subsets.includes(subset) };
+  return { client, rule: rules[0], subsets: new Set(rules.flatMap((rule) => rule.subsets.map(({ name }) => name))) };
 }
 
 function unknownRule({ path, host, subset }: Target, { client }: View): Finding {
@@ -74,7 +82,7 @@ function unknownRule({ path, host, subset }: Target, { client }: View): Finding 
 
 function missingSubset({ path, host, subset }: Target, { client, rule, subsets }: View): Finding {
   const from = `${rule?.namespace ?? ''}/${rule?.name ?? ''}`;
-  const has = subsets.length === 0 ? 'no subsets' : `only ${subsets.slice(0, 5).map(quote).join(', ')}${subsets.length > 5 ? ', ...' : ''}`;
+  const has = subsets.size === 0 ? 'no subsets' : `only ${[...subsets].slice(0, 5).map(quote).join(', ')}${subsets.size > 5 ? ', ...' : ''}`;
   return finding(`${path}.subset`, `is ${quote(subset)}, but DestinationRule ${from}, which ${clientWords(client)} uses for ${host}, has ${has}: requests would get 503`, 'add the subset there first, wait some seconds, then apply this');
 }
 
