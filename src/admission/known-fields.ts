@@ -130,6 +130,6 @@ function unknownField(path: string, key: string, fields: readonly string[]): Pro
 function nearest(key: string, fields: readonly string[]): string | undefined {
   const lower = key.toLowerCase().replaceAll(/[-_]/g, '');
   if (lower.length < 3 || lower.length > 40) return undefined;
-  const limit = Math.max(1, Math.floor(lower.length / 4));
+  const limit = lower.length < 5 ? 1 : 2;
   return fields.map((name) => ({ name, distance: distance(lower, name.toLowerCase()) })).filter((one) => one.distance <= limit).sort((a, b) => a.distance - b.distance)[0]?.name;
 }

@@ -6,6 +6,7 @@ import { baselineOf } from '../model/membership.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
 import { field, finding, members, run, type Check, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import { isLabel } from './istio-names.ts';
 import { conditionsOf, headerKey } from './match-conditions.ts';
 import { specOf } from './virtual-service-object.ts';
 
@@ -96,7 +97,7 @@ function targetsOf(spec: Placed, { settings, snapshot, namespace }: FactOwner, s
   const isMesh = boundToMesh(self);
   return members(spec, 'http').flatMap((http, index) => destinationsOf(http).flatMap(({ value, path }) => {
     const [host, subset] = [textAt(value, 'host') ?? '', textAt(value, 'subset') ?? ''];
-    if (subset === '') return [];
+    if (!isLabel(subset)) return [];
     const full = fullHost(host, namespace, settings);
     const service = serviceOf(snapshot, full, settings);
     const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);

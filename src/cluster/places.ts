@@ -13,6 +13,8 @@ export interface Place {
 export interface Wanted {
   readonly index: number;
   readonly path: string;
+  /** The place of the field's name, not of its value. */
+  readonly name?: boolean;
 }
 
 /** Longest text that is read again for places, in bytes: the parser needs some fifty times as much memory. */
@@ -26,21 +28,21 @@ export function locate(content: Uint8Array | string, wanted: readonly Wanted[]):
   if (content.length > textLimitBytes) return wanted.map(() => undefined);
   const lines = new LineCounter();
   const items = itemsWithNodes(content, lines);
-  return wanted.map(({ index, path }) => {
+  return wanted.map(({ index, path, name = false }) => {
     const { node, document } = items[index] ?? {};
     if (node === undefined || node === null || document === undefined) return undefined;
-    return placeOf(find(node, path, document), lines);
+    return placeOf(find(node, path, { document, name }), lines);
   });
 }
 
 /** Range of the deepest node on the path: the value where it is a scalar, else its key. */
-function find(root: Node, path: string, document: Document): readonly [number, number] {
+function find(root: Node, path: string, { document, name }: { readonly document: Document; readonly name: boolean }): readonly [number, number] {
   let shown: readonly [number, number] = [root.range?.[0] ?? 0, (root.range?.[0] ?? 0) + 1];
   let node: unknown = root;
   for (let rest = path; rest !== '';) {
     const step = stepInto(resolved(node, document), rest, document);
     if (step === undefined) break;
-    shown = rangeOf(step) ?? shown;
+    shown = rangeOf(step, name && step.rest === '') ?? shown;
     node = step.value;
     rest = step.rest;
   }
@@ -69,7 +71,7 @@ function stepIntoPairs(pairs: readonly Pair[], rest: string, document: Document)
     const left = behind(name, rest) ?? behind(`${name.slice(0, 64)}...`, rest);
     if (left !== undefined && (best === undefined || left.length < best.rest.length)) best = { key, value, rest: left };
   }
-  const merged = pairs.find(({ key }) => isScalar(key) && String(key.value) === '<<')?.value;
+  const merged = pairs.find(({ key }) => isScalar(key) && key.source === '<<')?.value;
   return best ?? (merged === undefined ? undefined : stepInto(resolved(merged, document), rest, document));
 }
 
@@ -84,11 +86,16 @@ function resolved(node: unknown, document: Document): unknown {
   return isAlias(node) ? node.resolve(document) : node;
 }
 
-function rangeOf({ key, value }: Step): readonly [number, number] | undefined {
-  const node = isScalar(value) && value.range !== undefined && value.range !== null && value.range[1] > value.range[0] ? value : ((key ?? value) as Node | undefined);
+function rangeOf({ key, value }: Step, wantsName: boolean): readonly [number, number] | undefined {
+  const node = !wantsName && isWritten(value) ? value : ((key ?? value) as Node | undefined);
   const range = node?.range;
   if (range === undefined || range === null) return undefined;
   return isScalar(node) ? [range[0], range[1]] : [range[0], range[0] + 1];
+}
+
+/** Tells whether a value is a scalar that stands in the text: an empty one does not. */
+function isWritten(value: unknown): value is Node {
+  return isScalar(value) && (value.range?.[1] ?? 0) > (value.range?.[0] ?? 0);
 }
 
 function placeOf([start, end]: readonly [number, number], lines: LineCounter): Place {

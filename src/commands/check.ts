@@ -89,7 +89,7 @@ async function located(found: readonly Found[], stdin: Source | undefined): Prom
   const problems: CheckProblem[] = [];
   for (const [file, inFile] of byFile) {
     const content = file === stdinName && stdin !== undefined ? stdin.content : await readFile(file).catch(() => '');
-    const places = locate(content, inFile.map(({ manifest, problem }) => ({ index: manifest.index, path: problem.path })));
+    const places = locate(content, inFile.map(({ manifest, problem }) => ({ index: manifest.index, path: problem.path, name: problem.code === 'BL240' })));
     const lines = linesOf(content);
     problems.push(...inFile.map((one, index) => describe(one, places[index] ?? { line: one.manifest.line, column: 1, endColumn: 2 }, lines)));
   }
