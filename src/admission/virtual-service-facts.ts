@@ -119,13 +119,14 @@ export function boundToMesh({ gateways }: VirtualService): boolean {
   return gateways.length === 0 || gateways.includes('mesh');
 }
 
-/** Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's, and those with rules of their own. */
+/** Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's, those that `exportTo` names, and those with rules of their own. */
 export function clientsOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
   const clients = new Set<string>();
   for (const gateway of self.gateways) if (gateway !== 'mesh') clients.add(homeOf(gatewayOf(snapshot, gateway, self.namespace), snapshot, settings.istioRootNamespace));
   if (boundToMesh(self)) {
     const service = serviceOfHost(host, settings)?.namespace;
-    const callers = [service ?? self.namespace, self.namespace, ...namespacesWithRules(snapshot.destinationRules, host, settings)];
+    const named = self.exportTo.filter((target) => target !== '*' && target !== '.');
+    const callers = [service ?? self.namespace, self.namespace, ...named, ...namespacesWithRules(snapshot.destinationRules, host, settings)];
     for (const caller of callers) if (caller !== settings.istioRootNamespace && isExported(self, caller)) clients.add(caller);
   }
   return [...clients];

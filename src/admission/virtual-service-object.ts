@@ -74,23 +74,27 @@ function* hostsFitTheGateways({ value }: Placed): Generator<Finding> {
   if (star >= 0 && isBoundToMesh(value)) yield finding(`spec.hosts[${star}]`, 'is "*", which sidecars may not be given', 'name the hosts, or bind the object to Gateways only');
 }
 
-/** Each host against the wildcards that would cover it, one lookup for each of its ends, so that any number of hosts is cheap. */
+/** Each host against the wildcards that would cover it, one lookup for each length that a wildcard has, so that any number of hosts is cheap. */
 function* hostsAreApart(spec: Placed): Generator<Finding> {
   const hosts = members(spec, 'hosts').flatMap(({ value, path }) => (typeof value === 'string' && value.length <= 255 ? [{ host: value, path }] : []));
   const wildcards = new Set(hosts.flatMap(({ host }) => (host.startsWith('*') ? [host.slice(1)] : [])));
+  const lengths = new Set([...wildcards].map(({ length }) => length));
   const seen = new Set<string>();
   for (const { host, path } of hosts) {
-    const covering = wildcardOver(host, wildcards);
+    const covering = wildcardOver(host, wildcards, lengths);
     if (seen.has(host)) yield finding(path, `is ${quote(host)}, which is there already`, 'leave one of them out');
     else if (covering !== undefined) yield finding(path, `is ${quote(host)}, which ${quote(`*${covering}`)} of the same object covers: Istio refuses both in one object`, 'put one of them into an object of its own');
     seen.add(host);
   }
 }
 
-function wildcardOver(host: string, wildcards: ReadonlySet<string>): string | undefined {
-  if (wildcards.size === 0) return undefined;
-  const text = host.startsWith('*') ? host.slice(1) : host;
-  for (let start = host.startsWith('*') ? 1 : 0; start <= text.length; start += 1) if (wildcards.has(text.slice(start))) return text.slice(start);
+/** Another wildcard covers a wildcard when its end is shorter. */
+function wildcardOver(host: string, wildcards: ReadonlySet<string>, lengths: ReadonlySet<number>): string | undefined {
+  const longest = host.startsWith('*') ? host.length - 2 : host.length;
+  for (const length of lengths) {
+    const end = host.slice(host.length - length);
+    if (length <= longest && wildcards.has(end)) return end;
+  }
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { Ajv } from 'ajv';
 import { test, type Test } from 'tap';
 import type { Io } from '../../src/commands/io.ts';
 import { runProgram } from '../../src/commands/program.ts';
@@ -148,6 +149,19 @@ test('reads folders, and an object without a namespace stands in default', async
   const folder = await fileWith(t, refused.replace(', namespace: ww-green', ''));
   const { out } = await run(['-f', folder]);
   t.match(out, /a\.yaml\n {2}7:\d+ error BL217 VirtualService default\/fact-find-ui: /);
+});
+
+test('its SARIF is valid against the schema of 2.1.0', async (t) => {
+  const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../cases/check/sarif-schema-2.1.0.json'), 'utf8')) as Record<string, unknown>;
+  // ajv knows the drafts after the schema's own; it uses nothing that they changed.
+  delete schema['$schema'];
+  delete schema['id'];
+  const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema);
+  t.notOk(validate({ version: '2.1.0', runs: [{ results: [] }] }), 'the schema refuses what is none');
+  const ignoring = virtualService('{ timeout: 0s, route: [] }', ', annotations: { branchline.dev/ignore: "BL230: it is a test" }');
+  for (const stdin of ['', 'a: [', refused, ignoring, readFileSync(everything, 'utf8')]) {
+    t.ok(validate(JSON.parse((await run(['-f', '-', '-o', 'sarif'], stdin)).out)), JSON.stringify(validate.errors));
+  }
 });
 
 test('every code that stands in the table is printed with its rule in SARIF', async (t) => {
