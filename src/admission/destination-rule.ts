@@ -58,13 +58,15 @@ function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {
   }
 }
 
+/** A name that is another ticket's, or another subset's version, is a slip; `stable` for `v1` is somebody's way. */
 function* subsetsAreNamedAfterTheirVersion(spec: Placed, { settings }: Owner): Generator<Finding> {
+  const versions = new Set(listAt(spec.value, 'subsets').map((subset) => podLabels(subset)[settings.versionLabel]?.toLowerCase()));
   for (const { value, path } of members(spec, 'subsets')) {
     const name = textAt(value, 'name') ?? '';
     const version = podLabels(value)[settings.versionLabel];
     const wanted = parseBranch(version ?? '')?.host;
     if (!isLabel(name) || wanted === undefined || version === name || wanted === name.toLowerCase()) continue;
-    yield finding(`${path}.name`, `is ${quote(name)}, and its pods are ${settings.versionLabel} ${quote(version ?? '')}`, `name it ${quote(wanted)}, or put the label right`);
+    if (/^[a-z]+-[0-9]+/i.test(name) || versions.has(name.toLowerCase())) yield finding(`${path}.name`, `is ${quote(name)}, and its pods are ${settings.versionLabel} ${quote(version ?? '')}`, `name it ${quote(wanted)}, or put the label right`);
   }
 }
 
