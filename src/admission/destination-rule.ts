@@ -63,10 +63,11 @@ function* subsetsAreNamedAfterTheirVersion(spec: Placed, { settings }: Owner): G
   const versions = new Set(listAt(spec.value, 'subsets').map((subset) => podLabels(subset)[settings.versionLabel]?.toLowerCase()));
   for (const { value, path } of members(spec, 'subsets')) {
     const name = textAt(value, 'name') ?? '';
-    const version = podLabels(value)[settings.versionLabel];
-    const wanted = parseBranch(version ?? '')?.host;
-    if (!isLabel(name) || wanted === undefined || version === name || wanted === name.toLowerCase()) continue;
-    if (/^[a-z]+-[0-9]+/i.test(name) || versions.has(name.toLowerCase())) yield finding(`${path}.name`, `is ${quote(name)}, and its pods are ${settings.versionLabel} ${quote(version ?? '')}`, `name it ${quote(wanted)}, or put the label right`);
+    const version = podLabels(value)[settings.versionLabel] ?? '';
+    const wanted = parseBranch(version)?.host;
+    const isVersion = /^[a-z]+-[0-9]+/i.test(name) || versions.has(name.toLowerCase());
+    if (!isVersion || wanted === undefined || [version.toLowerCase(), wanted].includes(name.toLowerCase())) continue;
+    yield finding(`${path}.name`, `is ${quote(name)}, and its pods are ${settings.versionLabel} ${quote(version)}`, `name it ${quote(wanted)}, or put the label right`);
   }
 }
 
