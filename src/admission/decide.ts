@@ -2,12 +2,12 @@
 import type { JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
 import { validateDeclaration, validateWorkload } from './declaration.ts';
-import { allow, allowUnlessDenied, judge, mutate, toWarning, type Decision } from './decision.ts';
+import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
 import { diff, whyNotApplicable } from './json-patch.ts';
 import { mutatePod } from './pod.ts';
 import type { Review } from './review.ts';
-import { checkRoutes } from './routes.ts';
+import { reviewRoute } from './route-review.ts';
 import type { Facts } from './scope.ts';
 import { mutateWorkload } from './workload.ts';
 
@@ -25,13 +25,16 @@ const deciders: Readonly<Record<ReviewPath, ReadonlyMap<string, Decider>>> = {
   '/mutate/workloads': new Map([['apps/Deployment', workload], ['apps/StatefulSet', workload], ['argoproj.io/Rollout', workload]]),
   '/mutate/pods': new Map([['/Pod', pod]]),
   '/validate/declarations': new Map(['apps/Deployment', 'apps/StatefulSet', 'argoproj.io/Rollout', '/Service', '/Namespace'].map((kind) => [kind, declaration])),
-  '/validate/routes': new Map(['networking.istio.io/VirtualService', 'networking.istio.io/DestinationRule', 'gateway.networking.k8s.io/HTTPRoute', 'gateway.networking.k8s.io/GRPCRoute'].map((kind) => [kind, routes])),
+  '/validate/routes': new Map(['networking.istio.io/VirtualService', 'networking.istio.io/DestinationRule', 'gateway.networking.k8s.io/HTTPRoute', 'gateway.networking.k8s.io/GRPCRoute'].map((kind) => [kind, reviewRoute])),
 };
+
+/** What is decided about besides CREATE and UPDATE: a DestinationRule that routes still need may not go. */
+const operations: Readonly<Partial<Record<ReviewPath, readonly Review['operation'][]>>> = { '/validate/routes': ['CREATE', 'UPDATE', 'DELETE'] };
 
 /** Decides. Pure and synchronous; the patch of a `mutated` decision was applied to the review's object, which is changed by it. */
 export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
   const decider = deciders[path].get(`${review.group}/${review.kind}`);
-  if (decider === undefined || (review.operation !== 'CREATE' && review.operation !== 'UPDATE')) return allow();
+  if (decider === undefined || !(operations[path] ?? ['CREATE', 'UPDATE']).includes(review.operation)) return allow();
   return decider(review, facts);
 }
 
@@ -57,16 +60,12 @@ function declaration(review: Review, facts: Facts): Decision {
   return validateDeclaration(review, facts);
 }
 
-function routes(review: Review, { settings }: Facts): Decision {
-  return review.object === undefined ? allow() : allowUnlessDenied(judge(checkRoutes(review.object), settings.severities));
-}
-
 /** Makes the patch and tries it on the raw object first: one that does not apply would reject the request even under `failurePolicy: Ignore`. */
 function patched(review: Review, after: JsonObject, warnings: readonly string[], problems: readonly ReturnType<typeof judge>[number][]): Decision {
   if (review.object === undefined) return allow();
-  const operations = diff(review.object, after);
-  const reason = operations.length === 0 ? undefined : whyNotApplicable(review.object, operations);
+  const changes = diff(review.object, after);
+  const reason = changes.length === 0 ? undefined : whyNotApplicable(review.object, changes);
   if (reason !== undefined) return answerFailure('bug', review);
-  return mutate(operations, [...warnings, ...problems.map(toWarning)], problems);
+  return mutate(changes, [...warnings, ...problems.map(toWarning)], problems);
 }
 

@@ -1,5 +1,6 @@
 /** Where the regexes of a route object are. */
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { shownName } from './finding.ts';
 
 /** One regex as it stands in an object. */
 export interface RouteRegex {
@@ -73,9 +74,3 @@ function* typedRegex(item: unknown, keys: readonly string[], place: Place): Gene
   for (const key of keys) yield* regexAt(item, key, place);
 }
 
-/** Longest part of a key that a path shows, in characters. */
-const nameShown = 64;
-
-function shownName(name: string): string {
-  return name.length > nameShown ? `${name.slice(0, nameShown)}...` : name;
-}

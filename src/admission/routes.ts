@@ -43,13 +43,13 @@ export function checkRoutes(object: JsonObject): readonly Problem[] {
   return capped([...(unjudged > 0 ? [tooManyToJudge(unjudged)] : []), ...problems]);
 }
 
-/** Refusals first, so that the cut never hides that there is one. */
-function capped(problems: readonly Problem[]): readonly Problem[] {
+/** Cuts a long list of problems: refusals first, so that the cut never hides that there is one. */
+export function capped(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length <= problemsMax) return problems;
   const ordered = [...problems].sort((one, other) => rank(one) - rank(other));
   const [first, ...rest] = ordered.slice(problemsMax);
   if (first === undefined) return ordered;
-  return [...ordered.slice(0, problemsMax), { code: first.code, path: 'spec', message: `and ${rest.length + 1} more problems with the regexes of this object; put these right first` }];
+  return [...ordered.slice(0, problemsMax), { code: first.code, path: 'spec', message: `and ${rest.length + 1} more problems with this object`, fix: 'put these right first' }];
 }
 
 function rank({ code }: Problem): number {
@@ -63,7 +63,7 @@ function workOf(pattern: string): number {
 }
 
 function tooManyToJudge(count: number): Problem {
-  return { code: 'BL207', path: 'spec', message: `${count} more regexes of this object were not judged: there are too many; put routes into several objects, or match exact values` };
+  return { code: 'BL207', path: 'spec', message: `${count} more regexes of this object were not judged: there are too many`, fix: 'put routes into several objects, or match exact values' };
 }
 
 /** Codes of what is wrong with a regex as a whole; all else is syntax. */
@@ -73,8 +73,8 @@ function regexCompiles({ path, pattern, verdict }: Judged): Problem | undefined 
   if (verdict.accepted) return undefined;
   const { refusal } = verdict;
   const whole = wholeCodes[refusal.reason];
-  if (whole !== undefined) return { code: whole, path, message: `${path} ${quote(pattern)} ${refusal.what}; ${refusal.instead}` };
-  return { code: 'BL201', path, message: `${path} ${quote(pattern)}: at character ${characterOf(pattern, refusal.offset)}, ${quote(shownText(refusal))} ${refusal.what}; ${refusal.instead}` };
+  if (whole !== undefined) return { code: whole, path, message: `${path} ${quote(pattern)} ${refusal.what}`, fix: refusal.instead };
+  return { code: 'BL201', path, message: `${path} ${quote(pattern)}: at character ${characterOf(pattern, refusal.offset)}, ${quote(shownText(refusal))} ${refusal.what}`, fix: refusal.instead };
 }
 
 /** Counted from 1, as editors do. */
@@ -87,7 +87,7 @@ function shownText({ text }: Refusal): string {
 }
 
 function regexMeansTheSameToAll({ path, pattern, verdict }: Judged): Problem | undefined {
-  return verdict.accepted && verdict.difference !== undefined ? { code: 'BL205', path, message: `${path}: ${differs(pattern, verdict.difference)}; use ASCII only` } : undefined;
+  return verdict.accepted && verdict.difference !== undefined ? { code: 'BL205', path, message: `${path}: ${differs(pattern, verdict.difference)}`, fix: 'use ASCII only' } : undefined;
 }
 
 function differs(pattern: string, { kind, offset }: Difference): string {
@@ -99,5 +99,5 @@ function differs(pattern: string, { kind, offset }: Difference): string {
 function dotsOfHostsAreEscaped({ path, pattern, subject, verdict }: Judged): Problem | undefined {
   if (!verdict.accepted || subject === 'path') return undefined;
   const [first] = bareDots(pattern, subject === 'host');
-  return first && { code: 'BL206', path, message: `${path}: a bare . matches any character; write \\. in ${quote(first.host)}` };
+  return first && { code: 'BL206', path, message: `${path}: a bare . matches any character`, fix: `write \\. in ${quote(first.host)}` };
 }

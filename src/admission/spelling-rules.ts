@@ -53,7 +53,7 @@ export function unknownKeys(declared: Readonly<Record<string, string>>, known: r
 }
 
 /** Edit distance between two short words, at most 64 characters of each. */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   const from = a.slice(0, 64);
   const to = b.slice(0, 64);
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -24,6 +24,8 @@ export interface Manifest {
   readonly object: JsonObject;
   readonly file: string;
   readonly line: number;
+  /** Which of the documents and list items of its file it is, from 0; those that are no objects count, too. */
+  readonly index: number;
 }
 
 /** What was read: objects in the order in which they stand, and what could not be read. */
@@ -33,9 +35,22 @@ export interface Manifests {
 }
 
 /** One document, or one item of a `List`, before it is known to be an object. */
-interface Item {
+interface Item extends ItemPlace {
   readonly value: unknown;
+}
+
+/** Where an item stands. */
+interface ItemPlace {
   readonly line: number;
+  /** Its YAML; undefined where the text was read as JSON. */
+  readonly node?: Node | null | undefined;
+  readonly document?: Document | undefined;
+}
+
+/** A text with its name, as it was read. */
+export interface Source {
+  readonly file: string;
+  readonly content: Uint8Array | string;
 }
 
 /**
@@ -47,9 +62,17 @@ export async function readManifests(paths: readonly string[], stdin?: AsyncItera
   const { files, unreadable } = await findFiles(paths.filter((path) => path !== '-'));
   const [gone] = unreadable;
   if (gone !== undefined) throw new ClusterError(gone.reason, false);
-  const parts = paths.includes('-') && stdin !== undefined ? [parseManifests(await readAll(stdin), 'stdin')] : [];
+  const parts = paths.includes('-') && stdin !== undefined ? [parseManifests(await readAll(stdin), stdinName)] : [];
   for (const { path } of files) parts.push(await readManifestFile(path));
   return { objects: parts.flatMap((part) => part.objects), problems: parts.flatMap((part) => part.problems) };
+}
+
+/** What problems call standard input. */
+export const stdinName = 'stdin';
+
+/** Reads all of standard input. @throws {ClusterError} when it is too large. */
+export async function readStdin(stdin: AsyncIterable<Uint8Array | string>): Promise<Source> {
+  return { file: stdinName, content: await readAll(stdin) };
 }
 
 /** Reads one file. A file that cannot be read is a problem. */
@@ -68,10 +91,10 @@ export function parseManifests(content: Uint8Array | string, file: string): Mani
   const problems: { readonly line: number; readonly reason: string }[] = [];
   const report: Report = (line, reason) => void problems.push({ line, reason });
   const objects: Manifest[] = [];
-  for (const { value, line } of readItems(text, report)) {
+  for (const [index, { value, line }] of readItems(text, report).entries()) {
     const fault = faultOf(value);
     if (fault !== undefined) report(line, fault);
-    else objects.push({ object: value as JsonObject, file, line });
+    else objects.push({ object: value as JsonObject, file, line, index });
   }
   return { objects, problems: problems.sort((a, b) => a.line - b.line).map(({ line, reason }) => problemAt(file, line, reason)) };
 }
@@ -103,14 +126,19 @@ function readJson(text: string): readonly Item[] | undefined {
     const value: unknown = JSON.parse(text);
     measure(value, nestingLimit, { characters: Infinity });
     const line = text.slice(0, start).split('\n').length;
-    return expand({ value, line }, () => line);
+    return expand({ value, line }, () => ({ line }));
   } catch {
     return undefined;
   }
 }
 
-function readYaml(text: string, report: Report): readonly Item[] {
-  const lines = new LineCounter();
+/** Returns the items of a text with their YAML, in the order and number of {@link parseManifests}; for finding places, not for keeping. */
+export function itemsWithNodes(content: Uint8Array | string, lines: LineCounter): readonly ItemPlace[] {
+  const text = decodeText(content);
+  return typeof text === 'string' ? readYaml(text, () => undefined, lines) : [];
+}
+
+function readYaml(text: string, report: Report, lines = new LineCounter()): readonly Item[] {
   const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   try {
     const options = { lineCounter: lines, prettyErrors: false, logLevel: 'error', schema: 'yaml-1.1', customTags: kubernetesTags, resolveKnownTags: false } as const;
@@ -137,7 +165,10 @@ function readDocument(document: Document, lineOf: (offset: number) => number, re
   const line = lineOf(startOf(document.contents) ?? document.range?.[0] ?? 0);
   try {
     const value = plain(document.toJS({ maxAliasCount: aliasLimit }));
-    return value === null ? [] : expand({ value, line }, (index) => lineOf(startOf(itemNode(document, index)) ?? document.range?.[0] ?? 0));
+    return value === null ? [] : expand({ value, line, node: document.contents, document }, (index) => {
+      const node = itemNode(document, index);
+      return { line: lineOf(startOf(node) ?? document.range?.[0] ?? 0), node, document };
+    });
   } catch (failure) {
     report(line, `The document cannot be read: ${reasonOf(failure)}.`);
     return [];
@@ -172,13 +203,13 @@ function measure(value: unknown, levels: number, left: { characters: number }): 
 }
 
 /** A `List` (as `kubectl get -o yaml` prints it) stands for its items; those of a typed list, e.g. a `PodList`, do not name their kind. */
-function expand(item: Item, lineOfItem: (index: number) => number): readonly Item[] {
+function expand(item: Item, placeOfItem: (index: number) => ItemPlace): readonly Item[] {
   const kind = textAt(item.value, 'kind') ?? '';
   if (!kind.endsWith('List') || !Array.isArray(at(item.value, 'items'))) return [item];
   const typed = kind === 'List' ? {} : { apiVersion: at(item.value, 'apiVersion'), kind: kind.slice(0, -'List'.length) };
   return listAt(item.value, 'items').flatMap((value, index) => {
-    const line = lineOfItem(index);
-    return expand({ value: isObject(value) ? { ...typed, ...value } : value, line }, () => line);
+    const place = placeOfItem(index);
+    return expand({ ...place, value: isObject(value) ? { ...typed, ...value } : value }, () => place);
   });
 }
 

@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { loadSettings } from '../config/load.ts';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type SettingGroup, type SettingKey, type Settings } from '../config/settings.ts';
 import { toLine } from '../model/problem.ts';
+import type { CheckOutput, CheckSeverity } from './check.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
 /** Runs one command line (without `node` and the script). @returns the exit code; throws only bugs. */
@@ -18,6 +19,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
     .addHelpText('after', '\nEvery setting is also an environment variable (BRANCHLINE_...) or a line of the --config file; flags win, then the environment.\nExit codes: 0 fine, 1 problems found, 2 wrong use, 3 the world refused.');
   addServe(program, io, (code) => { exitCode = code; });
   addReview(program, io, (code) => { exitCode = code; });
+  addCheck(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -49,11 +51,26 @@ function addReview(program: Command, io: Io, done: Done): void {
     .description('say what the webhook would say to these manifests, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'objects after admission, or the patches').choices(['yaml', 'json', 'patch']).default('yaml'));
-  addSettings(command, ['branches', 'propagation'], ['clusterDomain']);
+  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { review } = await import('./review.ts');
     done(await review({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json' | 'patch', settings }, io));
+  });
+}
+
+function addCheck(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('check'), program)
+    .description('find what is wrong with VirtualServices, DestinationRules, HTTPRoutes and GRPCRoutes, with the manifests themselves as the cluster')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('-o, --output <format>', 'for people, for programs, for code hosts').choices(['text', 'json', 'sarif']).default('text'))
+    .addOption(new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(['error', 'warning']).default('error'));
+  addSettings(command, ['branches'], ['clusterDomain', 'istioRootNamespace']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { check } = await import('./check.ts');
+    const request = { files: flags['file'] as readonly string[], output: flags['output'] as CheckOutput, failOn: flags['failOn'] as CheckSeverity, settings, version: program.version() ?? '' };
+    done(await check(request, io));
   });
 }
 

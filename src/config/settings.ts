@@ -76,6 +76,7 @@ export const settingsTable = {
   kubeconfig: text('cluster', '', 'kubeconfig file; default: in-cluster account, $KUBECONFIG, ~/.kube/config'),
   kubeContext: text('cluster', '', 'context of the kubeconfig; default: its current one'),
   clusterDomain: text('cluster', 'cluster.local', 'DNS domain of the cluster', { format: 'hostname' }),
+  istioRootNamespace: text('cluster', 'istio-system', 'root namespace of the mesh, whose DestinationRules hold for everybody', { minLength: 1 }),
   watchSilenceSeconds: whole('cluster', 90, [5, 3600], 'a watch without a word for this long is opened anew; the API server says something every 60 s'),
 
   routingHeader: text('branches', 'x-variant-id', 'header that carries the branch id', headerName),

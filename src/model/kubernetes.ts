@@ -12,6 +12,8 @@ export interface Meta {
 /** A Namespace: whether we act there, whether its pods get a sidecar, the tenant's settings in `declared`. */
 export interface Namespace extends Meta {
   readonly enabled: boolean;
+  /** On its way out, with everything in it. */
+  readonly leaving: boolean;
   readonly sidecars: boolean;
 }
 
@@ -59,6 +61,32 @@ export interface VirtualService extends Meta {
   readonly hosts: readonly string[];
   readonly gateways: readonly string[];
   readonly destinations: readonly Destination[];
+  /** Namespaces that see it, as written: `.`, `*`, names. Empty: all. */
+  readonly exportTo: readonly string[];
+  /** Every HTTP route is for some clients only (`sourceLabels`, `sourceNamespace`), so others may have another one. */
+  readonly partial: boolean;
+}
+
+/** A named part of a host's pods. */
+export interface Subset {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** A DestinationRule: the subsets of a host. `host` is as written (short or full, maybe a wildcard). */
+export interface DestinationRule extends Meta {
+  readonly host: string;
+  readonly subsets: readonly Subset[];
+  /** As for a VirtualService. */
+  readonly exportTo: readonly string[];
+  /** Only some clients of its own namespace use it (`workloadSelector`). */
+  readonly partial: boolean;
+}
+
+/** An Istio Gateway: which pods it is, which hosts (`host` or `namespace/host`) they serve. */
+export interface Gateway extends Meta {
+  readonly selector: Labels;
+  readonly hosts: readonly string[];
 }
 
 /** A ConfigMap of ours that may deliver the header agent. */
@@ -93,6 +121,7 @@ export function readNamespace(object: unknown): Namespace {
     ...readMeta(object),
     namespace: '',
     enabled: labels[enabledLabel] === 'true',
+    leaving: at(object, 'metadata', 'deletionTimestamp') !== undefined,
     sidecars: injectsSidecars(labels),
   };
 }
@@ -149,6 +178,35 @@ export function readVirtualService(object: unknown): VirtualService {
     hosts: texts(listAt(object, 'spec', 'hosts')),
     gateways: texts(listAt(object, 'spec', 'gateways')),
     destinations: routes.flatMap(readDestinations),
+    exportTo: texts(listAt(object, 'spec', 'exportTo')),
+    partial: isPartial(listAt(object, 'spec', 'http')),
+  };
+}
+
+function isPartial(routes: readonly unknown[]): boolean {
+  return routes.length > 0 && routes.every((route) => {
+    const matches = listAt(route, 'match');
+    return matches.length > 0 && matches.every((match) => at(match, 'sourceLabels') !== undefined || (textAt(match, 'sourceNamespace') ?? '') !== '');
+  });
+}
+
+/** Projects a DestinationRule. */
+export function readDestinationRule(object: unknown): DestinationRule {
+  return {
+    ...readMeta(object),
+    host: textAt(object, 'spec', 'host') ?? '',
+    subsets: listAt(object, 'spec', 'subsets').map((subset) => ({ name: textAt(subset, 'name') ?? '', labels: labelsAt(subset, 'labels') })),
+    exportTo: texts(listAt(object, 'spec', 'exportTo')),
+    partial: isObject(at(object, 'spec', 'workloadSelector')),
+  };
+}
+
+/** Projects an Istio Gateway. */
+export function readGateway(object: unknown): Gateway {
+  return {
+    ...readMeta(object),
+    selector: labelsAt(object, 'spec', 'selector'),
+    hosts: listAt(object, 'spec', 'servers').flatMap((server) => texts(listAt(server, 'hosts'))),
   };
 }
 

@@ -56,6 +56,67 @@ export const problemKinds = {
   BL206: { rule: 'regex has an unescaped dot in a host', severity: 'warn' },
   BL207: { rule: 'object has more regexes than can be judged', severity: 'deny' },
 
+  BL210: { rule: 'annotation is not for routes', severity: 'deny' },
+  BL211: { rule: 'host is no host name', severity: 'deny' },
+  BL212: { rule: 'hosts and gateways do not go together', severity: 'deny' },
+  BL213: { rule: 'hosts of one VirtualService overlap', severity: 'deny' },
+  BL214: { rule: 'VirtualService has no routes', severity: 'deny' },
+  BL215: { rule: 'gateway is no Gateway name', severity: 'deny' },
+  BL216: { rule: 'gateway is named in the old form', severity: 'warn' },
+  BL217: { rule: 'match is not valid', severity: 'deny' },
+  BL218: { rule: 'route does not do exactly one thing', severity: 'deny' },
+  BL219: { rule: 'destination is not valid', severity: 'deny' },
+  BL220: { rule: 'mirror is not valid', severity: 'deny' },
+  BL221: { rule: 'field is deprecated', severity: 'warn' },
+  BL222: { rule: 'header operation is not valid', severity: 'deny' },
+  BL223: { rule: 'corsPolicy is not valid', severity: 'deny' },
+  BL224: { rule: 'fault is not valid', severity: 'deny' },
+  BL225: { rule: 'fault aborts with nothing', severity: 'warn' },
+  BL226: { rule: 'redirect is not valid', severity: 'deny' },
+  BL227: { rule: 'directResponse is not valid', severity: 'deny' },
+  BL228: { rule: 'directResponse body is large', severity: 'warn' },
+  BL229: { rule: 'rewrite is not valid', severity: 'deny' },
+  BL230: { rule: 'duration is not valid', severity: 'deny' },
+  BL231: { rule: 'retries are not valid', severity: 'deny' },
+  BL232: { rule: 'exportTo is not valid', severity: 'deny' },
+  BL233: { rule: 'tls or tcp route is not valid', severity: 'deny' },
+  BL234: { rule: 'subset is not valid', severity: 'deny' },
+  BL235: { rule: 'subset labels do not tell pods apart', severity: 'warn' },
+  BL236: { rule: 'trafficPolicy is not valid', severity: 'deny' },
+  BL237: { rule: 'workloadSelector is not valid', severity: 'deny' },
+  BL238: { rule: 'workloadSelector selects everything', severity: 'warn' },
+  BL239: { rule: 'field was removed from the API', severity: 'warn' },
+  BL240: { rule: 'field is not known', severity: 'deny' },
+
+  BL242: { rule: 'route comes after one that takes everything', severity: 'warn' },
+  BL243: { rule: 'branch route comes after a broader one', severity: 'warn' },
+  BL244: { rule: 'no route is left for the baseline', severity: 'warn' },
+  BL245: { rule: 'match is covered by an earlier one', severity: 'warn' },
+  BL246: { rule: 'baseline route names no subset', severity: 'warn' },
+  BL247: { rule: 'host is short or half qualified', severity: 'warn' },
+  BL248: { rule: 'subset name has upper case', severity: 'warn' },
+  BL249: { rule: 'header match never matches', severity: 'warn' },
+  BL250: { rule: 'header name has upper case', severity: 'warn' },
+  BL251: { rule: 'routing header is added, not set', severity: 'warn' },
+  BL252: { rule: 'regex is a plain value', severity: 'warn' },
+  BL253: { rule: 'subset is not named after its version', severity: 'warn' },
+  BL254: { rule: 'authority regex misses a port', severity: 'warn' },
+  BL255: { rule: 'object is costly for the proxies', severity: 'warn' },
+  BL256: { rule: 'Gateway API route passes a limit', severity: 'deny' },
+  BL257: { rule: 'second match of a header is ignored', severity: 'warn' },
+
+  BL260: { rule: 'subset of a branch route is not there', severity: 'warn' },
+  BL261: { rule: 'subset of everybody\'s route is not there', severity: 'deny' },
+  BL262: { rule: 'subset that is routed to is removed', severity: 'deny' },
+  BL263: { rule: 'mesh host has a second VirtualService', severity: 'deny' },
+  BL264: { rule: 'host is not served by the Gateway', severity: 'warn' },
+  BL265: { rule: 'Gateway is not there', severity: 'warn' },
+  BL266: { rule: 'Service does not select the pods of a subset', severity: 'warn' },
+  BL267: { rule: 'route was checked without the cluster', severity: 'warn' },
+  BL268: { rule: 'DestinationRules of a host get in each other\'s way', severity: 'warn' },
+  BL269: { rule: 'DestinationRule of a host is not known', severity: 'warn' },
+  BL290: { rule: 'ignore annotation gives no reason', severity: 'warn' },
+
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },
 
@@ -77,6 +138,8 @@ export interface Problem {
   /** Where, e.g. `metadata.annotations[branchline.dev/ttl]`; empty for the object as a whole. */
   readonly path: string;
   readonly message: string;
+  /** What to do, where it stands apart from the message. */
+  readonly fix?: string;
 }
 
 /** Returns the severity in force: what the settings say, else the default. */
@@ -84,9 +147,14 @@ export function severityOf(code: ProblemCode, severities: Severities): Severity 
   return severities[code] ?? problemKinds[code].severity;
 }
 
-/** Renders a problem as the line that people read: message, then the code in brackets. Control characters become spaces. */
+/** Renders a problem as the line that people read: message, what to do, then the code in brackets. Control characters become spaces. */
 export function toLine(problem: Problem): string {
-  return `${problem.message} [${problem.code}]`.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return toText(`${problem.message}${problem.fix === undefined ? '' : `; ${problem.fix}`} [${problem.code}]`);
+}
+
+/** Makes one line of a text: control characters become spaces. */
+export function toText(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }
 
 /** Quotes a value for a message: at most 80 characters of it, without control characters. */

@@ -27,6 +27,8 @@ export function settingsWith(flags: JsonObject = {}): Settings {
   return loaded.settings;
 }
 
+const defaults = settingsWith();
+
 export function readObjects(file: string): readonly unknown[] {
   return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as unknown);
 }
@@ -52,11 +54,15 @@ export function reviewOf(object: unknown, request: JsonObject = {}): JsonObject 
   };
 }
 
+let cases: readonly Case[] | undefined;
+
+/** Reads every case, once. */
 export function readCases(): readonly Case[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  cases ??= readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.in.yaml'))
     .sort()
     .map(readCase);
+  return cases;
 }
 
 /** Every file of the folder that belongs to no case: stale. */
@@ -75,6 +81,7 @@ function readCase(file: string): Case {
   const used = typeof given['use'] === 'string' ? readObjects(join(folder, given['use'])) : [];
   const without = (given['without'] ?? []) as readonly string[];
   const cluster = [...used.filter((object) => !without.includes(`${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`)), ...((given['cluster'] ?? []) as readonly unknown[])];
+  const flags = (given['settings'] ?? {}) as JsonObject;
   const path = reviewPaths.find((one) => one === given['path']);
   if (path === undefined) throw new Error(`${file}: path ${String(given['path'])} is not one of ${reviewPaths.join(', ')}`);
   return {
@@ -86,7 +93,7 @@ function readCase(file: string): Case {
       ...(given['subResource'] === undefined ? {} : { subResource: given['subResource'] }),
       ...((given['request'] ?? {}) as JsonObject),
     }),
-    settings: settingsWith((given['settings'] ?? {}) as JsonObject),
+    settings: Object.keys(flags).length === 0 ? defaults : settingsWith(flags),
     snapshot: given['unsynced'] === true ? emptySnapshot : snapshotOf(cluster),
     outFile: join(folder, file.replace('.in.yaml', '.out.yaml')),
   };

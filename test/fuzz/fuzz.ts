@@ -37,7 +37,8 @@ function randomOf(seed: number): Random {
 const oddStrings = ['', ' ', '///', 'OPS-1234', 'master', 'v1', 'true', 'x'.repeat(300), '\u0000\u001b[31m', '\ud800', '日本', '__proto__', 'constructor', '(?=x)', '(?i)a', '\\p{L}{28}', '.*', 'a{1000}', '(((((', '-1', '1e999', '~1/~0'];
 const oddKeys = ['__proto__', 'constructor', 'prototype', 'toString', '', 'a/b~c', 'branchline.dev/branch', 'branchline.dev/service', 'branchline.dev/ttl', 'branchline.dev/containers', 'branchline.dev/http', 'version', 'app', 'regex', 'headers', 'match', 'http', 'labels', 'annotations', 'matchExpressions', 'env', 'envFrom', 'volumes'];
 
-const cases = readCases();
+/** The cases of each path: a path is drawn first, however many cases it has. */
+const cases = [...Map.groupBy(readCases(), ({ path }) => path).values()];
 
 /** Changes a random place of a JSON value, in place. */
 function damage(value: unknown, random: Random): void {
@@ -82,7 +83,8 @@ interface Made {
 
 /** Makes one review: a golden one, damaged, sometimes sent to another path, sometimes cut. */
 function make(random: Random): Made {
-  const one = cases[Math.floor(random() * cases.length)];
+  const ofPath = cases[Math.floor(random() * cases.length)] ?? [];
+  const one = ofPath[Math.floor(random() * ofPath.length)];
   if (one === undefined) throw new Error('there are no golden cases to start from');
   const body = structuredClone<JsonObject>(one.body);
   const operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
