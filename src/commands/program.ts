@@ -18,6 +18,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
     .addHelpText('after', '\nEvery setting is also an environment variable (BRANCHLINE_...) or a line of the --config file; flags win, then the environment.\nExit codes: 0 fine, 1 problems found, 2 wrong use, 3 the world refused.');
   addServe(program, io, (code) => { exitCode = code; });
   addReview(program, io, (code) => { exitCode = code; });
+  addRender(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -36,7 +37,7 @@ type Done = (code: ExitCode) => void;
 function addServe(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('serve'), program)
     .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
-  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'propagation']);
+  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'routes', 'propagation']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { serve } = await import('./serve.ts');
@@ -54,6 +55,20 @@ function addReview(program: Command, io: Io, done: Done): void {
     const settings = await settingsOf(flags, io);
     const { review } = await import('./review.ts');
     done(await review({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json' | 'patch', settings }, io));
+  });
+}
+
+function addRender(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('render'), program)
+    .description('print the routes that these manifests make, with the manifests themselves as the cluster')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('-o, --output <format>', 'how objects are printed').choices(['yaml', 'json']).default('yaml'))
+    .addOption(new Option('--diff', 'print what would change of the route objects in the manifests, phase by phase'));
+  addSettings(command, ['branches', 'routes'], ['clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { render } = await import('./render.ts');
+    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', diff: flags['diff'] === true, settings }, io));
   });
 }
 

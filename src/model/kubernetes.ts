@@ -39,11 +39,26 @@ export interface Workload extends Meta {
   readonly kind: WorkloadKind;
   readonly templateLabels: Labels;
   readonly desired: number;
+  /** Ready pods as its status counts them; undefined when it has no status (a manifest). */
+  readonly readyPods: number | undefined;
 }
 
 /** A Pod: its labels and whether it is ready. */
 export interface Pod extends Meta {
   readonly labels: Labels;
+  readonly ready: boolean;
+}
+
+/** The part of a Service's endpoints that one EndpointSlice holds. */
+export interface EndpointSlice extends Meta {
+  /** Name of the Service. */
+  readonly service: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** One endpoint: the Pod behind it (empty: none is named) and whether it takes requests. */
+export interface Endpoint {
+  readonly pod: string;
   readonly ready: boolean;
 }
 
@@ -59,6 +74,20 @@ export interface VirtualService extends Meta {
   readonly hosts: readonly string[];
   readonly gateways: readonly string[];
   readonly destinations: readonly Destination[];
+  /** RFC 3339, to the second; empty in a manifest. */
+  readonly created: string;
+  /** As written. */
+  readonly spec: JsonObject;
+}
+
+/** A DestinationRule: the host (as written) whose subsets it names. */
+export interface DestinationRule extends Meta {
+  readonly managed: boolean;
+  readonly host: string;
+  /** RFC 3339, to the second; empty in a manifest. */
+  readonly created: string;
+  /** As written. */
+  readonly spec: JsonObject;
 }
 
 /** A ConfigMap of ours that may deliver the header agent. */
@@ -125,6 +154,7 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
     kind,
     templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
     desired: numberAt(object, 'spec', 'replicas') ?? 1,
+    readyPods: Object.keys(objectAt(object, 'status')).length === 0 ? undefined : (numberAt(object, 'status', 'readyReplicas') ?? 0),
   };
 }
 
@@ -149,6 +179,31 @@ export function readVirtualService(object: unknown): VirtualService {
     hosts: texts(listAt(object, 'spec', 'hosts')),
     gateways: texts(listAt(object, 'spec', 'gateways')),
     destinations: routes.flatMap(readDestinations),
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    spec: objectAt(object, 'spec'),
+  };
+}
+
+/** Projects a DestinationRule. */
+export function readDestinationRule(object: unknown): DestinationRule {
+  return {
+    ...readMeta(object),
+    managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
+    host: textAt(object, 'spec', 'host') ?? '',
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    spec: objectAt(object, 'spec'),
+  };
+}
+
+/** Projects an EndpointSlice. An endpoint that does not say whether it is ready is. @see https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions */
+export function readEndpointSlice(object: unknown): EndpointSlice {
+  return {
+    ...readMeta(object),
+    service: labelsAt(object, 'metadata', 'labels')['kubernetes.io/service-name'] ?? '',
+    endpoints: listAt(object, 'endpoints').map((endpoint) => ({
+      pod: textAt(endpoint, 'targetRef', 'kind') === 'Pod' ? (textAt(endpoint, 'targetRef', 'name') ?? '') : '',
+      ready: at(endpoint, 'conditions', 'ready') !== false,
+    })),
   };
 }
 
