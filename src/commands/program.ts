@@ -19,6 +19,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addServe(program, io, (code) => { exitCode = code; });
   addReview(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
+  addExplain(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -69,6 +70,27 @@ function addRender(program: Command, io: Io, done: Done): void {
     const settings = await settingsOf(flags, io);
     const { render } = await import('./render.ts');
     done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', diff: flags['diff'] === true, settings }, io));
+  });
+}
+
+function addExplain(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('explain'), program)
+    .description('say where a request goes and why, by the routes that these manifests make and hold')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('--from <who>', 'gateway, or the Service that calls (SERVICE or NAMESPACE/SERVICE)').default('gateway'))
+    .addOption(new Option('--host <host>', 'public host, or the name of the Service that is called'))
+    .addOption(new Option('--path <path>', 'path, with its query').default('/'))
+    .addOption(new Option('--header <header>', "request header, as 'name: value'; repeatable").argParser(gather))
+    .addOption(new Option('--all', 'every service in place of one: which version serves the branch of --header or --host, and why'))
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
+  addSettings(command, ['branches', 'routes'], ['clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { explainRequest } = await import('./explain.ts');
+    done(await explainRequest({
+      files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
+      headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
+    }, io));
   });
 }
 
