@@ -3,7 +3,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Labels } from '../model/json.ts';
 import type { Endpoint, Service, Workload } from '../model/kubernetes.ts';
 import { selects } from '../model/membership.ts';
-import { inNamespace, type Snapshot } from '../model/snapshot.ts';
+import { inNamespace, workloadKey, type Snapshot } from '../model/snapshot.ts';
 import { byCodeUnit, versionIn, type ServiceLayout } from './layout.ts';
 
 /** What of a service is ready. */
@@ -67,7 +67,8 @@ function readyPods(snapshot: Snapshot, service: Service, { endpoints, workloads 
     return listed.filter(({ ready }) => ready).map(({ pod }) => pods.get(pod)?.labels).filter((labels) => labels !== undefined);
   }
   if (pods.size > 0) return [...pods.values()].filter((pod) => pod.ready && selects(service, pod.labels)).map((pod) => pod.labels);
-  return workloads.filter((workload) => isReady(workload) && selects(service, workload.templateLabels)).map((workload) => workload.templateLabels);
+  const known = inNamespace(snapshot.workloads, service.namespace);
+  return workloads.filter((workload) => isReady(known.get(workloadKey(workload.kind, workload.name)) ?? workload) && selects(service, workload.templateLabels)).map((workload) => workload.templateLabels);
 }
 
 /** A workload of a manifest counts as ready, unless it wants no pods or its status says that none is. */
