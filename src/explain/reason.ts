@@ -27,9 +27,9 @@ function baselineReason(world: World, { hop, request }: Outcome, { layout, reaso
   const { name } = layout.service;
   const asked = hop.header;
   if (asked === undefined) return 'neither the header nor the host asks for a branch: baseline';
-  const wanted = layout.branches.find(({ values, branch }) => values.includes(asked) || branch.id === asked);
+  const wanted = layout.branches.find(({ values }) => values.includes(asked))?.branch.id ?? [...reasons.keys()].find((id) => id === asked);
   if (wanted !== undefined) {
-    const reason = reasons.get(wanted.branch.id) ?? '';
+    const reason = reasons.get(wanted) ?? '';
     return reason.endsWith('baseline') ? reason : `${world.settings.routingHeader} is not heard here: baseline`;
   }
   const repeated = request.headers.filter(([key]) => key.toLowerCase() === world.settings.routingHeader).length > 1;

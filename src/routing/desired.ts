@@ -26,10 +26,10 @@ export interface NamespaceRoutes {
 export interface Desired {
   readonly namespaces: ReadonlyMap<string, NamespaceRoutes>;
   readonly objects: Map<string, RouteObject>;
-  /** Objects that would be too large: neither written nor, when they exist, taken away. */
+  /** Hosts' objects that would be too large: neither written nor, when they exist, taken away. */
   readonly withheld: Set<string>;
   readonly claims: Claims;
-  readonly problems: readonly RoutingProblem[];
+  readonly problems: RoutingProblem[];
 }
 
 /** Returns the identity of an object, e.g. `ww-green/VirtualService/fact-find-mesh`; sorts by namespace, kind, name. */
@@ -93,17 +93,39 @@ function decideAll(routes: NamespaceRoutes, context: Context): void {
 function decide(routes: NamespaceRoutes, service: ServiceLayout, endpoints: SlicesByService, { snapshot, settings, desired, naming }: Context): readonly RouteObject[] {
   const { name, namespace } = service.service;
   const readiness = readinessOf(snapshot, service, endpoints, settings);
-  const made = routesOf(service, readiness, { meshOwner: desired.claims.mesh.get(hostOf(name, namespace, settings)), versionLabel: settings.versionLabel });
-  const objects = serviceObjects(made, naming, settings);
-  const large = objects.find((object) => isTooLarge(object, settings));
-  const decided = large === undefined ? made : withoutBranches(made, large, settings);
-  routes.decided.set(name, decided);
-  noteBranches(routes, decided);
-  for (const object of objects) {
-    if (large === undefined) desired.withheld.delete(keyOf(object));
-    else desired.withheld.add(keyOf(object));
+  const circumstances = { meshOwner: desired.claims.mesh.get(hostOf(name, namespace, settings)), versionLabel: settings.versionLabel };
+  let decided = routesOf(service, readiness, circumstances);
+  let objects = serviceObjects(decided, naming, settings);
+  for (let large = tooLarge(objects, settings); large !== undefined && decided.layout.branches.length > 0; large = tooLarge(objects, settings)) {
+    const kept = Math.floor(decided.layout.branches.length * Math.min(0.95, 0.98 * settings.objectSizeLimitBytes / sizeOf(large)));
+    decided = withRoomFor(kept, { full: service, decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances), large });
+    objects = serviceObjects(decided, naming, settings);
   }
-  return large === undefined ? objects : [];
+  routes.decided.set(name, decided);
+  noteBranches(routes, { ...decided, layout: service });
+  return objects;
+}
+
+function tooLarge(objects: readonly RouteObject[], { objectSizeLimitBytes }: Settings): RouteObject | undefined {
+  return objects.find((object) => sizeOf(object) > objectSizeLimitBytes);
+}
+
+/** In characters, which are bytes: names, labels and paths are ASCII. */
+function sizeOf(object: RouteObject): number {
+  return JSON.stringify(object).length;
+}
+
+/** What is too large for one object is written as far as it fits: the branches that come first by id. The others are reported, and served by the baseline. */
+function withRoomFor(kept: number, { full, decided, large }: { readonly full: ServiceLayout; readonly decided: ServiceRoutes; readonly large: RouteObject }): ServiceRoutes {
+  const { name, namespace } = full.service;
+  const left = full.branches.slice(kept).map(({ branch }) => branch.id);
+  const message = `${large.kind} ${large.metadata.name} would be too large with ${full.branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
+  return {
+    ...decided,
+    layout: { ...decided.layout, branches: full.branches.slice(0, kept) },
+    reasons: new Map([...decided.reasons, ...left.map((id) => [id, `too many branches of ${name} for ${id}: baseline`] as const)]),
+    problems: [...decided.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
+  };
 }
 
 function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: ServiceRoutes): void {
@@ -115,23 +137,6 @@ function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: Ser
     if (known === undefined) branchRoutes.set(route.version, new Map([[name, route]]));
     else known.set(name, route);
   }
-}
-
-function isTooLarge(object: RouteObject, { objectSizeLimitBytes }: Settings): boolean {
-  return JSON.stringify(object).length > objectSizeLimitBytes;
-}
-
-/** A service whose objects would be too large keeps what it has; its hosts lead to the baseline. */
-function withoutBranches(made: ServiceRoutes, { kind, metadata }: RouteObject, { objectSizeLimitBytes }: Settings): ServiceRoutes {
-  const { name, namespace } = made.layout.service;
-  const message = `${kind} ${metadata.name} would be larger than ${objectSizeLimitBytes} bytes (${made.layout.branches.length} branches): its routes are left as they are; remove branches of ${name}`;
-  return {
-    ...made,
-    blocked: message,
-    routes: made.routes.filter((route) => route.branch === undefined),
-    reasons: new Map([...made.reasons.keys()].map((id) => [id, 'route object would be too large: baseline'])),
-    problems: [...made.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
-  };
 }
 
 function partsOf(routes: NamespaceRoutes, site: Site, { desired, domains, naming, settings }: Context): SiteParts {
@@ -151,12 +156,12 @@ function makeHosts(routes: NamespaceRoutes, context: Context): void {
 
 function put(object: RouteObject | undefined, { desired, settings }: Context): void {
   if (object === undefined) return;
-  if (!isTooLarge(object, settings)) {
+  if (sizeOf(object) <= settings.objectSizeLimitBytes) {
     desired.objects.set(keyOf(object), object);
     return;
   }
   desired.withheld.add(keyOf(object));
-  (desired.problems as RoutingProblem[]).push({
+  desired.problems.push({
     code: 'BL407', path: '', kind: 'Namespace', namespace: '', name: object.metadata.namespace,
     message: `VirtualService ${object.metadata.name} would be larger than ${settings.objectSizeLimitBytes} bytes: it is left as it is; give some services a hostname of their own`,
   });
@@ -165,7 +170,7 @@ function put(object: RouteObject | undefined, { desired, settings }: Context): v
 /** Says which public hosts are not ours to serve. */
 function notices({ layout }: NamespaceRoutes, site: Site, { desired }: Context): void {
   const about = { path: '', kind: 'Namespace', namespace: '', name: site.namespace };
-  const problems = desired.problems as RoutingProblem[];
+  const { problems } = desired;
   for (const domain of site.domains) {
     for (const host of [domain, `*.${domain}`, ...[...layout.labels.values()].map((label) => `${label}.${domain}`)]) {
       const owner = desired.claims.gateway.get(host);
@@ -208,22 +213,28 @@ function redecideService(routes: NamespaceRoutes, service: ServiceLayout, contex
   if (before !== undefined) for (const object of serviceObjects(before, naming, settings)) { desired.objects.delete(keyOf(object)); touched.add(keyOf(object)); }
   for (const object of decide(routes, service, endpoints, context)) { desired.objects.set(keyOf(object), object); touched.add(keyOf(object)); }
   const after = routes.decided.get(service.service.name);
-  const ids = new Set([...publicBranches(before), ...publicBranches(after)].filter((id) => publicBranches(before).has(id) !== publicBranches(after).has(id)));
+  const isRestNew = restOf(before) !== restOf(after);
   for (const site of routes.sites.filter(({ addresses }) => addresses.some((address) => address.service === service.service.name))) {
     const parts = partsOf(routes, site, context);
+    const ids = isRestNew ? routes.layout.labels.keys() : changedBranches(before, after);
     const roots = [...ids].map((id) => branchRoot(parts, { id, label: routes.layout.labels.get(id) ?? id }));
-    for (const object of [...(restOf(before) === restOf(after) ? [] : [restObject(parts)]), ...roots]) {
+    for (const object of [...(isRestNew ? [restObject(parts)] : []), ...roots]) {
       put(object, context);
       if (object !== undefined) touched.add(keyOf(object));
     }
   }
 }
 
+function changedBranches(before: ServiceRoutes | undefined, after: ServiceRoutes | undefined): readonly string[] {
+  const [had, has] = [publicBranches(before), publicBranches(after)];
+  return [...new Set([...had, ...has])].filter((id) => had.has(id) !== has.has(id));
+}
+
 function publicBranches(decided: ServiceRoutes | undefined): ReadonlySet<string> {
   return new Set(decided?.routes.filter((route) => route.entry === 'ingress' && route.branch !== undefined).map((route) => route.version));
 }
 
-/** What the list of services without branches shows of one service. */
+/** What the list of services without branches, and any branch's host that has a path around it, shows of one service. */
 function restOf(decided: ServiceRoutes | undefined): string {
   return JSON.stringify(decided?.routes.filter((route) => route.entry === 'ingress' && route.branch === undefined).map(({ path, target }) => [path, target]));
 }

@@ -100,7 +100,7 @@ test('deciding one service anew after its readiness changed equals deciding ever
     for (const [namespace, inside] of snapshot.services) for (const service of inside.keys()) redecide(desired, { snapshot, settings }, { namespace, service });
     const whole = desiredOf(snapshot, settings);
     return planChanges(desired, new Map(whole.objects), settings).phases.length === 0;
-  });
+  }, 2000);
 });
 
 test('what exists and is ours is taken away when nothing is in scope any more', (t) => {
