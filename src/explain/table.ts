@@ -1,8 +1,8 @@
 /** One branch through the eyes of every service: which version serves it, and why. */
-import { contextsOf } from '../model/exposure.ts';
 import { toLabels } from '../model/json.ts';
 import { byCodeUnit } from '../routing/layout.ts';
 import { hostOf } from '../routing/istio.ts';
+import { pathsOf } from '../routing/routes.ts';
 import { explain, type Hop, type World } from './explain.ts';
 import type { Request } from './match.ts';
 
@@ -28,7 +28,7 @@ function fromOutside(world: World, entry: Entry, host: string): ReadonlyMap<stri
   const hops = new Map<string, Hop>();
   for (const { decided } of world.desired.namespaces.values()) {
     for (const { layout, isPublic } of decided.values()) {
-      const hop = isPublic ? explain(world, { ...entry, host, through: 'gateway', namespace: '', labels: toLabels([]), path: contextsOf(layout.service)[0] ?? '/' }) : undefined;
+      const hop = isPublic ? explain(world, { ...entry, host, through: 'gateway', namespace: '', labels: toLabels([]), path: pathsOf(layout.service)[0] ?? '/' }) : undefined;
       if (hop !== undefined && hop.service === layout.service.name && hop.namespace === layout.service.namespace) hops.set(`${hop.namespace}/${hop.service}`, hop);
     }
   }

@@ -71,6 +71,7 @@ export const problemKinds = {
   BL410: { rule: 'branch pods lack the version label', severity: 'warn' },
   BL411: { rule: 'service with branches has no HTTP port', severity: 'warn' },
   BL412: { rule: 'public host is too long', severity: 'warn' },
+  BL413: { rule: 'public address is not valid', severity: 'warn' },
 
   BL901: { rule: 'review is too large', severity: 'deny' },
   BL902: { rule: 'review is nested too deeply', severity: 'deny' },

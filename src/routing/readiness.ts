@@ -66,7 +66,8 @@ function readyPods(snapshot: Snapshot, service: Service, { endpoints, workloads 
   if (listed !== undefined && pods.size > 0) {
     return listed.filter(({ ready }) => ready).map(({ pod }) => pods.get(pod)?.labels).filter((labels) => labels !== undefined);
   }
-  if (pods.size > 0) return [...pods.values()].filter((pod) => pod.ready && selects(service, pod.labels)).map((pod) => pod.labels);
+  const behind = [...pods.values()].filter((pod) => selects(service, pod.labels));
+  if (behind.length > 0) return behind.filter((pod) => pod.ready).map((pod) => pod.labels);
   const known = inNamespace(snapshot.workloads, service.namespace);
   return workloads.filter((workload) => isReady(known.get(workloadKey(workload.kind, workload.name)) ?? workload) && selects(service, workload.templateLabels)).map((workload) => workload.templateLabels);
 }

@@ -3,6 +3,7 @@
  * order in which a proxy asks: branches by header (by id), then long-lived versions by path (longest first), last the baseline.
  */
 import { contextsOf, isPublic } from '../model/exposure.ts';
+import type { Service } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { extraOf } from './istio.ts';
 import { byCodeUnit, type BranchLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
@@ -73,7 +74,7 @@ function versionRoutes(layout: ServiceLayout, readiness: Readiness): readonly Un
   const branches = layout.branches.filter(({ branch }) => readiness.ready.has(branch.id)).map((one): Unplaced => ({
     version: one.branch.id, branch: one, path: undefined, target: branchTarget(layout, one), reason: branchReason(one, readiness),
   }));
-  const versions = layout.versions.filter(({ version }) => readiness.ready.has(version)).flatMap(({ version, subset }) => contextsOf(layout.service).map((context): Unplaced => ({
+  const versions = layout.versions.filter(({ version }) => readiness.ready.has(version)).flatMap(({ version, subset }) => pathsOf(layout.service).map((context): Unplaced => ({
     version, branch: undefined, path: below(context, version), target: { kind: 'subset', service: layout.service.name, subset }, reason: `long-lived version ${version} by path`,
   })));
   return [...branches, ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')), baselineRoute(layout, readiness, layout.hasSubsets)];
@@ -82,6 +83,17 @@ function versionRoutes(layout: ServiceLayout, readiness: Readiness): readonly Un
 /** Orders paths: longer first, then by code units. */
 export function longerFirst(a: string, b: string): number {
   return b.length - a.length || byCodeUnit(a, b);
+}
+
+/** Returns the public paths of a Service without repeats, each beginning with `/` and ending without; what is no path is left out. */
+export function pathsOf(service: Service): readonly string[] {
+  return [...new Set(contextsOf(service).map(pathOf).filter((path) => path !== undefined))];
+}
+
+/** Returns a path as proxies compare it; undefined when it can be none. */
+export function pathOf(written: string): string | undefined {
+  const path = `/${written.replace(/^\/+|\/+$/g, '')}`;
+  return /^(?:\/|(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+)$/.test(path) ? path : undefined;
 }
 
 function below(context: string, version: string): string {
