@@ -1,5 +1,5 @@
 /** Roots with what they delegate to written out, as istiod does it. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate */
-import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 
 /** One HTTP route of a VirtualService and where it is written. */
@@ -30,13 +30,11 @@ function written(rule: VirtualService): readonly WrittenRoute[] {
   }));
 }
 
-/** The delegate's route, narrowed by the root's matches, with the root's headers over its own. */
+/** The delegate's route, narrowed by the root's matches. What the delegate says itself, its headers among that, stands in place of what the root says. */
 function merge(root: JsonObject, leaf: JsonObject): JsonObject | undefined {
   const match = mergeMatches(listAt(root, 'match'), listAt(leaf, 'match'));
-  if (match === undefined) return undefined;
-  const request = { ...objectAt(leaf, 'headers', 'request'), ...objectAt(root, 'headers', 'request') };
-  const set = { ...objectAt(leaf, 'headers', 'request', 'set'), ...objectAt(root, 'headers', 'request', 'set') };
-  return { ...leaf, headers: { ...objectAt(leaf, 'headers'), request: { ...request, set } }, ...(match.length === 0 ? { match: [] } : { match }) };
+  const headers = leaf['headers'] ?? root['headers'];
+  return match === undefined ? undefined : { ...leaf, ...(headers === undefined ? {} : { headers }), match };
 }
 
 /** Every match of the delegate must fit into one of the root's; else its route is left out. */
@@ -58,8 +56,19 @@ function conflicts(root: unknown, leaf: unknown): boolean {
   for (const map of ['headers', 'withoutHeaders', 'queryParams']) {
     for (const [key, condition] of Object.entries(objectAt(leaf, map))) if (clash(at(root, map, key), condition)) return true;
   }
-  const [rootPort, leafPort] = [numberAt(root, 'port'), numberAt(leaf, 'port')];
-  return rootPort !== undefined && leafPort !== undefined && rootPort !== leafPort;
+  return ['port', 'sourceNamespace', 'ignoreUriCase'].some((key) => differs(at(root, key), at(leaf, key), key)) || gatewaysClash(root, leaf);
+}
+
+/** Case must be ignored by both or neither; a namespace that the root names the delegate must name as well; ports must not contradict. */
+function differs(root: unknown, leaf: unknown, key: string): boolean {
+  if (key === 'ignoreUriCase') return (root ?? false) !== (leaf ?? false);
+  return root !== undefined && root !== leaf && (key === 'sourceNamespace' || leaf !== undefined);
+}
+
+function gatewaysClash(root: unknown, leaf: unknown): boolean {
+  const [wider, narrower] = [listAt(root, 'gateways'), listAt(leaf, 'gateways')];
+  const labels = Object.entries(objectAt(leaf, 'sourceLabels')).some(([key, value]) => Object.hasOwn(objectAt(root, 'sourceLabels'), key) && at(root, 'sourceLabels', key) !== value);
+  return labels || (wider.length > 0 && narrower.some((name) => !wider.includes(name)));
 }
 
 /** Tells whether the delegate's condition is no part of the root's. A regex on either side always clashes. */

@@ -118,8 +118,8 @@ export function isCatchAll(route: JsonObject): boolean {
 }
 
 function isCatchAllMatch(match: unknown): boolean {
-  const conditions = ['headers', 'withoutHeaders', 'queryParams', 'method', 'authority', 'scheme', 'sourceLabels'].filter((key) => Object.keys(objectAt(match, key)).length > 0);
+  const conditions = ['headers', 'withoutHeaders', 'queryParams', 'method', 'authority', 'scheme'].filter((key) => Object.keys(objectAt(match, key)).length > 0);
   const uri = at(match, 'uri');
   const everyPath = uri === undefined || textAt(uri, 'prefix') === '/' || ['*', '.*'].includes(textAt(uri, 'regex') ?? '');
-  return conditions.length === 0 && everyPath && ['port', 'sourceNamespace'].every((key) => at(match, key) === undefined);
+  return conditions.length === 0 && everyPath;
 }

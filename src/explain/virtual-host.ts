@@ -1,9 +1,8 @@
 /** Which routes a proxy asks for a host: one virtual host, exact before the longest wildcard, in istiod's order. */
 import type { VirtualService } from '../model/kubernetes.ts';
-import type { JsonObject } from '../model/json.ts';
 import { isInMesh, resolveHost } from '../routing/claims.ts';
 import { byCodeUnit } from '../routing/layout.ts';
-import { listAt } from '../model/json.ts';
+import { listAt, objectAt, type JsonObject } from '../model/json.ts';
 import { routesIn, type WrittenRoute } from './delegate.ts';
 import { fitsProxy, isCatchAll, type Request } from './match.ts';
 
@@ -16,7 +15,7 @@ export interface Rules {
 /** Returns the routes that a proxy asks for this host, in order; undefined when no rule has the host. */
 export function routesFor(host: string, request: Request, rules: Rules): readonly WrittenRoute[] | undefined {
   const find = (namespace: string, name: string): VirtualService | undefined => rules.virtualServices.find((one) => one.namespace === namespace && one.name === name);
-  const routes = (rule: VirtualService): readonly WrittenRoute[] => untilCatchAll(routesIn(rule, find).filter(({ route }) => isFor(route, request)));
+  const routes = (rule: VirtualService): readonly WrittenRoute[] => untilCatchAll(routesIn(rule, find).flatMap((one) => perMatch(one, request)));
   const hosting = rules.virtualServices.filter((rule) => (request.through === 'sidecar' ? isInMesh(rule) : rule.gateways.some((name) => name !== 'mesh')))
     .map((rule) => ({ rule, rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0) }))
     .filter(({ rule, rank }) => rank > 0 && (request.through === 'gateway' || routes(rule).length > 0));
@@ -39,9 +38,15 @@ function olderFirst(a: VirtualService, b: VirtualService): number {
   return byCodeUnit(a.created, b.created) || byCodeUnit(a.name, b.name) || byCodeUnit(a.namespace, b.namespace);
 }
 
-function isFor(route: JsonObject, request: Request): boolean {
-  const matches = listAt(route, 'match');
-  return matches.length === 0 || matches.some((match) => fitsProxy(match, request));
+/** Every match is a route of its own in Envoy. What this proxy cannot be is left out; what it is goes without saying. */
+function perMatch(written: WrittenRoute, request: Request): readonly WrittenRoute[] {
+  const matches = listAt(written.route, 'match');
+  if (matches.length === 0) return [written];
+  return matches.filter((match) => fitsProxy(match, request)).map((match) => ({ ...written, route: { ...written.route, match: [withoutProxy(match)] } }));
+}
+
+function withoutProxy(match: unknown): JsonObject {
+  return Object.fromEntries(Object.entries(objectAt(match)).filter(([key]) => !['gateways', 'port', 'sourceLabels', 'sourceNamespace'].includes(key)));
 }
 
 /** Within one VirtualService nothing after its first catch-all exists. */

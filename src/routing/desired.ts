@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
-import { hostOf, type RouteObject } from './istio.ts';
+import { hasHeaders, hostOf, type RouteObject } from './istio.ts';
 import { byCodeUnit, layOut, type NamespaceLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
 import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
 import { routesOf, type Route, type ServiceRoutes } from './routes.ts';
@@ -141,7 +141,8 @@ function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: Ser
 
 function partsOf(routes: NamespaceRoutes, site: Site, { desired, domains, naming, settings }: Context): SiteParts {
   const isFree = (host: string): boolean => !desired.claims.gateway.has(host) && (!domains.has(host) || site.domains.includes(host));
-  return { site, decided: routes.decided, branchRoutes: routes.branchRoutes, isFree, naming, settings };
+  const headed = new Set([...routes.layout.services.values()].filter((layout) => hasHeaders(layout, settings)).map(({ service }) => service.name));
+  return { site, decided: routes.decided, branchRoutes: routes.branchRoutes, headed, isFree, naming, settings };
 }
 
 function makeHosts(routes: NamespaceRoutes, context: Context): void {

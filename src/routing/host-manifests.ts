@@ -16,6 +16,8 @@ export interface SiteParts {
   readonly decided: ReadonlyMap<string, ServiceRoutes>;
   /** Branch id → service → its route from outside. */
   readonly branchRoutes: ReadonlyMap<string, ReadonlyMap<string, Route>>;
+  /** Services whose routes have headers of their own. @see hasHeaders */
+  readonly headed: ReadonlySet<string>;
   /** Tells whether a host may have an object of ours. */
   readonly isFree: (host: string) => boolean;
   readonly naming: Naming;
@@ -32,7 +34,7 @@ export interface HostBranch {
 export const hostLengthMax = 253;
 
 /** Makes the root of each domain of a site. `*.<domain>` is for hosts of branches that are gone. */
-export function domainRoots({ site, isFree, naming, settings }: SiteParts): readonly RouteObject[] {
+export function domainRoots({ site, isFree, naming }: SiteParts): readonly RouteObject[] {
   return site.domains.flatMap((domain) => {
     const hosts = [domain, `*.${domain}`].filter(isFree);
     if (hosts.length === 0) return [];
@@ -40,7 +42,6 @@ export function domainRoots({ site, isFree, naming, settings }: SiteParts): read
       name: address.service,
       match: narrowed(pathMatches(address.path), address),
       delegate: { name: naming('VirtualService', site.namespace, `${address.service}-ingress`), namespace: site.namespace },
-      ...(settings.publicHeader === 'remove' ? { headers: { request: { remove: [settings.routingHeader] } } } : {}),
     }));
     return [routeObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, domain), { hosts, gateways: site.gateways, http })];
   });
@@ -96,7 +97,7 @@ export function branchRoot(parts: SiteParts, branch: HostBranch): RouteObject | 
   const hosts = site.domains.map((domain) => `${branch.label}.${domain}`).filter((host) => host.length <= hostLengthMax && parts.isFree(host));
   if (hosts.length === 0) return undefined;
   const mine = parts.branchRoutes.get(branch.id);
-  const special = site.addresses.filter(({ service, gateways }) => gateways !== undefined || mine?.has(service) === true);
+  const special = site.addresses.filter(({ service, gateways }) => gateways !== undefined || mine?.has(service) === true || parts.headed.has(service));
   const listed = special.length === 0 ? [] : site.addresses.filter((address) => special.some((other) => other === address || isBelow(address.path, other.path)));
   const setHeader = branch.id;
   const explicit = listed.flatMap((address) => {

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { Settings } from '../config/settings.ts';
 import { isObject, type JsonObject } from '../model/json.ts';
 import { managedByLabel, managedByValue } from '../model/keys.ts';
+import type { Service } from '../model/kubernetes.ts';
 import type { ServiceLayout } from './layout.ts';
 import type { Route } from './routes.ts';
 
@@ -58,6 +59,8 @@ export interface Writing {
   readonly port: number;
   /** Branch id that the routing header is set to. */
   readonly setHeader: string | undefined;
+  /** Tells whether the routing header is taken off the request. */
+  readonly removeHeader?: boolean;
 }
 
 /** Writes one HTTP route: where to, retries, timeout, then what the Service's `http` annotation says. */
@@ -91,9 +94,18 @@ function manner({ retryAttempts, retryOn, routeTimeoutSeconds }: Settings): Json
   };
 }
 
-function oursOf(route: Route, { setHeader }: Writing, settings: Settings): JsonObject {
+/**
+ * Tells whether the routes of a service have headers of their own. Then a root that delegates to them cannot set any: a delegate's headers stand in place
+ * of its root's. @see https://github.com/istio/istio/blob/master/pilot/pkg/model/virtualservice.go mergeHTTPRoute
+ */
+export function hasHeaders(layout: ServiceLayout, settings: Settings): boolean {
+  return settings.responseHeader !== '' || extraOf(layout)?.['headers'] !== undefined;
+}
+
+function oursOf(route: Route, { setHeader, removeHeader }: Writing, settings: Settings): JsonObject {
   return {
     ...(setHeader === undefined ? {} : { request: { set: { [settings.routingHeader]: setHeader } } }),
+    ...(removeHeader === true ? { request: { remove: [settings.routingHeader] } } : {}),
     ...(settings.responseHeader === '' ? {} : { response: { set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` } } }),
   };
 }
@@ -115,9 +127,17 @@ function mergeDeep(under: JsonObject, over: JsonObject): JsonObject {
 
 const fieldsOfWhere: ReadonlySet<string> = new Set(['name', 'match', 'route', 'redirect', 'directResponse', 'delegate']);
 
+/** Parsed annotations, kept for as long as the Service is: every route of a service asks. */
+const known = new WeakMap<Service, { readonly extra: JsonObject | undefined }>();
+
 /** Reads the `http` annotation of a Service; empty without one, undefined when it is not a mapping of route settings. */
 export function extraOf({ service }: ServiceLayout): JsonObject | undefined {
-  const text = service.declared['http'];
+  const found = known.get(service) ?? { extra: readExtra(service.declared['http']) };
+  known.set(service, found);
+  return found.extra;
+}
+
+function readExtra(text: string | undefined): JsonObject | undefined {
   if (text === undefined) return {};
   try {
     const value: unknown = parse(text, { maxAliasCount: 10 });

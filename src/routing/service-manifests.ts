@@ -57,9 +57,9 @@ function writeAll({ layout, routes }: ServiceRoutes, entry: Entry, { port, byPor
     if (!byPort) return matches;
     return matches.length === 0 ? [{ port: port.port }] : matches.map((match) => ({ ...match, port: port.port }));
   };
-  const write = (route: Route, match: readonly JsonObject[]): JsonObject => httpRoute(route, layout, { match: narrow(match), port: port.port, setHeader: undefined }, settings);
-  const mine = routes.filter((route) => route.entry === entry);
   const hearsHeader = entry === 'mesh' || settings.publicHeader === 'accept';
+  const write = (route: Route, match: readonly JsonObject[]): JsonObject => httpRoute(route, layout, { match: narrow(match), port: port.port, setHeader: undefined, removeHeader: !hearsHeader }, settings);
+  const mine = routes.filter((route) => route.entry === entry);
   const branches = hearsHeader ? mine.filter((route) => route.branch !== undefined) : [];
   return [
     ...branches.map((route) => write(route, headerMatches(route.branch?.values ?? [], settings))),

@@ -30,7 +30,7 @@ const service = fc.record({
   ingress: optional(fc.constant('false')),
   gateways: optional(fc.constantFrom('x/y', 'inner,x/y')),
   baseline: optional(fc.constantFrom('main', 'v1')),
-  http: optional(fc.constantFrom('timeout: 1s', 'route: []', '{')),
+  http: optional(fc.constantFrom('timeout: 1s', 'headers: { response: { remove: [server] } }', 'route: []', '{')),
   ports: fc.constantFrom([{ name: 'http', port: 80 }], [{ name: 'http', port: 80 }, { name: 'grpc', port: 90 }], [{ name: 'tcp', port: 80 }]),
   hasBaseline: fc.boolean(),
   workloads: fc.array(workload, { maxLength: 4 }),

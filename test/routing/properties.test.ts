@@ -111,3 +111,27 @@ test('what exists and is ours is taken away when nothing is in scope any more', 
     return phases.flatMap(({ changes }) => changes).length === ours.length && phases.every(({ changes }) => changes.every(({ action }) => action === 'delete'));
   });
 });
+
+test('on the host of a branch every public service sees the branch, and the ones that it has are the branch', (t) => {
+  const settingsOf = [settings, settingsWith({ responseHeader: 'x-served-by', baggageMatches: 'true', publicHeader: 'remove' })];
+  holds(t, fc.tuple(clusters, fc.constantFrom(...settingsOf)), ([objects, chosen]) => {
+    const { world } = make(objects.filter((object) => textAt(object, 'kind') !== 'VirtualService'), chosen);
+    return [...world.desired.namespaces.values()].every(({ layout, sites, decided }) => [...layout.labels].every(([id, label]) => sites.every((site) => site.addresses.every((address) => {
+      const hop = explain(world, { host: `${label}.${site.domains[0] ?? ''}`, path: `${address.path}/zz`.replace('//', '/'), port: undefined, method: 'GET', headers: [[chosen.routingHeader, 'nobody']], through: 'gateway', namespace: '', labels: toLabels([]) });
+      const routes = decided.get(hop.service)?.routes.filter(({ entry }) => entry === 'ingress') ?? [];
+      const isThere = routes.some((route) => route.version === id && route.branch !== undefined);
+      return hop.status !== undefined || (hop.header === id && (!isThere || hop.version === id));
+    }))));
+  }, 1000);
+});
+
+test('where the routing header of the public is removed, nobody sees it on the domain', (t) => {
+  const chosen = settingsWith({ publicHeader: 'remove' });
+  holds(t, clusters, (objects) => {
+    const { world } = make(objects.filter((object) => textAt(object, 'kind') !== 'VirtualService'), chosen);
+    return [...world.desired.namespaces.values()].every(({ sites }) => sites.every((site) => site.addresses.every((address) => {
+      const hop = explain(world, { host: site.domains[0] ?? '', path: address.path, port: undefined, method: 'GET', headers: [[chosen.routingHeader, 'OPS-1']], through: 'gateway', namespace: '', labels: toLabels([]) });
+      return hop.status !== undefined || hop.header === undefined;
+    })));
+  });
+});
