@@ -14,7 +14,7 @@ export interface Rules {
 
 /** Returns the routes that a proxy asks for this host, in order; undefined when no rule has the host. */
 export function routesFor(host: string, request: Request, rules: Rules): readonly WrittenRoute[] | undefined {
-  const find = (namespace: string, name: string): VirtualService | undefined => rules.virtualServices.find((one) => one.namespace === namespace && one.name === name);
+  const find = (namespace: string, name: string): VirtualService | undefined => rules.virtualServices.find((one) => one.namespace === namespace && one.name === name && one.hosts.length === 0);
   const routes = (rule: VirtualService): readonly WrittenRoute[] => untilCatchAll(routesIn(rule, find).flatMap((one) => perMatch(one, request)));
   const hosting = rules.virtualServices.filter((rule) => (request.through === 'sidecar' ? isInMesh(rule) : rule.gateways.some((name) => name !== 'mesh')))
     .map((rule) => ({ rule, rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0) }))

@@ -41,7 +41,7 @@ export function sitesOf({ namespace, services }: NamespaceLayout, settings: Sett
   }
   const own = domainsOf(namespace).join();
   const sites = [...groups].sort(([a], [b]) => Number(b === own) - Number(a === own) || byCodeUnit(a, b))
-    .map(([, { domains, members }]) => siteOf(namespace, domains, members, { settings, problems }));
+    .map(([, { domains, members }]) => siteOf(namespace, domains, members, { settings, problems })).filter(({ addresses }) => addresses.length > 0);
   return { sites, problems };
 }
 
