@@ -101,7 +101,10 @@ function insert(into: Map<string, Inner>, resource: Resource, projection: Projec
 }
 
 function emptyCollections(): Record<Collection, Map<string, Inner>> {
-  return { namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(), destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map() };
+  return {
+    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(),
+    virtualServices: new Map(), destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
+  };
 }
 
 /** Those who want to be told, in the order in which they came. */

@@ -20,6 +20,8 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addServe(program, io, (code) => { exitCode = code; });
   addReview(program, io, (code) => { exitCode = code; });
   addCheck(program, io, (code) => { exitCode = code; });
+  addRender(program, io, (code) => { exitCode = code; });
+  addExplain(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -38,7 +40,7 @@ type Done = (code: ExitCode) => void;
 function addServe(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('serve'), program)
     .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
-  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'propagation']);
+  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'routes', 'propagation']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { serve } = await import('./serve.ts');
@@ -71,6 +73,41 @@ function addCheck(program: Command, io: Io, done: Done): void {
     const { check } = await import('./check.ts');
     const request = { files: flags['file'] as readonly string[], output: flags['output'] as CheckOutput, failOn: flags['failOn'] as CheckSeverity, settings, version: program.version() ?? '' };
     done(await check(request, io));
+  });
+}
+
+function addRender(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('render'), program)
+    .description('print the routes that these manifests make, with the manifests themselves as the cluster')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('-o, --output <format>', 'how objects are printed').choices(['yaml', 'json']).default('yaml'))
+    .addOption(new Option('--diff', 'print what would change of the route objects in the manifests, phase by phase'));
+  addSettings(command, ['branches', 'routes'], ['clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { render } = await import('./render.ts');
+    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', diff: flags['diff'] === true, settings }, io));
+  });
+}
+
+function addExplain(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('explain'), program)
+    .description('say where a request goes and why, by the routes that these manifests make and hold')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .addOption(new Option('--from <who>', 'gateway, or the Service that calls (SERVICE or NAMESPACE/SERVICE)').default('gateway'))
+    .addOption(new Option('--host <host>', 'public host, or the name of the Service that is called'))
+    .addOption(new Option('--path <path>', 'path, with its query').default('/'))
+    .addOption(new Option('--header <header>', "request header, as 'name: value'; repeatable").argParser(gather))
+    .addOption(new Option('--all', 'every service in place of one: which version serves the branch of --header or --host, and why'))
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
+  addSettings(command, ['branches', 'routes'], ['clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { explainRequest } = await import('./explain.ts');
+    done(await explainRequest({
+      files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
+      headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
+    }, io));
   });
 }
 

@@ -3,13 +3,13 @@ import { stringify } from 'yaml';
 import { decide, type ReviewPath } from '../admission/decide.ts';
 import type { Decision } from '../admission/decision.ts';
 import type { Operation } from '../admission/json-patch.ts';
-import type { Review } from '../admission/review.ts';
-import { namespaceFor, readManifests, type Manifest, type Manifests } from '../cluster/manifests.ts';
+import { readManifests, type Manifest, type Manifests } from '../cluster/manifests.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
 import { toLine } from '../model/problem.ts';
-import { resourceOf, snapshotOf, type Snapshot } from '../model/snapshot.ts';
+import { snapshotOf, type Snapshot } from '../model/snapshot.ts';
+import { creationOf } from './admitted.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
 /** What to review and how to print it. */
@@ -55,18 +55,6 @@ function mutate(manifest: Manifest, snapshot: Snapshot, settings: Settings): Rev
 
 function validate(object: JsonObject, snapshot: Snapshot, settings: Settings): readonly Decision[] {
   return (['/validate/declarations', '/validate/routes'] as const).map((path) => decide(path, creationOf(object), { settings, snapshot }));
-}
-
-function creationOf(object: JsonObject): Review {
-  const apiVersion = textAt(object, 'apiVersion') ?? '';
-  return {
-    apiVersion: 'admission.k8s.io/v1', uid: 'offline', operation: 'CREATE', subResource: '', dryRun: true,
-    group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '',
-    kind: textAt(object, 'kind') ?? '',
-    namespace: namespaceFor(object, resourceOf(object)?.namespaced ?? true),
-    name: textAt(object, 'metadata', 'name') ?? '',
-    object, oldObject: undefined,
-  };
 }
 
 /** Says what was found about one object. @returns whether it is refused. */

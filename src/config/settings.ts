@@ -2,7 +2,7 @@
 import { problemKinds, type Severities } from '../model/problem.ts';
 
 /** What a setting is about; `--help` and the README group by it. */
-export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'branches' | 'propagation';
+export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'branches' | 'routes' | 'propagation';
 
 /** One setting: its default, the JSON Schema that its value must meet, one line of help (with the unit). */
 export interface Setting<T> {
@@ -87,6 +87,17 @@ export const settingsTable = {
   maxBranchesPerService: whole('branches', 50, [0, 10_000], 'branches of one service at one time; 0: no limit'),
   maxBranchesPerNamespace: whole('branches', 0, [0, 100_000], 'branch workloads in one namespace at one time; 0: no limit'),
   severities,
+
+  gateways: list('routes', ['istio-system/public'], 'Gateways of public services, as namespace/name; Namespaces and Services may name others', { pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+  settleMilliseconds: whole('routes', 5000, [0, 120_000], 'between a subset and the route that names it, and between a route\'s end and its subset\'s; as long as the mesh takes to push'),
+  retryAttempts: whole('routes', 5, [0, 20], 'retries of every route; 0: what the mesh does without us'),
+  retryOn: text('routes', 'connect-failure', 'when a route is retried, as Envoy names it', { pattern: '^[a-z0-9-]+(,[a-z0-9-]+)*$' }),
+  routeTimeoutSeconds: whole('routes', 0, [0, 86_400], 'timeout of every route; 0: none'),
+  regexMatches: flag('routes', false, 'match branches by one regex, e.g. (OPS-1234|ops-1234), in place of exact values'),
+  baggageMatches: flag('routes', false, 'match the W3C baggage member named like the routing header, too'),
+  responseHeader: text('routes', '', 'response header that says which version served and why, e.g. x-served-by; empty: none', { pattern: '^([a-z0-9][a-z0-9-]*)?$', maxLength: 64 }),
+  publicHeader: text('routes', 'accept', 'the routing header of requests from outside: accept, or remove (branches are then reached by their hosts only)', { enum: ['accept', 'remove'] }),
+  objectSizeLimitBytes: whole('routes', 1_000_000, [10_000, 1_500_000], 'largest route object that is written; etcd takes 1.5 MiB with what the API server adds'),
 
   agentHeaders: list('propagation', defaultAgentHeaders, 'headers that the agent carries from inbound to outbound requests', headerName),
   agentHosts: list('propagation', [], 'further destinations that get them: host suffixes, namespaces, CIDRs'),

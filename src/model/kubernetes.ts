@@ -41,11 +41,26 @@ export interface Workload extends Meta {
   readonly kind: WorkloadKind;
   readonly templateLabels: Labels;
   readonly desired: number;
+  /** Ready pods as its status counts them; undefined when it has no status (a manifest). */
+  readonly readyPods: number | undefined;
 }
 
 /** A Pod: its labels and whether it is ready. */
 export interface Pod extends Meta {
   readonly labels: Labels;
+  readonly ready: boolean;
+}
+
+/** The part of a Service's endpoints that one EndpointSlice holds. */
+export interface EndpointSlice extends Meta {
+  /** Name of the Service. */
+  readonly service: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** One endpoint: the Pod behind it (empty: none is named) and whether it takes requests. */
+export interface Endpoint {
+  readonly pod: string;
   readonly ready: boolean;
 }
 
@@ -65,6 +80,10 @@ export interface VirtualService extends Meta {
   readonly exportTo: readonly string[];
   /** Every HTTP route is for some clients only (`sourceLabels`, `sourceNamespace`), so others may have another one. */
   readonly partial: boolean;
+  /** RFC 3339, to the second; empty in a manifest. */
+  readonly created: string;
+  /** As written. */
+  readonly spec: JsonObject;
 }
 
 /** A named part of a host's pods. */
@@ -75,12 +94,17 @@ export interface Subset {
 
 /** A DestinationRule: the subsets of a host. `host` is as written (short or full, maybe a wildcard). */
 export interface DestinationRule extends Meta {
+  readonly managed: boolean;
   readonly host: string;
   readonly subsets: readonly Subset[];
   /** As for a VirtualService. */
   readonly exportTo: readonly string[];
   /** Only some clients of its own namespace use it (`workloadSelector`). */
   readonly partial: boolean;
+  /** RFC 3339, to the second; empty in a manifest. */
+  readonly created: string;
+  /** As written. */
+  readonly spec: JsonObject;
 }
 
 /** An Istio Gateway: which pods it is, which hosts (`host` or `namespace/host`) they serve. */
@@ -154,6 +178,7 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
     kind,
     templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
     desired: numberAt(object, 'spec', 'replicas') ?? 1,
+    readyPods: Object.keys(objectAt(object, 'status')).length === 0 ? undefined : (numberAt(object, 'status', 'readyReplicas') ?? 0),
   };
 }
 
@@ -180,6 +205,8 @@ export function readVirtualService(object: unknown): VirtualService {
     destinations: routes.flatMap(readDestinations),
     exportTo: texts(listAt(object, 'spec', 'exportTo')),
     partial: isPartial(listAt(object, 'spec', 'http')),
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    spec: objectAt(object, 'spec'),
   };
 }
 
@@ -194,10 +221,13 @@ function isPartial(routes: readonly unknown[]): boolean {
 export function readDestinationRule(object: unknown): DestinationRule {
   return {
     ...readMeta(object),
+    managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
     host: textAt(object, 'spec', 'host') ?? '',
     subsets: listAt(object, 'spec', 'subsets').map((subset) => ({ name: textAt(subset, 'name') ?? '', labels: labelsAt(subset, 'labels') })),
     exportTo: texts(listAt(object, 'spec', 'exportTo')),
     partial: isObject(at(object, 'spec', 'workloadSelector')),
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    spec: objectAt(object, 'spec'),
   };
 }
 
@@ -207,6 +237,18 @@ export function readGateway(object: unknown): Gateway {
     ...readMeta(object),
     selector: labelsAt(object, 'spec', 'selector'),
     hosts: listAt(object, 'spec', 'servers').flatMap((server) => texts(listAt(server, 'hosts'))),
+  };
+}
+
+/** Projects an EndpointSlice. An endpoint that does not say whether it is ready is. @see https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions */
+export function readEndpointSlice(object: unknown): EndpointSlice {
+  return {
+    ...readMeta(object),
+    service: labelsAt(object, 'metadata', 'labels')['kubernetes.io/service-name'] ?? '',
+    endpoints: listAt(object, 'endpoints').map((endpoint) => ({
+      pod: textAt(endpoint, 'targetRef', 'kind') === 'Pod' ? (textAt(endpoint, 'targetRef', 'name') ?? '') : '',
+      ready: at(endpoint, 'conditions', 'ready') !== false,
+    })),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Everything about the cluster that a decision may use. */
-import { readAgentConfigMap, readDestinationRule, readGateway, readNamespace, readPod, readService, readVirtualService, readWorkload } from './kubernetes.ts';
-import type { AgentConfigMap, DestinationRule, Gateway, Namespace, Pod, Service, VirtualService, Workload, WorkloadKind } from './kubernetes.ts';
+import { readAgentConfigMap, readDestinationRule, readEndpointSlice, readGateway, readNamespace, readPod, readService, readVirtualService, readWorkload } from './kubernetes.ts';
+import type { AgentConfigMap, DestinationRule, EndpointSlice, Gateway, Namespace, Pod, Service, VirtualService, Workload, WorkloadKind } from './kubernetes.ts';
 import { textAt } from './json.ts';
 import { managedByLabel, managedByValue } from './keys.ts';
 
@@ -16,6 +16,7 @@ export interface Snapshot {
   readonly services: ByNamespace<Service>;
   readonly workloads: ByNamespace<Workload>;
   readonly pods: ByNamespace<Pod>;
+  readonly endpointSlices: ByNamespace<EndpointSlice>;
   readonly virtualServices: ByNamespace<VirtualService>;
   readonly destinationRules: ByNamespace<DestinationRule>;
   readonly gateways: ByNamespace<Gateway>;
@@ -28,7 +29,7 @@ export interface Snapshot {
 export type Collection = Exclude<keyof Snapshot, 'synced'>;
 
 /** What a collection may hold. */
-export type Projection = Namespace | Service | Workload | Pod | VirtualService | DestinationRule | Gateway | AgentConfigMap;
+export type Projection = Namespace | Service | Workload | Pod | EndpointSlice | VirtualService | DestinationRule | Gateway | AgentConfigMap;
 
 /** One kind of object that the snapshot is made of. */
 export interface Resource {
@@ -63,6 +64,7 @@ export const resources: readonly Resource[] = [
   { kind: 'VirtualService', group: 'networking.istio.io', version: 'v1', plural: 'virtualservices', namespaced: true, collection: 'virtualServices', custom: true, read: readVirtualService, key: byName },
   { kind: 'DestinationRule', group: 'networking.istio.io', version: 'v1', plural: 'destinationrules', namespaced: true, collection: 'destinationRules', custom: true, read: readDestinationRule, key: byName },
   { kind: 'Gateway', group: 'networking.istio.io', version: 'v1', plural: 'gateways', namespaced: true, collection: 'gateways', custom: true, read: readGateway, key: byName },
+  { kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', namespaced: true, collection: 'endpointSlices', custom: false, read: readEndpointSlice, key: byName },
   {
     kind: 'ConfigMap', group: '', version: 'v1', plural: 'configmaps', namespaced: true, collection: 'agentConfigMaps', custom: false,
     labelSelector: `${managedByLabel}=${managedByValue}`, read: readAgentConfigMap, key: byName,
@@ -86,7 +88,7 @@ export function namespaceOf(snapshot: Snapshot, name: string): Namespace | undef
 
 /** A snapshot without any fact, and not synced: decisions then rest on the object alone. */
 export const emptySnapshot: Snapshot = {
-  namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(),
+  namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(), virtualServices: new Map(),
   destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
   synced: false,
 };
@@ -106,7 +108,7 @@ function groupOf(apiVersion: string): string {
 /** Makes a synced snapshot of raw objects: of two with the same identity the last one counts. A label selector of the table is honoured. */
 export function snapshotOf(objects: Iterable<unknown>): Snapshot {
   const collections: Record<Collection, Map<string, Map<string, Projection>>> = {
-    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), virtualServices: new Map(),
+    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(), virtualServices: new Map(),
     destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
   };
   for (const object of objects) {

@@ -1,0 +1,64 @@
+/** `branchline render`: the routes that manifests make, offline, with the manifests themselves as the cluster. */
+import { stringify } from 'yaml';
+import type { Settings } from '../config/settings.ts';
+import { severityOf, toLine } from '../model/problem.ts';
+import { existingOf, planChanges, type Plan } from '../routing/changes.ts';
+import { desiredOf, problemsOf, type Desired } from '../routing/desired.ts';
+import { byCodeUnit, type RoutingProblem } from '../routing/layout.ts';
+import { admitted } from './admitted.ts';
+import { exitCodes, type ExitCode, type Io } from './io.ts';
+
+/** What to render and how to print it. */
+export interface RenderRequest {
+  /** Files and folders; `-` is standard input. */
+  readonly files: readonly string[];
+  readonly output: 'yaml' | 'json';
+  /** Print the changes from the route objects in the manifests, in place of the objects. */
+  readonly diff: boolean;
+  readonly settings: Settings;
+}
+
+/** Prints the route objects, sorted, on stdout and problems on stderr. @returns 1 when something cannot be routed or read. */
+export async function render({ files, output, diff, settings }: RenderRequest, io: Io): Promise<ExitCode> {
+  const facts = await admitted(files, settings, io);
+  if (typeof facts === 'number') return facts;
+  const desired = desiredOf(facts.snapshot, settings);
+  const failed = sayProblems(problemsOf(desired), settings, io);
+  if (diff) io.out(printPlan(planChanges(desired, existingOf(facts.snapshot), settings), output));
+  else io.out(printObjects(desired, output));
+  return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
+}
+
+/** Says what cannot be routed, a line each. @returns whether anything is worse than a warning. */
+export function sayProblems(problems: readonly RoutingProblem[], { severities }: Settings, io: Io): boolean {
+  let failed = false;
+  for (const problem of problems) {
+    const severity = severityOf(problem.code, severities);
+    if (severity === 'off') continue;
+    failed ||= severity === 'deny';
+    const where = [problem.namespace, problem.name].filter((part) => part !== '').join('/');
+    io.err(`${problem.kind} ${where}: ${severity === 'deny' ? 'refused' : 'Warning'}: ${toLine(problem)}\n`);
+  }
+  return failed;
+}
+
+function printObjects({ objects }: Desired, output: RenderRequest['output']): string {
+  const items = [...objects].sort(([a], [b]) => byCodeUnit(a, b)).map(([, object]) => object);
+  return print(items, output, { apiVersion: 'v1', kind: 'List', items });
+}
+
+function printPlan({ phases }: Plan, output: RenderRequest['output']): string {
+  const items = phases.map(({ name, settleMilliseconds, changes }) => ({
+    phase: name,
+    settleMilliseconds,
+    changes: changes.map(({ action, kind, namespace, name: object, before, after }) => ({
+      action, kind, namespace, name: object, ...(before === undefined ? {} : { before: before.spec }), ...(after === undefined ? {} : { after: after.spec }),
+    })),
+  }));
+  return print(items, output, items);
+}
+
+function print(items: readonly unknown[], output: RenderRequest['output'], whole: unknown): string {
+  if (output === 'json') return `${JSON.stringify(whole, null, 2)}\n`;
+  return items.map((item) => stringify(item, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+}

@@ -1,0 +1,49 @@
+/** Why a request reached the version that it reached, in words for whoever expected another. */
+import type { ServiceRoutes } from '../routing/routes.ts';
+import type { Hop, World } from './explain.ts';
+import { headerOf, type Request } from './match.ts';
+
+/** What happened to a request. */
+export interface Outcome {
+  readonly request: Request;
+  readonly hop: Hop;
+  readonly version: string;
+  readonly decided: ServiceRoutes | undefined;
+}
+
+/** Returns the reason of a hop. */
+export function reasonFor(world: World, outcome: Outcome): string {
+  const { hop, version, decided } = outcome;
+  if (decided === undefined) return `${hop.namespace} is not in scope: no routes of ours`;
+  if (decided.layout.branches.some(({ branch }) => branch.id === version)) return `${version} is ready, and the ${hop.header === sent(world, outcome) ? 'header' : 'host'} asks for it`;
+  if (decided.layout.versions.some((one) => one.version === version)) return `long-lived version ${version} by path`;
+  if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
+  if (decided.blocked !== undefined) return decided.blocked;
+  return baselineReason(world, outcome, decided);
+}
+
+/** The most asked question: why does my request reach the baseline? */
+function baselineReason(world: World, { hop, request }: Outcome, { layout, reasons }: ServiceRoutes): string {
+  const { name } = layout.service;
+  const asked = hop.header;
+  if (asked === undefined) return 'neither the header nor the host asks for a branch: baseline';
+  const wanted = layout.branches.find(({ values }) => values.includes(asked))?.branch.id ?? [...reasons.keys()].find((id) => id === asked);
+  if (wanted !== undefined) {
+    const reason = reasons.get(wanted) ?? '';
+    return reason.endsWith('baseline') ? reason : `${world.settings.routingHeader} is not heard here: baseline`;
+  }
+  const repeated = request.headers.filter(([key]) => key.toLowerCase() === world.settings.routingHeader).length > 1;
+  if (repeated) return `${world.settings.routingHeader} was sent more than once, so it reads ${JSON.stringify(asked)}: baseline`;
+  const similar = layout.branches.find(({ branch }) => branch.id.toLowerCase() === asked.trim().toLowerCase());
+  if (similar !== undefined) return `${JSON.stringify(asked)} is not spelt ${similar.values.join(' or ')}: baseline`;
+  return `${name} has no branch ${asked}: baseline`;
+}
+
+function sent(world: World, { request }: Outcome): string | undefined {
+  return headerOf(request, world.settings.routingHeader);
+}
+
+function isForeign({ rules }: World, { hop }: Outcome): boolean {
+  const [, namespace, name] = /^VirtualService ([^/]+)\/(\S+) http/.exec(hop.route) ?? [];
+  return rules.virtualServices.some((rule) => !rule.managed && rule.namespace === namespace && rule.name === name);
+}

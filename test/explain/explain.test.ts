@@ -1,0 +1,158 @@
+import { test } from 'tap';
+import { toLabels, type JsonObject } from '../../src/model/json.ts';
+import { explain } from '../../src/explain/explain.ts';
+import type { Request } from '../../src/explain/match.ts';
+import { settingsWith } from '../admission/golden.ts';
+import { make } from '../routing/golden.ts';
+
+interface Rule {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly created?: string;
+  readonly spec: JsonObject;
+}
+
+function rule({ name = 'theirs', namespace = 'green', created = '2026-01-01T00:00:00Z', spec }: Rule, kind = 'VirtualService'): JsonObject {
+  return { apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace, creationTimestamp: created }, spec };
+}
+
+function to(host: string, subset?: string): JsonObject {
+  return { route: [{ destination: { host, ...(subset === undefined ? {} : { subset }) } }] };
+}
+
+const service = (name: string, namespace = 'green'): JsonObject => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 80 }] } });
+const services = ['one', 'two', 'three'].map((name) => service(name));
+
+function hop(objects: readonly JsonObject[], request: Partial<Request>): string {
+  const { world } = make([...services, ...objects], settingsWith());
+  const answer = explain(world, { through: 'gateway', namespace: 'green', labels: toLabels([]), host: 'shop.io', path: '/', method: 'GET', port: 80, headers: [], ...request });
+  return answer.status === undefined ? `${answer.service} ${answer.version}` : String(answer.status);
+}
+
+const gateways = ['x/y'];
+
+/** One VirtualService on a gateway with one matched route to `one` and a last route to `two`. */
+function matched(match: JsonObject): readonly JsonObject[] {
+  return [rule({ spec: { hosts: ['shop.io'], gateways, http: [{ match: [match], ...to('one') }, to('two')] } })];
+}
+
+const matches: readonly { readonly name: string; readonly match: JsonObject; readonly request: Partial<Request>; readonly want: string }[] = [
+  { name: 'an exact path is without its query', match: { uri: { exact: '/a' } }, request: { path: '/a?b' }, want: 'one' },
+  { name: 'an exact path is the whole path', match: { uri: { exact: '/a' } }, request: { path: '/a/' }, want: 'two' },
+  { name: 'a prefix does not know segments', match: { uri: { prefix: '/a' } }, request: { path: '/ab' }, want: 'one' },
+  { name: 'the case of a path counts', match: { uri: { prefix: '/a' } }, request: { path: '/A' }, want: 'two' },
+  { name: 'the case of a path does not count when told so', match: { uri: { prefix: '/a' }, ignoreUriCase: true }, request: { path: '/A' }, want: 'one' },
+  { name: 'a regex matches the whole', match: { uri: { regex: '/a|/b' } }, request: { path: '/bc' }, want: 'two' },
+  { name: 'a regex may ignore case', match: { headers: { h: { regex: '(?i)ops-1' } } }, request: { headers: [['h', 'OPS-1']] }, want: 'one' },
+  { name: 'a regex that JavaScript cannot read takes nothing', match: { headers: { h: { regex: '\\C+' } } }, request: { headers: [['h', '(']] }, want: 'two' },
+  { name: 'a header name has no case', match: { headers: { h: { exact: 'v' } } }, request: { headers: [['H', 'v']] }, want: 'one' },
+  { name: 'a header value has case', match: { headers: { h: { exact: 'v' } } }, request: { headers: [['h', 'V']] }, want: 'two' },
+  { name: 'repeated headers are one, joined by a comma', match: { headers: { h: { exact: 'v,v' } } }, request: { headers: [['h', 'v'], ['h', 'v']] }, want: 'one' },
+  { name: 'an empty condition asks for presence', match: { headers: { h: {} } }, request: { headers: [['h', '']] }, want: 'one' },
+  { name: 'presence fails without the header', match: { headers: { h: {} } }, request: {}, want: 'two' },
+  { name: 'a missing header is empty for withoutHeaders', match: { withoutHeaders: { h: { exact: 'v' } } }, request: {}, want: 'one' },
+  { name: 'withoutHeaders excludes', match: { withoutHeaders: { h: { exact: 'v' } } }, request: { headers: [['h', 'v']] }, want: 'two' },
+  { name: 'withoutHeaders may ask for absence', match: { withoutHeaders: { h: {} } }, request: { headers: [['h', '']] }, want: 'two' },
+  { name: 'all conditions of a match must hold', match: { uri: { prefix: '/' }, method: { exact: 'POST' } }, request: {}, want: 'two' },
+  { name: 'the authority is as sent, with its port', match: { authority: { exact: 'shop.io' } }, request: { host: 'shop.io:443' }, want: 'two' },
+  { name: 'a query parameter', match: { queryParams: { q: { exact: '1' } } }, request: { path: '/?a=b&q=1' }, want: 'one' },
+  { name: 'another port', match: { port: 90 }, request: {}, want: 'two' },
+  { name: 'a match for the mesh only', match: { gateways: ['mesh'] }, request: {}, want: 'two' },
+  { name: ':path as a header has the query', match: { headers: { ':path': { exact: '/?q' } } }, request: { path: '/?q' }, want: 'one' },
+];
+
+for (const { name, match, request, want } of matches) {
+  test(name, (t) => {
+    t.equal(hop(matched(match), request), `${want} any`);
+    t.end();
+  });
+}
+
+test('matches of one route are alternatives', (t) => {
+  const objects = [rule({ spec: { hosts: ['shop.io'], gateways, http: [{ match: [{ uri: { exact: '/a' } }, { uri: { exact: '/b' } }], ...to('one') }, to('two')] } })];
+  t.equal(hop(objects, { path: '/b' }), 'one any');
+  t.end();
+});
+
+test('an exact host comes before wildcards, a longer wildcard before a shorter one, and there is no second try', (t) => {
+  const hosts = [['*.io', 'one'], ['*.shop.io', 'two'], ['a.shop.io', 'three']] as const;
+  const objects = hosts.map(([host, target]) => rule({ name: target, spec: { hosts: [host], gateways, http: [{ match: [{ uri: { prefix: '/x' } }], ...to(target) }] } }));
+  t.equal(hop(objects, { host: 'A.shop.io:443', path: '/x' }), 'three any');
+  t.equal(hop(objects, { host: 'b.shop.io', path: '/x' }), 'two any');
+  t.equal(hop(objects, { host: 'b.io', path: '/x' }), 'one any');
+  t.equal(hop(objects, { host: 'a.shop.io', path: '/y' }), '404');
+  t.end();
+});
+
+test('on a gateway rules of one host are asked by age, catch-alls last', (t) => {
+  const old = rule({ name: 'old', created: '2025-01-01T00:00:00Z', spec: { hosts: ['shop.io'], gateways, http: [to('one')] } });
+  const young = rule({ name: 'young', spec: { hosts: ['shop.io'], gateways, http: [{ match: [{ uri: { prefix: '/a' } }], ...to('two') }] } });
+  t.equal(hop([young, old], { path: '/a' }), 'two any');
+  const older = rule({ name: 'zz', created: '2024-01-01T00:00:00Z', spec: { hosts: ['shop.io'], gateways, http: [{ match: [{ uri: { prefix: '/' }, headers: { h: {} } }], ...to('three') }] } });
+  t.equal(hop([young, old, older], { path: '/a', headers: [['h', '']] }), 'three any');
+  t.end();
+});
+
+test('in the mesh the oldest rule of a host is the only one', (t) => {
+  const old = rule({ name: 'old', created: '2025-01-01T00:00:00Z', spec: { hosts: ['one.green.svc.cluster.local'], http: [{ match: [{ uri: { prefix: '/a' } }], ...to('two') }] } });
+  const young = rule({ name: 'young', spec: { hosts: ['one'], http: [to('three')] } });
+  t.equal(hop([young, old], { through: 'sidecar', host: 'one', path: '/a' }), 'two any');
+  t.equal(hop([young, old], { through: 'sidecar', host: 'one', path: '/b' }), '404');
+  t.end();
+});
+
+test('a rule that excludes the caller does not hide another', (t) => {
+  const only = rule({ name: 'a', created: '2025-01-01T00:00:00Z', spec: { hosts: ['one'], http: [{ match: [{ sourceLabels: { app: 'two' } }], ...to('two') }] } });
+  const all = rule({ name: 'b', spec: { hosts: ['one'], http: [to('three')] } });
+  t.equal(hop([only, all], { through: 'sidecar', host: 'one', labels: toLabels([['app', 'two']]) }), 'two any');
+  t.equal(hop([only, all], { through: 'sidecar', host: 'one' }), 'three any');
+  t.end();
+});
+
+test('what stands behind a catch-all in one rule is not there', (t) => {
+  const objects = [rule({ spec: { hosts: ['shop.io'], gateways, http: [{ match: [{ uri: { prefix: '/' } }], ...to('one') }, { match: [{ uri: { prefix: '/a' } }], ...to('two') }] } })];
+  t.equal(hop(objects, { path: '/a' }), 'one any');
+  t.end();
+});
+
+test('a delegate is narrowed by its root; what its root excludes, or cannot be told, is left out', (t) => {
+  const root = (match: JsonObject): JsonObject => rule({ spec: { hosts: ['shop.io'], gateways, http: [{ match: [match], delegate: { name: 'leaf', namespace: 'green' } }, to('three')] } });
+  const leaf = rule({ name: 'leaf', spec: { http: [{ match: [{ uri: { prefix: '/a/b' } }], ...to('one') }, to('two')] } });
+  t.equal(hop([root({ uri: { prefix: '/a' } }), leaf], { path: '/a/b' }), 'one any');
+  t.equal(hop([root({ uri: { prefix: '/a' } }), leaf], { path: '/a/c' }), 'two any');
+  t.equal(hop([root({ uri: { prefix: '/a/b/c' } }), leaf], { path: '/a/b' }), 'three any', 'the delegate asks for more than its root gives');
+  t.equal(hop([root({ uri: { regex: '/a.*' } }), leaf], { path: '/a/b' }), 'two any', 'a regex on the root drops the route that has a path of its own');
+  t.equal(hop([root({ uri: { prefix: '/a' } })], { path: '/a' }), 'three any', 'a delegate that is missing');
+  t.end();
+});
+
+test('a subset without a DestinationRule, and one hidden by the caller\'s namespace, is a 503', (t) => {
+  const routes = rule({ spec: { hosts: ['one'], http: [to('one', 'v1')] } });
+  const subsets = rule({ spec: { host: 'one', subsets: [{ name: 'v1', labels: { version: 'v1' } }] } }, 'DestinationRule');
+  const hiding = rule({ namespace: 'red', spec: { host: 'one.green.svc.cluster.local', trafficPolicy: {} } }, 'DestinationRule');
+  const request = { through: 'sidecar', host: 'one.green' } as const;
+  t.equal(hop([routes], request), '503');
+  t.equal(hop([routes, subsets], request), 'one v1');
+  t.equal(hop([routes, subsets, hiding], { ...request, namespace: 'red' }), '503');
+  t.end();
+});
+
+test('redirects and direct responses are answered by the proxy', (t) => {
+  t.equal(hop([rule({ spec: { hosts: ['shop.io'], gateways, http: [{ redirect: { uri: '/x' } }] } })], {}), '301');
+  t.equal(hop([rule({ spec: { hosts: ['shop.io'], gateways, http: [{ directResponse: { status: 418 } }] } })], {}), '418');
+  t.end();
+});
+
+test('of weighted destinations the heaviest is named', (t) => {
+  const http = [{ route: [{ destination: { host: 'one' }, weight: 10 }, { destination: { host: 'two' }, weight: 90 }] }];
+  t.equal(hop([rule({ spec: { hosts: ['shop.io'], gateways, http } })], {}), 'two any');
+  t.end();
+});
+
+test('short names are those of the caller\'s namespace', (t) => {
+  const objects = [service('one', 'red'), rule({ spec: { hosts: ['one'], http: [to('two')] } })];
+  t.equal(hop(objects, { through: 'sidecar', host: 'one', namespace: 'red' }), 'one any');
+  t.equal(hop(objects, { through: 'sidecar', host: 'one.green.svc', namespace: 'red' }), 'two any');
+  t.equal(hop(objects, { through: 'sidecar', host: 'nobody' }), '404');
+  t.end();
+});

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { test, type Test } from 'tap';
+import { listAt, textAt, toLabels, type JsonObject } from '../../src/model/json.ts';
+import { explain } from '../../src/explain/explain.ts';
+import type { Request } from '../../src/explain/match.ts';
+import { existingOf, planChanges } from '../../src/routing/changes.ts';
+import { desiredOf, redecide } from '../../src/routing/desired.ts';
+import { snapshotOf } from '../../src/model/snapshot.ts';
+import { settingsWith } from '../admission/golden.ts';
+import { branchNames, clusters, serviceNames } from './generated.ts';
+import { apply, make, outOf } from './golden.ts';
+
+const settings = settingsWith();
+
+function holds<T>(t: Test, arbitrary: fc.Arbitrary<T>, predicate: (value: T) => boolean, runs = 300): void {
+  const details = fc.check(fc.property(arbitrary, predicate), { numRuns: runs });
+  t.notOk(details.failed, details.failed ? (fc.defaultReportMessage(details) ?? 'failed') : `${runs} runs`);
+  t.end();
+}
+
+test('shuffled input makes the same bytes', (t) => {
+  const pairs = clusters.chain((objects) => fc.tuple(fc.constant(objects), fc.shuffledSubarray([...objects], { minLength: objects.length })));
+  holds(t, pairs, ([objects, shuffled]) => JSON.stringify(outOf(make(objects, settings), [])) === JSON.stringify(outOf(make(shuffled, settings), [])));
+});
+
+test('after its own plan nothing is left to do, from any earlier state', (t) => {
+  holds(t, fc.tuple(clusters, clusters), ([before, after]) => {
+    const isRoute = (object: JsonObject): boolean => textAt(object, 'kind') === 'VirtualService' || textAt(object, 'kind') === 'DestinationRule';
+    const ours = apply(before, make(before, settings).plan).filter((object) => isRoute(object) && textAt(object, 'metadata', 'labels', 'app.kubernetes.io/managed-by') === 'branchline');
+    const names = new Set(after.filter(isRoute).map((object) => textAt(object, 'metadata', 'name')));
+    const now = [...ours.filter((object) => !names.has(textAt(object, 'metadata', 'name'))), ...after];
+    const { plan } = make(now, settings);
+    const then = make(apply(now, plan), settings).plan;
+    return then.phases.length === 0;
+  });
+});
+
+test('no foreign object is in any change', (t) => {
+  holds(t, clusters, (objects) => {
+    const foreign = new Set(objects.filter((object) => textAt(object, 'kind') === 'VirtualService').map((object) => textAt(object, 'metadata', 'name')));
+    return make(objects, settings).plan.phases.every(({ changes }) => changes.every(({ kind, namespace, name }) => !(kind === 'VirtualService' && namespace === 'green' && foreign.has(name))));
+  });
+});
+
+test('a route never names a subset that is not written in an earlier phase', (t) => {
+  holds(t, fc.tuple(clusters, clusters), ([before, after]) => {
+    const first = make(before, settings);
+    const now = [...apply(before, first.plan).filter((object) => textAt(object, 'metadata', 'labels', 'app.kubernetes.io/managed-by') === 'branchline'), ...after.filter((object) => textAt(object, 'kind') !== 'VirtualService')];
+    const { plan } = make(now, settings);
+    for (let count = 0; count <= plan.phases.length; count += 1) {
+      const state = apply(now, { ...plan, phases: plan.phases.slice(0, count) });
+      if (danglingSubsets(state).length > 0) return false;
+    }
+    return true;
+  });
+});
+
+function danglingSubsets(objects: readonly JsonObject[]): readonly string[] {
+  const known = new Set(objects.filter((object) => textAt(object, 'kind') === 'DestinationRule').flatMap((rule) => listAt(rule, 'spec', 'subsets').map((subset) => `${textAt(rule, 'spec', 'host') ?? ''} ${textAt(subset, 'name') ?? ''}`)));
+  const used = objects.filter((object) => textAt(object, 'kind') === 'VirtualService').flatMap((rule) => listAt(rule, 'spec', 'http')).flatMap((route) => listAt(route, 'route'))
+    .filter((target) => textAt(target, 'destination', 'subset') !== undefined).map((target) => `${textAt(target, 'destination', 'host') ?? ''} ${textAt(target, 'destination', 'subset') ?? ''}`);
+  return used.filter((one) => !known.has(one));
+}
+
+test('a request without header and branch host reaches the baseline, or a 503 that says why; a branch never', (t) => {
+  const hosts = ['green.example.io', 'red.example.io', 'shared.example.io', 'shop.example.org', ...serviceNames.flatMap((name) => [`${name}.green.svc.cluster.local`, `${name}.red`])];
+  const requests = fc.record({ host: fc.constantFrom(...hosts), path: fc.constantFrom('/', '/a', '/a/b', '/a/bc', '/a/v1', '/a/v1/x', '/c/v2', '/three', '/one/x'), port: fc.constantFrom(80, 90) });
+  holds(t, fc.tuple(clusters, requests), ([objects, { host, path, port }]) => {
+    const { world } = make(objects, settings);
+    const request: Request = { host, path, port, method: 'GET', headers: [], through: host.includes('example') ? 'gateway' : 'sidecar', namespace: 'green', labels: toLabels([]) };
+    const hop = explain(world, request);
+    if (hop.status !== undefined) return hop.status === 404 || hop.reason !== '';
+    const decided = world.desired.namespaces.get(hop.namespace)?.decided.get(hop.service);
+    const isOurs = decided !== undefined && decided.blocked === undefined && !hop.reason.includes('is not ours');
+    const fixed = [decided?.layout.baseline.version, ...(decided?.layout.versions.map(({ version }) => version) ?? [])];
+    const isCovered = isOurs && (hop.route !== '' || decided.routes.some(({ entry }) => entry === 'mesh')) && port !== 90;
+    return !isCovered || fixed.includes(hop.version);
+  }, 2000);
+});
+
+test('a request with the header of a ready branch reaches it, in the mesh', (t) => {
+  holds(t, fc.tuple(clusters, fc.constantFrom(...branchNames)), ([objects, name]) => {
+    const { world } = make(objects, settings);
+    const id = name.replace('/', '-');
+    return [...world.desired.namespaces.values()].every(({ decided }) => [...decided.values()].every(({ layout, routes }) => {
+      const route = routes.find((one) => one.entry === 'mesh' && one.version === id && one.branch !== undefined);
+      if (route === undefined) return true;
+      const hop = explain(world, { host: layout.service.name, path: '/', port: layout.ports[0]?.port, method: 'GET', headers: [[settings.routingHeader, id]], through: 'sidecar', namespace: layout.namespace.name, labels: toLabels([]) });
+      return hop.version === id;
+    }));
+  }, 1000);
+});
+
+test('deciding one service anew after its readiness changed equals deciding everything', (t) => {
+  const flips = fc.tuple(clusters, fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }));
+  holds(t, flips, ([objects, bits]) => {
+    const changed = objects.map((object, index) => (textAt(object, 'kind') === 'Deployment' && bits[index % 30] === true ? { ...object, status: { replicas: 1, readyReplicas: index % 2 } } : object));
+    const desired = desiredOf(snapshotOf(objects), settings);
+    const snapshot = snapshotOf(changed);
+    for (const [namespace, inside] of snapshot.services) for (const service of inside.keys()) redecide(desired, { snapshot, settings }, { namespace, service });
+    const whole = desiredOf(snapshot, settings);
+    return planChanges(desired, new Map(whole.objects), settings).phases.length === 0;
+  }, 2000);
+});
+
+test('what exists and is ours is taken away when nothing is in scope any more', (t) => {
+  holds(t, clusters, (objects) => {
+    const ours = apply(objects, make(objects, settings).plan).filter((object) => textAt(object, 'metadata', 'labels', 'app.kubernetes.io/managed-by') === 'branchline');
+    const snapshot = snapshotOf(ours);
+    const { phases } = planChanges(desiredOf(snapshot, settings), existingOf(snapshot), settings);
+    return phases.flatMap(({ changes }) => changes).length === ours.length && phases.every(({ changes }) => changes.every(({ action }) => action === 'delete'));
+  });
+});
+
+test('on the host of a branch every public service sees the branch, and the ones that it has are the branch', (t) => {
+  const settingsOf = [settings, settingsWith({ responseHeader: 'x-served-by', baggageMatches: 'true', publicHeader: 'remove' })];
+  holds(t, fc.tuple(clusters, fc.constantFrom(...settingsOf)), ([objects, chosen]) => {
+    const { world } = make(objects.filter((object) => textAt(object, 'kind') !== 'VirtualService'), chosen);
+    return [...world.desired.namespaces.values()].every(({ layout, sites, decided }) => [...layout.labels].every(([id, label]) => sites.every((site) => site.addresses.every((address) => {
+      const hop = explain(world, { host: `${label}.${site.domains[0] ?? ''}`, path: `${address.path}/zz`.replace('//', '/'), port: undefined, method: 'GET', headers: [[chosen.routingHeader, 'nobody']], through: 'gateway', namespace: '', labels: toLabels([]) });
+      const routes = decided.get(hop.service)?.routes.filter(({ entry }) => entry === 'ingress') ?? [];
+      const isThere = routes.some((route) => route.version === id && route.branch !== undefined);
+      return hop.status !== undefined || (hop.header === id && (!isThere || hop.version === id));
+    }))));
+  }, 1000);
+});
+
+test('where the routing header of the public is removed, nobody sees it on the domain', (t) => {
+  const chosen = settingsWith({ publicHeader: 'remove' });
+  holds(t, clusters, (objects) => {
+    const { world } = make(objects.filter((object) => textAt(object, 'kind') !== 'VirtualService'), chosen);
+    return [...world.desired.namespaces.values()].every(({ sites }) => sites.every((site) => site.addresses.every((address) => {
+      const hop = explain(world, { host: site.domains[0] ?? '', path: address.path, port: undefined, method: 'GET', headers: [[chosen.routingHeader, 'OPS-1']], through: 'gateway', namespace: '', labels: toLabels([]) });
+      return hop.status !== undefined || hop.header === undefined;
+    })));
+  });
+});
