@@ -18,8 +18,6 @@ const io: Io = {
   err: (text) => void process.stderr.write(text),
   stdin: process.stdin,
   isTerminal: process.stdout.isTTY,
-  isErrTerminal: process.stderr.isTTY,
-  now: Date.now,
   stop: stop.signal,
 };
 

@@ -29,7 +29,7 @@ export interface Client {
   /** The server's clock in its last answer, to the second, in milliseconds since 1970. */
   readonly serverTime: () => number | undefined;
   /** Reads one object; undefined when it is not there. */
-  read(target: ObjectName): Promise<JsonObject | undefined>;
+  readonly read: (target: ObjectName) => Promise<JsonObject | undefined>;
   /** Lists in pages, telling of each object as it arrives; a kind that is not served has none. */
   list(options: ListOptions, onObject: (object: JsonObject) => void): Promise<void>;
   /** Creates an object. */
@@ -37,9 +37,9 @@ export interface Client {
   /** Server-side apply; fields that others own are taken over. */
   apply(object: JsonObject, manager: string, options?: { readonly dryRun?: boolean }): Promise<JsonObject>;
   /** JSON merge patch. */
-  patch(target: ObjectName, body: JsonObject): Promise<JsonObject>;
+  readonly patch: (target: ObjectName, body: JsonObject) => Promise<JsonObject>;
   /** Removes the object of this uid in this state, its pods after it; fine when it is gone. */
-  remove(target: ObjectName, precondition: { readonly uid: string; readonly resourceVersion: string }): Promise<void>;
+  readonly remove: (target: ObjectName, precondition: { readonly uid: string; readonly resourceVersion: string }) => Promise<void>;
   /** Returns the last lines of a container's log; those of its run before the present one where `previous`. */
   log(pod: { readonly namespace: string; readonly name: string; readonly container: string }, lines: number, previous: boolean): Promise<string>;
   readonly close: () => void;

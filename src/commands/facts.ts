@@ -4,8 +4,8 @@ import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
 import { needsRevision, type LifeFacts, type Revisions } from '../lifecycle/life.ts';
 import { collectRevisions, revisionKinds, revisionsIn } from '../lifecycle/revisions.ts';
-import type { JsonObject } from '../model/json.ts';
-import { snapshotOf } from '../model/snapshot.ts';
+import { textAt, type JsonObject } from '../model/json.ts';
+import { resourceOf, snapshotOf } from '../model/snapshot.ts';
 import { parseTime } from '../model/time.ts';
 import { admitted } from './admitted.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
@@ -30,6 +30,8 @@ export interface Facts extends LifeFacts {
   readonly server: number | undefined;
   /** The clock was given. */
   readonly isGiven: boolean;
+  /** Whose branches are, by {@link workloadName}, as `ownerAnnotation` says. */
+  readonly owners: ReadonlyMap<string, string>;
   /** Something could not be read; it was said. */
   readonly incomplete: boolean;
   readonly namespaces: readonly string[];
@@ -46,14 +48,14 @@ export async function gatherFacts(source: Source, settings: Settings, io: Io): P
     io.err(`branchline: --now ${JSON.stringify(source.now)} is no time; write it as 2026-12-24T18:00:00Z\n`);
     return exitCodes.wrongUse;
   }
-  return source.files.length > 0 ? fromFiles(source, { settings, now: given ?? io.now(), isGiven: given !== undefined }, io) : fromCluster(source, { settings, given }, io);
+  return source.files.length > 0 ? fromFiles(source, { settings, now: given ?? Date.now(), isGiven: given !== undefined }, io) : fromCluster(source, { settings, given }, io);
 }
 
 async function fromFiles(source: Source, { settings, now, isGiven }: { readonly settings: Settings; readonly now: number; readonly isGiven: boolean }, io: Io): Promise<Facts | ExitCode> {
   const read = await admitted(source.files, settings, io);
   if (typeof read === 'number') return read;
   return {
-    snapshot: read.snapshot, revisions: revisionsIn(read.objects), settings, now, isGiven, server: undefined, client: undefined, incomplete: read.unreadable,
+    snapshot: read.snapshot, revisions: revisionsIn(read.objects), settings, now, isGiven, server: undefined, client: undefined, incomplete: read.unreadable, owners: ownersOf(read.objects, settings),
     namespaces: source.namespaces, close: () => undefined,
   };
 }
@@ -65,13 +67,28 @@ async function fromCluster(source: Source, { settings, given }: { readonly setti
     const { objects, problems } = await listAll(client, namespaces);
     for (const problem of problems) io.err(`branchline: ${problem}\n`);
     const snapshot = snapshotOf(objects);
-    const now = given ?? io.now();
+    const now = given ?? Date.now();
     const revisions = await readRevisions(client, { snapshot, settings, now });
-    return { snapshot, revisions, settings, now, client, server: client.serverTime(), isGiven: given !== undefined, incomplete: problems.length > 0, namespaces, close: client.close };
+    return { snapshot, revisions, settings, now, client, server: client.serverTime(), isGiven: given !== undefined, incomplete: problems.length > 0, owners: ownersOf(objects, settings), namespaces, close: client.close };
   } catch (error) {
     client.close();
     throw error;
   }
+}
+
+/** Names a workload across namespaces. */
+export function workloadName({ kind, namespace, name }: { readonly kind: string; readonly namespace: string; readonly name: string }): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+function ownersOf(objects: readonly JsonObject[], { ownerAnnotation }: Settings): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>();
+  for (const object of objects) {
+    const owner = textAt(object, 'metadata', 'annotations', ownerAnnotation);
+    if (owner === undefined || resourceOf(object)?.collection !== 'workloads') continue;
+    owners.set(workloadName({ kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? 'default', name: textAt(object, 'metadata', 'name') ?? '' }), owner);
+  }
+  return owners;
 }
 
 /** Connects as kubectl does: its flags, then ours, then `KUBECONFIG`. */

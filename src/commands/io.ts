@@ -15,10 +15,6 @@ export interface Io {
   /** Standard input, read when a command is told to. */
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly isTerminal: boolean;
-  /** Standard error is a terminal, too: progress may be drawn over. */
-  readonly isErrTerminal: boolean;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
   /** Aborted by the first SIGTERM or SIGINT. A second one ends the process at once. */
   readonly stop: AbortSignal;
 }

@@ -6,6 +6,7 @@ import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type Se
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { addBranchVerbs, person } from './verbs.ts';
 
 /** Runs one command line (without `node` and the script). @returns the exit code; throws only bugs. */
 export async function runProgram(argv: readonly string[], version: string, io: Io): Promise<ExitCode> {
@@ -22,6 +23,12 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addCheck(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
+  addBranchVerbs({
+    program, io, speaker: person,
+    done: (code) => { exitCode = code; },
+    withSettings: (command, groups, also) => { addSettings(inherit(command, program), groups, also); },
+    settingsOf: (flags) => settingsOf(flags, io),
+  });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;

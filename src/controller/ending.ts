@@ -27,8 +27,8 @@ export interface Hands {
   readonly remove: (target: WorkloadName, precondition: { readonly uid: string; readonly resourceVersion: string }) => Promise<void>;
   /** Writes an Event about the workload. */
   readonly tell: (life: Life, telling: Telling) => Promise<void>;
-  /** Tells whether a route of ours still leads to the branch. */
-  readonly isRouted: (life: Life) => Promise<boolean>;
+  /** Tells whether a route of ours still leads to the branch; undefined: who asks may not see routes. */
+  readonly isRouted: (life: Life) => Promise<boolean | undefined>;
 }
 
 /** Where endings happen. */
@@ -103,10 +103,10 @@ async function end(decision: Decision, site: EndingSite, finish: (object: JsonOb
 /** Waits until no route leads there. @returns why it should not go on. */
 async function withdraw({ life }: Decision, object: JsonObject, site: EndingSite): Promise<string | undefined> {
   const { hands, settings, now, force = false } = site;
-  if (!(await hands.isRouted(life))) return undefined;
+  if ((await hands.isRouted(life)) === false) return undefined;
   if (life.workload.declared['retiring'] === undefined) await hands.patch(life.workload, inState(retirePatch(now()), object));
   const until = now() + settings.retireSeconds * 1000;
-  while (await hands.isRouted(life)) {
+  while ((await hands.isRouted(life)) === true) {
     if (site.stopped()) return 'told to stop';
     if (now() >= until) return force ? undefined : `routes still lead to it after ${settings.retireSeconds} s: is the controller running? It stays marked as retiring; --force ends it all the same`;
     await site.sleep(lookMilliseconds);

@@ -25,6 +25,11 @@ export function revivePatch(): JsonObject {
   return annotate({ retiring: null, warned: null });
 }
 
+/** What a deploy takes back of an earlier end. */
+export function redeployPatch(): JsonObject {
+  return annotate({ asleep: null, retiring: null, warned: null });
+}
+
 /** Scales to zero and remembers how many pods there were. */
 export function sleepPatch(object: JsonObject, now: number): JsonObject {
   return annotate({ asleep: `${Math.max(1, numberAt(object, 'spec', 'replicas') ?? 1)} since ${showTime(now)}`, retiring: null, warned: null }, { spec: { replicas: 0 } });
@@ -61,8 +66,12 @@ export function objection(decision: Decision, object: JsonObject | undefined, { 
   if (object === undefined || at(object, 'metadata', 'deletionTimestamp') !== undefined) return 'it is gone';
   const { uid } = decision.life.workload;
   if (uid !== '' && textAt(object, 'metadata', 'uid') !== uid) return 'it is another one of that name';
-  if (decision.action === 'wake' || decision.action === 'revive') return undefined;
-  return keptOrChanged(decision, object, now) ?? ((generation ?? generationOf(object)) === generationOf(object) ? undefined : 'it was deployed meanwhile');
+  if (decision.action === 'wake' || decision.action === 'revive' || decision.asked === true) return undefined;
+  return keptOrChanged(decision, object, now) ?? redeployed(object, generation);
+}
+
+function redeployed(object: JsonObject, generation: number | undefined): string | undefined {
+  return generation === undefined || generation === generationOf(object) ? undefined : 'it was deployed meanwhile';
 }
 
 function keptOrChanged({ life }: Decision, object: JsonObject, now: number): string | undefined {

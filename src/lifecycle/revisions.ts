@@ -6,7 +6,7 @@ import { revisionKey, type Revisions } from './life.ts';
 /** Collects revisions one by one; keeps one time a workload, whatever their number. */
 export interface RevisionCollector {
   /** Takes a ReplicaSet or ControllerRevision; anything that no workload owns is ignored. */
-  add(object: unknown): void;
+  readonly add: (object: unknown) => void;
   readonly revisions: Revisions;
 }
 

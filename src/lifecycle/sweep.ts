@@ -29,6 +29,8 @@ export interface Decision {
   readonly reason: string;
   /** When it goes, or went over its time, in milliseconds since 1970; undefined where it does not go. */
   readonly at: number | undefined;
+  /** A person asked for it by name: being kept does not count. */
+  readonly asked?: true;
 }
 
 /** What a sweep may differ in. */

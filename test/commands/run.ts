@@ -19,8 +19,6 @@ export async function run(args: readonly string[], stdin = ''): Promise<Ran> {
     err: (text) => { said.err += text; },
     stdin: Readable.from([stdin]),
     isTerminal: false,
-    isErrTerminal: false,
-    now: Date.now,
     stop: new AbortController().signal,
   };
   return { code: await runProgram(args, '1.2.3', io), ...said };
