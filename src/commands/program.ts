@@ -6,7 +6,7 @@ import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type Se
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
-import { addBranchVerbs, person } from './verbs.ts';
+import { addBranchVerbs, person, type Speaker } from './verbs.ts';
 
 /** Runs one command line (without `node` and the script). @returns the exit code; throws only bugs. */
 export async function runProgram(argv: readonly string[], version: string, io: Io): Promise<ExitCode> {
@@ -23,6 +23,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addCheck(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
+  addChat(program, io, (code) => { exitCode = code; });
   addBranchVerbs({
     program, io, speaker: person,
     done: (code) => { exitCode = code; },
@@ -40,6 +41,35 @@ export async function runProgram(argv: readonly string[], version: string, io: I
     }
     throw error;
   }
+}
+
+/** Runs one line of a chat: the same verbs and words, without what is local to a machine. @returns the exit code; throws only bugs. */
+export async function runWords(words: readonly string[], { speaker, settings }: { readonly speaker: Speaker; readonly settings: Settings }, io: Io): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.fine;
+  const program = new Command('').usage('<command>').description('Branches of services, from this channel.').exitOverride()
+    .configureOutput({ writeOut: (text) => { io.out(text); }, writeErr: (text) => { io.err(text); } })
+    .showSuggestionAfterError();
+  addBranchVerbs({ program, io, speaker, done: (code) => { exitCode = code; }, withSettings: () => undefined, settingsOf: () => Promise.resolve(settings) });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    await program.parseAsync(words.length === 0 ? ['help'] : words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
+    throw error;
+  }
+}
+
+function addChat(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('chat'), program)
+    .description('serve a Slack slash command and mentions: deploy, list, keep, delete')
+    .addHelpText('after', '\nExamples:\n  branchline chat --chat-signing-secret-file secret --chat-token-file token --chat-users U012AB3CD --chat-channels C012AB3CD --chat-namespaces ww-red\n      one person, one channel, one namespace');
+  addSettings(command, ['cluster', 'branches', 'lifecycle', 'chat'], ['settleMilliseconds', 'proxyContainers', 'logLevel']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { chat } = await import('./chat.ts');
+    done(await chat(settings, io, runWords));
+  });
 }
 
 type Done = (code: ExitCode) => void;

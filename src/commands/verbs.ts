@@ -50,7 +50,7 @@ function addDeploy(verbs: Verbs): void {
     .option('--env <NAME=value>', 'variable of the main container, or container:NAME=value; repeatable', gather)
     .addOption(new Option('--replicas <number>', 'pods').argParser(whole).default(1))
     .option('--ttl <lifetime>', 'how long it lives, e.g. 12h or 7d')
-    .addOption(new Option('--wait [seconds]', 'wait until requests reach it, and say what keeps it from that').argParser(seconds).preset(300));
+    .addOption(new Option('--wait [seconds]', 'wait until requests reach it, and say what keeps it from that').argParser(seconds).preset(300).default(verbs.speaker.isLocal ? undefined : 300));
   if (verbs.speaker.isLocal) {
     command.addOption(new Option('-o, --output <format>', 'print the manifests and apply nothing').choices(['yaml', 'json']));
     command.option('--owner <name>', 'whose it is; list shows it', verbs.speaker.owner);
@@ -106,7 +106,7 @@ function addKeep(verbs: Verbs): void {
   addCluster(verbs, command, ['branches', 'lifecycle']);
   command.action(act(verbs, async (flags, settings, [branch = '']) => {
     const namespaces = namespacesOf(verbs, flags);
-    const refused = forbidden(verbs, namespaces);
+    const refused = forbidden(verbs, namespaces) ?? unnamed(verbs, namespaces);
     if (refused !== undefined) return refused;
     const { keep } = await import('./keep.ts');
     return keep({ ...sourceOf(verbs, flags, namespaces), branch, services: flags['service'] as string | undefined, for: flags['for'] as string | undefined, unkeep: flags['unkeep'] === true, settings }, verbs.io);
@@ -124,7 +124,7 @@ function addDelete(verbs: Verbs): void {
   addCluster(verbs, command, ['branches', 'lifecycle'], ['settleMilliseconds']);
   command.action(act(verbs, async (flags, settings, [branch = '']) => {
     const namespaces = namespacesOf(verbs, flags);
-    const refused = forbidden(verbs, namespaces);
+    const refused = forbidden(verbs, namespaces) ?? unnamed(verbs, namespaces);
     if (refused !== undefined) return refused;
     const { deleteBranch } = await import('./keep.ts');
     return deleteBranch({ ...sourceOf(verbs, flags, namespaces), branch, services: flags['service'] as string | undefined, force: flags['force'] === true, settings }, verbs.io);
@@ -199,7 +199,7 @@ function sourceOf({ speaker }: Verbs, flags: Flags, namespaces: readonly string[
 function namespacesOf({ speaker }: Verbs, flags: Flags): readonly string[] {
   if (flags['all'] === true) return speaker.namespaces?.includes('*') === false ? speaker.namespaces : ['*'];
   const named = texts(flags['namespace']).flatMap((text) => text.split(',')).filter((text) => text !== '');
-  return named.length > 0 || speaker.namespaces === undefined || speaker.namespaces.includes('*') ? named : speaker.namespaces;
+  return named.length > 0 || speaker.namespaces === undefined ? named : speaker.namespaces;
 }
 
 /** A chat may speak of some namespaces only. */
@@ -209,6 +209,13 @@ function forbidden({ speaker, io }: Verbs, namespaces: readonly string[]): ExitC
   const foreign = namespaces.find((namespace) => !allowed.includes(namespace));
   if (foreign === undefined) return undefined;
   io.err(`namespace ${foreign} may not be asked for here; these may: ${allowed.join(', ')}\n`);
+  return exitCodes.wrongUse;
+}
+
+/** A chat has no namespace of its own: where several may be asked for, a change names one. */
+function unnamed({ speaker, io }: Verbs, namespaces: readonly string[]): ExitCode | undefined {
+  if (speaker.isLocal || (namespaces.length === 1 && !namespaces.includes('*'))) return undefined;
+  io.err('which namespace? Add -n and its name\n');
   return exitCodes.wrongUse;
 }
 
