@@ -101,7 +101,7 @@ export async function startApiDouble(objects: readonly JsonObject[]): Promise<Ap
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const kubeconfig = join(mkdtempSync(join(tmpdir(), 'kubeconfig-')), 'config');
-  const clusters = [{ name: 'double', cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } }];
+  const clusters = [{ name: 'double', cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'insecure-skip-tls-verify': true } }];
   const contexts = ['ww-green', 'ww-red'].map((name) => ({ name, context: { cluster: 'double', user: 'double', namespace: name } }));
   writeFileSync(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': 'ww-green', clusters, users: [{ name: 'double', user: { token: 't' } }], contexts }));
   const double: ApiDouble = {
