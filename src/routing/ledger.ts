@@ -35,20 +35,25 @@ export function subsetReference(host: string, subset: string): string {
   return `subset ${host} ${subset}`;
 }
 
+/** Returns how routes refer to all pods of a Service. */
+export function hostReference(host: string): string {
+  return `host ${host}`;
+}
+
 /** Returns how roots refer to what they delegate to. */
 export function delegateReference(namespace: string, name: string): string {
   return `delegate ${namespace}/${name}`;
 }
 
-/** Returns everything that a VirtualService refers to: subsets, and what it delegates to. */
+/** Returns everything that a VirtualService refers to: subsets, Services, and what it delegates to. */
 export function referencesOf({ spec, metadata }: RouteObject): ReadonlySet<string> {
   const references = new Set<string>();
   for (const route of listAt(spec, 'http')) {
     const delegate = textAt(route, 'delegate', 'name');
     if (delegate !== undefined) references.add(delegateReference(textAt(route, 'delegate', 'namespace') ?? metadata.namespace, delegate));
     for (const target of listAt(route, 'route')) {
-      const subset = textAt(target, 'destination', 'subset');
-      if (subset !== undefined) references.add(subsetReference(textAt(target, 'destination', 'host') ?? '', subset));
+      const [host, subset] = [textAt(target, 'destination', 'host') ?? '', textAt(target, 'destination', 'subset')];
+      references.add(subset === undefined ? hostReference(host) : subsetReference(host, subset));
     }
   }
   return references;

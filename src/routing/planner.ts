@@ -16,6 +16,7 @@
 import type { Settings } from '../config/settings.ts';
 import { isObject, listAt, textAt, type JsonObject } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { createBackoff } from './backoff.ts';
 import { changeOf, isHost, isSame, phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
 import { desiredOf, redecide, type Desired } from './desired.ts';
 import { type RouteObject } from './istio.ts';
@@ -45,12 +46,14 @@ export interface Planner {
   observe(key: string, object: RouteObject | undefined, now: number): void;
   /** A write failed: the object is left alone for a while. */
   failed(key: string, now: number): void;
+  /** An object is left alone until then, whatever is due. */
+  hold(key: string, until: number): void;
   /** Decides what the facts of now ask for. */
   plan(now: number): Due;
   /** What should be, as of the last plan. */
   desired(): Desired;
   /** Tells whether an object is as it should be, or is to stay as it is. */
-  isDone(key: string): boolean;
+  readonly isDone: (key: string) => boolean;
   readonly ledger: Ledger;
 }
 
@@ -76,24 +79,11 @@ function inPhases(steps: readonly NonNullable<Step>[], pacerAt: number | undefin
   return { phases: phaseNames.filter((name) => phases.has(name)).map((name) => ({ name, changes: phases.get(name) ?? [] })), nextAt: earliest([pacerAt, ...times]) };
 }
 
-/** Pauses of objects whose write failed; each is twice as long as the one before. */
-function createFailures([first, longest]: readonly [number, number]): { readonly add: (key: string, now: number) => void; readonly notBefore: (key: string) => number; readonly forget: (key: string) => void } {
-  const failures = new Map<string, { readonly count: number; readonly notBefore: number }>();
-  return {
-    add(key, now) {
-      const count = (failures.get(key)?.count ?? 0) + 1;
-      failures.set(key, { count, notBefore: now + Math.min(longest, first * 2 ** (count - 1)) });
-    },
-    notBefore: (key) => failures.get(key)?.notBefore ?? -Infinity,
-    forget: (key) => void failures.delete(key),
-  };
-}
-
 /** Makes a planner that has decided nothing yet. */
 export function createPlanner({ snapshot, settings, existing, backoffMilliseconds, now: start }: PlannerSite): Planner {
   const ledger = createLedger(existing, settings.settleMilliseconds, start);
   const pacer = createPacer(ledger, settings);
-  const failures = createFailures(backoffMilliseconds);
+  const failures = createBackoff(backoffMilliseconds);
   const touched = new Map<string, TouchedService>();
   const open = new Set<string>(existing.keys());
   let isAllTouched = true;
@@ -118,14 +108,10 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
     return desired;
   }
 
-  function stepOf(key: string, { objects, withheld }: Desired, now: number): Step {
-    if (withheld.has(key)) return undefined;
-    const [before, after] = [ledger.objects.get(key), objects.get(key)];
-    const object = after ?? before;
-    if (object === undefined) return undefined;
-    const step = object.kind === 'DestinationRule' ? ruleStep(key, before, after, { ledger, now }) : routeStep(before, after, { ledger, now });
-    if (step === undefined) failures.forget(key);
+  function stepOf(key: string, wanted: Desired, now: number): Step {
+    const step = changeStep(key, wanted, { ledger, now });
     const notBefore = failures.notBefore(key);
+    if (step === undefined && notBefore <= now) failures.succeeded(key);
     return step !== undefined && notBefore > now ? { waitUntil: notBefore } : step;
   }
 
@@ -141,7 +127,11 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
       if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? ''));
     },
     failed(key, now) {
-      failures.add(key, now);
+      failures.failed(key, now);
+      open.add(key);
+    },
+    hold(key, until) {
+      failures.hold(key, until);
       open.add(key);
     },
     plan(now) {
@@ -154,6 +144,14 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
     desired: () => desired ?? desiredOf(snapshot, settings, pacer),
     isDone: (key) => !open.has(key),
   };
+}
+
+function changeStep(key: string, { objects, withheld }: Desired, { ledger, now }: Moment): Step {
+  if (withheld.has(key)) return undefined;
+  const [before, after] = [ledger.objects.get(key), objects.get(key)];
+  const object = after ?? before;
+  if (object === undefined) return undefined;
+  return object.kind === 'DestinationRule' ? ruleStep(key, before, after, { ledger, now }) : routeStep(before, after, { ledger, now });
 }
 
 interface Moment {
