@@ -12,5 +12,7 @@ if (missing.length > 0) {
   console.log('0 passed, 0 failed, 1 skipped');
 } else {
   await ensureArtifacts(artifacts);
-  process.exitCode = await runInside(join(import.meta.dirname, 'story.ts'));
+  const codes: number[] = [];
+  for (const story of ['story.ts', 'controller-story.ts']) codes.push(await runInside(join(import.meta.dirname, story)));
+  process.exitCode = Math.max(...codes);
 }
