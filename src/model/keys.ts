@@ -27,6 +27,9 @@ export const routedGate = `${keyPrefix}routed`;
 /** Finalizer of branch workloads where their end waits for that of their routes. */
 export const routesFinalizer = `${keyPrefix}routes`;
 
+/** Annotation on the Lease of replicas that are to stop for good. */
+export const retiredAnnotation = `${keyPrefix}retired`;
+
 /** Name under which we write: the owner of fields in server-side apply. */
 export const fieldManager = 'branchline';
 

@@ -14,13 +14,14 @@
  * Ready versions whose subset is not known yet are decided as if they were not ready, so that one route's wait holds up no other.
  */
 import type { Settings } from '../config/settings.ts';
-import { isObject, listAt, textAt, type JsonObject } from '../model/json.ts';
+import { isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { createBackoff } from './backoff.ts';
 import { changeOf, isHost, isSame, phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
 import { desiredOf, redecide, type Desired } from './desired.ts';
 import { type RouteObject } from './istio.ts';
 import { byCodeUnit, push } from './layout.ts';
-import { createLedger, delegateReference, referencesOf, subsetReference, versionOfLabels, type Ledger } from './ledger.ts';
+import { createLedger, delegateReference, referencesOf, subsetReference, subsetsIn, versionOfLabels, type Ledger } from './ledger.ts';
 import type { Pace } from './pace.ts';
 
 /** A Service whose endpoints or pods changed. */
@@ -45,12 +46,14 @@ export interface Planner {
   observe(key: string, object: RouteObject | undefined, now: number): void;
   /** A write failed: the object is left alone for a while. */
   failed(key: string, now: number): void;
+  /** An object is left alone until then, whatever is due. */
+  hold(key: string, until: number): void;
   /** Decides what the facts of now ask for. */
   plan(now: number): Due;
   /** What should be, as of the last plan. */
   desired(): Desired;
   /** Tells whether an object is as it should be, or is to stay as it is. */
-  isDone(key: string): boolean;
+  readonly isDone: (key: string) => boolean;
   readonly ledger: Ledger;
 }
 
@@ -76,24 +79,11 @@ function inPhases(steps: readonly NonNullable<Step>[], pacerAt: number | undefin
   return { phases: phaseNames.filter((name) => phases.has(name)).map((name) => ({ name, changes: phases.get(name) ?? [] })), nextAt: earliest([pacerAt, ...times]) };
 }
 
-/** Pauses of objects whose write failed; each is twice as long as the one before. */
-function createFailures([first, longest]: readonly [number, number]): { readonly add: (key: string, now: number) => void; readonly notBefore: (key: string) => number; readonly forget: (key: string) => void } {
-  const failures = new Map<string, { readonly count: number; readonly notBefore: number }>();
-  return {
-    add(key, now) {
-      const count = (failures.get(key)?.count ?? 0) + 1;
-      failures.set(key, { count, notBefore: now + Math.min(longest, first * 2 ** (count - 1)) });
-    },
-    notBefore: (key) => failures.get(key)?.notBefore ?? -Infinity,
-    forget: (key) => void failures.delete(key),
-  };
-}
-
 /** Makes a planner that has decided nothing yet. */
 export function createPlanner({ snapshot, settings, existing, backoffMilliseconds, now: start }: PlannerSite): Planner {
   const ledger = createLedger(existing, settings.settleMilliseconds, start);
   const pacer = createPacer(ledger, settings);
-  const failures = createFailures(backoffMilliseconds);
+  const failures = createBackoff(backoffMilliseconds);
   const touched = new Map<string, TouchedService>();
   const open = new Set<string>(existing.keys());
   let isAllTouched = true;
@@ -118,14 +108,10 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
     return desired;
   }
 
-  function stepOf(key: string, { objects, withheld }: Desired, now: number): Step {
-    if (withheld.has(key)) return undefined;
-    const [before, after] = [ledger.objects.get(key), objects.get(key)];
-    const object = after ?? before;
-    if (object === undefined) return undefined;
-    const step = object.kind === 'DestinationRule' ? ruleStep(key, before, after, { ledger, now }) : routeStep(before, after, { ledger, now });
-    if (step === undefined) failures.forget(key);
+  function stepOf(key: string, wanted: Desired, now: number): Step {
+    const step = changeStep(key, wanted, { ledger, now });
     const notBefore = failures.notBefore(key);
+    if (step === undefined && notBefore <= now) failures.succeeded(key);
     return step !== undefined && notBefore > now ? { waitUntil: notBefore } : step;
   }
 
@@ -141,7 +127,11 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
       if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? ''));
     },
     failed(key, now) {
-      failures.add(key, now);
+      failures.failed(key, now);
+      open.add(key);
+    },
+    hold(key, until) {
+      failures.hold(key, until);
       open.add(key);
     },
     plan(now) {
@@ -156,18 +146,30 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
   };
 }
 
+function changeStep(key: string, { objects, withheld, namespaces }: Desired, { ledger, now }: Pick<Moment, 'ledger' | 'now'>): Step {
+  if (withheld.has(key)) return undefined;
+  const [before, after] = [ledger.objects.get(key), objects.get(key)];
+  const object = after ?? before;
+  if (object === undefined) return undefined;
+  const moment = { ledger, now, objects, namespaces };
+  return object.kind === 'DestinationRule' ? ruleStep(key, before, after, moment) : routeStep(before, after, moment);
+}
+
 interface Moment {
   readonly ledger: Ledger;
   readonly now: number;
+  readonly objects: Desired['objects'];
+  readonly namespaces: Desired['namespaces'];
 }
 
 /** A subset that goes, or comes to mean other pods, stays as it was until the proxies have forgotten every route to it. */
-function ruleStep(key: string, before: RouteObject | undefined, after: RouteObject | undefined, { ledger, now }: Moment): Step {
+function ruleStep(key: string, before: RouteObject | undefined, after: RouteObject | undefined, moment: Moment): Step {
+  const { ledger } = moment;
   if (before === undefined) return { phase: 'subsets added', change: changeOf(before, after) };
   const host = textAt(before.spec, 'host') ?? '';
   const wanted = new Map(subsets(after).map((subset) => [subsetName(subset), subset]));
   const leaving = subsets(before).filter((subset) => !isSame(subset, wanted.get(subsetName(subset))));
-  const busy = leaving.filter((subset) => !isFree(key, host, subsetName(subset), { ledger, now }));
+  const busy = leaving.filter((subset) => !isFree(key, host, subsetName(subset), moment) && !isBaselines(wanted.get(subsetName(subset)), host, moment));
   const again = earliest(busy.map((subset) => ledger.freeAt(subsetReference(host, subsetName(subset)))));
   if (after === undefined) return busy.length > 0 ? { waitUntil: again } : { phase: 'subsets removed', change: changeOf(before, after) };
   for (const subset of busy) wanted.set(subsetName(subset), subset);
@@ -191,6 +193,22 @@ function subsets(object: RouteObject | undefined): readonly JsonObject[] {
   return listAt(object?.spec, 'subsets').filter(isObject);
 }
 
+/** The baseline may take over a name of a branch at once: whoever is still routed there meets the baseline. */
+function isBaselines(subset: JsonObject | undefined, host: string, { namespaces }: Moment): boolean {
+  const { namespace, service } = serviceOf(host);
+  const baseline = namespaces.get(namespace)?.decided.get(service)?.layout.baseline;
+  return subset !== undefined && baseline !== undefined && subsetName(subset) === baseline.subset && Object.values(objectAt(subset, 'labels')).includes(baseline.version);
+}
+
+/** Tells whether a subset is to mean other pods than it does. */
+function isStale(host: string, subset: string, { ledger, objects }: Moment): boolean {
+  return ledger.rulesOf(host).some((key) => {
+    const wanted = objects.get(key);
+    const labels = wanted === undefined ? undefined : subsetsIn(wanted).get(subset);
+    return labels !== undefined && !isSame(labels, ledger.labelsOf(host, subset));
+  });
+}
+
 function subsetName(subset: JsonObject): string {
   return textAt(subset, 'name') ?? '';
 }
@@ -200,7 +218,7 @@ function routeStep(before: RouteObject | undefined, after: RouteObject | undefin
   if (after === undefined && before !== undefined) return removalStep(before, moment);
   const times = [...referencesOf(after as RouteObject)].filter((reference) => reference.startsWith('subset ')).map((reference) => {
     const [, host = '', subset = ''] = reference.split(' ');
-    return moment.ledger.knownAt(host, subset);
+    return isStale(host, subset, moment) ? undefined : moment.ledger.knownAt(host, subset);
   });
   if (times.includes(undefined)) return { waitUntil: undefined };
   const knownAt = Math.max(-Infinity, ...times.filter((time) => time !== undefined));
@@ -251,7 +269,9 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
       for (const versions of shown.values()) for (const [version, { since, isShown }] of versions) if (!isShown && since + flapMilliseconds <= now) versions.delete(version);
     },
     nextAt: () => (waiting.size === 0 ? undefined : Math.min(...[...waiting.values()].map(({ until }) => until))),
-    isKnown(host, subset) {
+    isKnown(host, subset, version) {
+      const labels = ledger.labelsOf(host, subset);
+      if (labels === undefined || versionOfLabels(labels, settings.versionLabel) !== version) return false;
       const knownAt = ledger.knownAt(host, subset);
       if (knownAt !== undefined && knownAt > now) {
         wait(serviceOf(host), knownAt);

@@ -1,16 +1,20 @@
-/** `npm run test:e2e`: the story of a branch against a real API server. Skips, and says why, where the machine cannot run one. */
+/**
+ * `npm run test:e2e`: the story of a branch against a real API server, and what `explain` says against real Envoys. Skips, and says why, where the machine
+ * cannot run them. Each script has a network of its own and ends with its own closing line.
+ */
 import { join } from 'node:path';
 import { runInside } from '../box/inside.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
 import { missingTools } from '../box/missing-tools.ts';
-import { clusterArtifacts } from '../box/recipes.ts';
+import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
-const artifacts = [...clusterArtifacts, 'istio-crds.yaml'] as const;
+const artifacts = [...clusterArtifacts, ...meshArtifacts] as const;
+const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);
-  console.log('0 passed, 0 failed, 1 skipped');
+  console.log(`0 passed, 0 failed, ${stories.length} skipped`);
 } else {
   await ensureArtifacts(artifacts);
-  process.exitCode = await runInside(join(import.meta.dirname, 'story.ts'));
+  for (const story of stories) process.exitCode = Math.max(Number(process.exitCode ?? 0), await runInside(join(import.meta.dirname, story)));
 }
