@@ -2,8 +2,9 @@
 import { openClient, type Client } from '../cluster/client.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
-import { needsRevision, type LifeFacts, type Revisions } from '../lifecycle/life.ts';
-import { collectRevisions, revisionKinds, revisionsIn } from '../lifecycle/revisions.ts';
+import { readRevisions } from '../controller/revisions.ts';
+import type { LifeFacts } from '../lifecycle/life.ts';
+import { revisionsIn } from '../lifecycle/revisions.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
 import { resourceOf, snapshotOf } from '../model/snapshot.ts';
 import { parseTime } from '../model/time.ts';
@@ -127,12 +128,4 @@ async function readNamespaces(client: Client, namespace: string, add: (object: J
   const found = await client.read({ kind: 'Namespace', namespace: '', name: namespace });
   if (found === undefined) throw new ClusterError(`there is no namespace ${namespace}`, false);
   add(found);
-}
-
-/** Asks for revisions only where a branch might be old enough for them to matter, and only for their metadata. */
-async function readRevisions(client: Client, facts: Omit<LifeFacts, 'revisions'>): Promise<Revisions> {
-  const collector = collectRevisions();
-  const wanted = new Map(needsRevision(facts).map(({ workload: { kind, namespace } }) => [`${revisionKinds[kind]}/${namespace}`, { kind: revisionKinds[kind], namespace }]));
-  await Promise.all([...wanted.values()].map((options) => client.list({ ...options, metadataOnly: true }, collector.add)));
-  return collector.revisions;
 }

@@ -100,6 +100,7 @@ export const settingsTable = {
   maxBranchesPerNamespace: whole('branches', 0, [0, 100_000], 'branch workloads in one namespace at one time; 0: no limit'),
   severities,
 
+  expiry: flag('lifecycle', true, 'the controller ends branches whose time is up; false: only branchline housekeep does'),
   maxTtl: text('lifecycle', '', 'longest lifetime of a branch where its namespace names none; empty: no limit', { pattern: '^([1-9][0-9]{0,6}[smhdw])?$' }),
   expiryWarning: text('lifecycle', '6h', 'a branch is warned about this long before it goes, or a quarter of its lifetime when that is less', lifetimeText),
   expiryAction: text('lifecycle', 'remove', 'what happens to a branch whose time is up: remove, or sleep (scaled to zero until it is deployed again or kept)', { enum: ['remove', 'sleep'] }),
