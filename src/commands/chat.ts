@@ -81,9 +81,13 @@ async function serve(self: Chat, { signingSecret, token }: { readonly signingSec
     // Called once the signature is verified: from here on it is spent.
     customPropertiesExtractor: (request) => ({ repeated: !heard.add(String(request.headers['x-slack-signature'])) }),
   });
-  const app: App = new bolt.App({ token, receiver, logger, clientOptions: { slackApiUrl: settings.chatApiUrl, retryConfig: { retries: 3 } }, ignoreSelf: true, convoStore: false });
+  const clientOptions = { slackApiUrl: settings.chatApiUrl, retryConfig: { retries: 3 }, logger };
+  const client = new bolt.webApi.WebClient(token, clientOptions);
+  const identity = await whoWeAre(client, token);
+  // With a token in place of this, Bolt asks Slack by itself, and a refusal ends the process.
+  const app: App = new bolt.App({ authorize: () => Promise.resolve(identity), receiver, logger, clientOptions, ignoreSelf: true, convoStore: false });
   const running = new Set<Promise<void>>();
-  listen(app, self, { heard, running });
+  listen(app, self, { client, heard, running });
   const server = createServer((request, response) => {
     if (isOutdated(request) || heard.has(String(request.headers['x-slack-signature']))) refuse(request, response);
     else dispatch(receiver, request, response);
@@ -95,6 +99,14 @@ async function serve(self: Chat, { signingSecret, token }: { readonly signingSec
   server.closeIdleConnections();
   await Promise.allSettled(running);
   server.closeAllConnections();
+}
+
+/** Asks Slack whose token it is. @throws Error when Slack does not take it, or cannot be reached. */
+async function whoWeAre(client: App['client'], token: string): Promise<{ readonly botToken: string; readonly botId?: string; readonly botUserId?: string }> {
+  const { bot_id: botId, user_id: botUserId } = await client.auth.test().catch((error: unknown) => {
+    throw new Error(`Slack does not take the token, or cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  return { botToken: token, ...(botId === undefined ? {} : { botId }), ...(botUserId === undefined ? {} : { botUserId }) };
 }
 
 /** Bolt checks that a request is not too old; one from the future would stay valid for longer than the window. */
@@ -151,13 +163,14 @@ function createMemory(): Memory {
 }
 
 interface Ears {
+  readonly client: App['client'];
   readonly heard: Memory;
   readonly running: Set<Promise<void>>;
 }
 
-function listen(app: App, self: Chat, { heard, running }: Ears): void {
+function listen(app: App, self: Chat, { client, heard, running }: Ears): void {
   const begin = (question: Question): void => {
-    const work = answer(question, app, self).catch((error: unknown) => { self.log.error({ reason: error instanceof Error ? error.message : String(error) }, 'chat answer failed'); });
+    const work = answer(question, client, self).catch((error: unknown) => { self.log.error({ reason: error instanceof Error ? error.message : String(error) }, 'chat answer failed'); });
     running.add(work);
     void work.finally(() => running.delete(work));
   };
@@ -179,7 +192,7 @@ function listen(app: App, self: Chat, { heard, running }: Ears): void {
     if (refused === undefined) begin({ text, user, userName: user, channel, thread: thread ?? ts });
     else {
       self.log.warn({ user, channel }, 'chat question refused');
-      await app.client.chat.postMessage({ channel, thread_ts: thread ?? ts, text: refused }).catch(() => undefined);
+      await client.chat.postMessage({ channel, thread_ts: thread ?? ts, text: refused }).catch(() => undefined);
     }
   });
 }
@@ -191,11 +204,11 @@ function refusal({ user, channel }: Pick<Question, 'user' | 'channel'>, { chatUs
 }
 
 /** Runs the words, and posts what they print under the question as it comes. */
-async function answer(question: Question, app: App, { settings, io, log, runWords }: Chat): Promise<void> {
+async function answer(question: Question, client: App['client'], { settings, io, log, runWords }: Chat): Promise<void> {
   const { channel, user, userName } = question;
   const words = wordsOf(question.text);
-  const thread = question.thread ?? (await app.client.chat.postMessage({ channel, text: `<@${user}>: ${settings.chatCommand} ${words.join(' ')}` })).ts;
-  const posts = createPosts(async (text) => { await app.client.chat.postMessage({ channel, text, ...(thread === undefined ? {} : { thread_ts: thread }), unfurl_links: false }); }, log);
+  const thread = question.thread ?? (await client.chat.postMessage({ channel, text: `<@${user}>: ${settings.chatCommand} ${words.join(' ')}` })).ts;
+  const posts = createPosts(async (text) => { await client.chat.postMessage({ channel, text, ...(thread === undefined ? {} : { thread_ts: thread }), unfurl_links: false }); }, log);
   const speaker: Speaker = { isLocal: false, namespaces: settings.chatNamespaces, owner: userName };
   const code = await runWords(words, { speaker, settings }, { ...io, isTerminal: false, out: posts.add, err: posts.add }).catch((error: unknown) => {
     log.error({ reason: error instanceof Error ? error.stack : String(error) }, 'chat question met a bug');

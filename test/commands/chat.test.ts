@@ -213,6 +213,21 @@ test('chat is off until it is told whom to trust', async (t) => {
   t.equal((await run(['chat', '--chat-signing-secret-file', '/no/such', '--chat-token-file', '/no/such', '--chat-users', 'U', '--chat-channels', 'C', '--chat-namespaces', 'n'])).code, 3);
 });
 
+test('a token that Slack does not take is said, and nothing is served', async (t) => {
+  const slack = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ok: false, error: 'invalid_auth' }));
+  }).listen(0, '127.0.0.1');
+  await once(slack, 'listening');
+  t.teardown(() => { slack.closeAllConnections(); slack.close(); });
+  const file = join(mkdtempSync(join(tmpdir(), 'chat-')), 'secret');
+  writeFileSync(file, secret);
+  const { code, err } = await run(['chat', '--chat-signing-secret-file', file, '--chat-token-file', file, '--chat-users', 'U', '--chat-channels', 'C', '--chat-namespaces', 'n', '--chat-port', '0', '--chat-api-url', `http://127.0.0.1:${(slack.address() as AddressInfo).port}/`]);
+  t.equal(code, 3);
+  t.match(err, /Slack does not take the token, or cannot be reached: .*invalid_auth/);
+  t.notMatch(err, secret);
+});
+
 test('words are what a shell would make of them, with what Slack and phones do to them undone', (t) => {
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ['<@U1> deploy a b c', ['deploy', 'a', 'b', 'c']], ['<@U1|bot>: list', ['list']], ['deploy a b c –wait', ['deploy', 'a', 'b', 'c', '--wait']],
