@@ -1,10 +1,11 @@
 /** The command line: verbs, flags from the settings table, help. Wiring only. */
 import { readFile } from 'node:fs/promises';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type SettingGroup, type SettingKey, type Settings } from '../config/settings.ts';
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
+import { candidates, scriptFor, shells, type Shell } from './completion.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 import { addBranchVerbs, person, type Speaker } from './verbs.ts';
 
@@ -30,6 +31,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
     withSettings: (command, groups, also) => { addSettings(inherit(command, program), groups, also); },
     settingsOf: (flags) => settingsOf(flags, io),
   });
+  addCompletion(program, io);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -58,6 +60,15 @@ export async function runWords(words: readonly string[], { speaker, settings }: 
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
     throw error;
   }
+}
+
+function addCompletion(program: Command, io: Io): void {
+  program.command('completion').description('print a script that completes command lines').addArgument(new Argument('<shell>', 'whose').choices(shells))
+    .copyInheritedSettings(program)
+    .addHelpText('after', '\nExamples:\n  source <(branchline completion bash)\n      in this shell; in ~/.bashrc for every one\n  printf \'#!/bin/sh\\nexec kubectl-branchline __complete -- "$@"\\n\' > ~/bin/kubectl_complete-branchline\n      for kubectl branchline, on the PATH and executable')
+    .action((shell: Shell) => { io.out(scriptFor(shell)); });
+  program.command('__complete', { hidden: true }).argument('[words...]').copyInheritedSettings(program)
+    .action((words: readonly string[]) => { io.out(candidates(program, words).map((one) => `${one}\n`).join('')); });
 }
 
 function addChat(program: Command, io: Io, done: Done): void {

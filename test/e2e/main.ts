@@ -9,7 +9,7 @@ import { missingTools } from '../box/missing-tools.ts';
 import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
 const artifacts = [...clusterArtifacts, ...meshArtifacts] as const;
-const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'routes/main.ts'];
+const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'lifecycle-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);
