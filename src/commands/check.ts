@@ -1,9 +1,6 @@
 /** `branchline check`: what is wrong with route manifests, offline, with the manifests themselves as the cluster. */
 import { readFile } from 'node:fs/promises';
 import { judge } from '../admission/decision.ts';
-import { ignored, readIgnores } from '../admission/ignores.ts';
-import { unknownFields } from '../admission/known-fields.ts';
-import { routeProblems } from '../admission/route-review.ts';
 import { findFiles } from '../cluster/files.ts';
 import { namespaceFor, parseManifests, placed, readManifestFile, readStdin, stdinName, type Manifest, type Manifests, type Source } from '../cluster/manifests.ts';
 import { locate } from '../cluster/places.ts';
@@ -12,6 +9,9 @@ import type { Settings } from '../config/settings.ts';
 import { textAt } from '../model/json.ts';
 import { severityOf, toText, type Problem } from '../model/problem.ts';
 import { snapshotOf, type Snapshot } from '../model/snapshot.ts';
+import { ignored, readIgnores } from '../validation/ignores.ts';
+import { unknownFields } from '../validation/known-fields.ts';
+import { routeProblems } from '../validation/route-problems.ts';
 import { printJson, printSarif, printText, type CheckProblem } from './check-output.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 

@@ -1,5 +1,5 @@
 /** Deep equality without recursion: the input is hostile. */
-import { isObject } from '../model/json.ts';
+import { isObject } from './json.ts';
 
 /** Tells whether two JSON values are equal; key order does not matter, list order does. */
 export function isEqual(a: unknown, b: unknown): boolean {

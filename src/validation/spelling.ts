@@ -4,7 +4,7 @@ import { quote } from '../model/problem.ts';
 import { literalOf } from '../regex/literal.ts';
 import { entries, field, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isLabel } from './istio-names.ts';
-import { regexesOf } from './route-regexes.ts';
+import { regexesOf } from './regexes.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const virtualServiceSpellingRows: readonly Row[] = [

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { unknownFields } from '../../src/admission/known-fields.ts';
-import { readIgnores } from '../../src/admission/ignores.ts';
-import { routeProblems } from '../../src/admission/route-review.ts';
-import { hostFault, isAddress, millisecondsOf } from '../../src/admission/istio-names.ts';
+import { unknownFields } from '../../src/validation/known-fields.ts';
+import { readIgnores } from '../../src/validation/ignores.ts';
+import { routeProblems } from '../../src/validation/route-problems.ts';
+import { hostFault, isAddress, millisecondsOf } from '../../src/validation/istio-names.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { toLine } from '../../src/model/problem.ts';
 import { emptySnapshot, snapshotOf, type Snapshot } from '../../src/model/snapshot.ts';
-import { settingsWith } from './golden.ts';
+import { settingsWith } from '../admission/golden.ts';
 
 const settings = settingsWith();
 const where = { namespace: 'ww-green', name: 'fact-find-ui' };

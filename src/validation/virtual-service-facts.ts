@@ -5,16 +5,10 @@ import { readVirtualService, type DestinationRule, type Gateway, type Service, t
 import { baselineOf } from '../model/membership.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
-import { field, finding, members, run, type Check, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import { field, finding, members, run, type Check, type FactOwner, type Finding, type Placed, type Row } from './finding.ts';
 import { isLabel } from './istio-names.ts';
 import { conditionsOf, headerKey } from './match-conditions.ts';
 import { specOf } from './virtual-service-object.ts';
-
-/** A route object among the facts. `name` may be empty. */
-export interface FactOwner extends Owner {
-  readonly snapshot: Snapshot;
-  readonly name: string;
-}
 
 /** The VirtualService under review, with what its rules share. */
 interface Subject extends VirtualService {

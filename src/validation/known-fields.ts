@@ -2,10 +2,10 @@
  * The fields of VirtualService and DestinationRule at each level, for manifests that no API server has pruned yet. Same in every served version.
  * @see https://github.com/istio/api/blob/b8f8791/kubernetes/customresourcedefinitions.gen.yaml
  */
+import { distance } from '../model/distance.ts';
 import { isObject, textAt, type JsonObject } from '../model/json.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { shownName } from './finding.ts';
-import { distance } from './spelling-rules.ts';
 import { removedFieldNames } from './virtual-service-object.ts';
 
 /** Known fields of a mapping: the shape of each field's value (of each member, for a list). `open`: any value; `mapOf`: any keys. */

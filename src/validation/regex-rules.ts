@@ -4,7 +4,7 @@ import { problemKinds, quote, type Problem, type ProblemCode } from '../model/pr
 import { judge, type Difference, type Refusal, type Verdict } from '../regex/judge.ts';
 import { bareDots } from '../regex/literal.ts';
 import type { Reason } from '../regex/scan.ts';
-import { regexesOf, type RouteRegex } from './route-regexes.ts';
+import { regexesOf, type RouteRegex } from './regexes.ts';
 
 /** A regex with its verdict. */
 interface Judged extends RouteRegex {

@@ -1,12 +1,12 @@
 /** Rules about a DestinationRule among everything else in the cluster: subsets that routes still name, other rules of its host, the Service's pods. */
 import { fullHost, hostOfRule, hostCovers, resolveRules, serviceOfHost, type Lookup } from '../model/destination-rules.ts';
-import { isEqual } from './equal.ts';
+import { isEqual } from '../model/equal.ts';
 import type { JsonObject } from '../model/json.ts';
 import { readDestinationRule, type DestinationRule, type VirtualService } from '../model/kubernetes.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type ByNamespace } from '../model/snapshot.ts';
-import { finding, shownName, type Finding } from './finding.ts';
-import { clientsOf, type FactOwner } from './virtual-service-facts.ts';
+import { finding, shownName, type FactOwner, type Finding } from './finding.ts';
+import { clientsOf } from './virtual-service-facts.ts';
 
 /** Runs every rule about a DestinationRule that is written. */
 export function* destinationRuleFactProblems(owner: FactOwner): Generator<Problem> {

@@ -2,6 +2,7 @@
 import type { Settings } from '../config/settings.ts';
 import { at, isObject, listAt, objectAt, type JsonObject } from '../model/json.ts';
 import type { Problem, ProblemCode } from '../model/problem.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 
 /** A value and where it stands, e.g. `spec.http[0].match[1]`. */
 export interface Placed {
@@ -21,6 +22,12 @@ export interface Owner {
   readonly object: JsonObject;
   readonly namespace: string;
   readonly settings: Settings;
+}
+
+/** A route object among everything else in the cluster. `name` may be empty. */
+export interface FactOwner extends Owner {
+  readonly snapshot: Snapshot;
+  readonly name: string;
 }
 
 /** One rule: looks at a part of an object and returns everything that is wrong with it. */

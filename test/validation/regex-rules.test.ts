@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { checkRoutes } from '../../src/admission/routes.ts';
+import { checkRoutes } from '../../src/validation/regex-rules.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { problemKinds, toLine, type Problem } from '../../src/model/problem.ts';
 

@@ -4,7 +4,7 @@ import type { Problem } from '../model/problem.ts';
 import { destinationRuleRows } from './destination-rule.ts';
 import { members, run, type Owner, type Placed, type Row } from './finding.ts';
 import { gatewayRouteRows } from './gateway-route.ts';
-import { destinationRuleSpellingRows, httpSpellingRows, regexSpellingRows, virtualServiceSpellingRows } from './route-spelling.ts';
+import { destinationRuleSpellingRows, httpSpellingRows, regexSpellingRows, virtualServiceSpellingRows } from './spelling.ts';
 import { actionRows } from './virtual-service-action.ts';
 import { matchRows } from './virtual-service-match.ts';
 import { noRemovedFields, objectRows, specOf, virtualServiceRows } from './virtual-service-object.ts';
