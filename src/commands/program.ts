@@ -53,7 +53,7 @@ function addReview(program: Command, io: Io, done: Done): void {
     .description('say what the webhook would say to these manifests, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'objects after admission, or the patches').choices(['yaml', 'json', 'patch']).default('yaml'));
-  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace']);
+  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace', 'regexReaders']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { review } = await import('./review.ts');
@@ -67,7 +67,7 @@ function addCheck(program: Command, io: Io, done: Done): void {
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'for people, for programs, for code hosts').choices(['text', 'json', 'sarif']).default('text'))
     .addOption(new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(['error', 'warning']).default('error'));
-  addSettings(command, ['branches'], ['clusterDomain', 'istioRootNamespace']);
+  addSettings(command, ['branches'], ['clusterDomain', 'istioRootNamespace', 'regexReaders']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { check } = await import('./check.ts');

@@ -6,7 +6,7 @@ import { readDestinationRule, type DestinationRule, type VirtualService } from '
 import { quote, type Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type ByNamespace } from '../model/snapshot.ts';
 import { finding, shownName, type FactOwner, type Finding } from './finding.ts';
-import { clientsOf } from './virtual-service-facts.ts';
+import { clientsOf } from './virtual-service-subject.ts';
 
 /** Runs every rule about a DestinationRule that is written. */
 export function* destinationRuleFactProblems(owner: FactOwner): Generator<Problem> {

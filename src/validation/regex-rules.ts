@@ -3,7 +3,7 @@ import type { JsonObject } from '../model/json.ts';
 import { problemKinds, quote, type Problem, type ProblemCode } from '../model/problem.ts';
 import { judge, type Difference, type Refusal, type Verdict } from '../regex/judge.ts';
 import { bareDots } from '../regex/literal.ts';
-import type { Reason } from '../regex/scan.ts';
+import type { Reader, Reason } from '../regex/scan.ts';
 import { regexesOf, type RouteRegex } from './regexes.ts';
 
 /** A regex with its verdict. */
@@ -22,8 +22,8 @@ const problemsMax = 50;
 /** Most work on distinct patterns of one object, in {@link workOf} units; about half a second. */
 const workMax = 2_000_000;
 
-/** Checks the regexes of a VirtualService, HTTPRoute or GRPCRoute as their readers will judge them; other kinds have none. Bounded for any object. */
-export function checkRoutes(object: JsonObject): readonly Problem[] {
+/** Checks the regexes of a VirtualService, HTTPRoute or GRPCRoute as these readers will judge them (all, unless told); other kinds have none. Bounded for any object. */
+export function checkRoutes(object: JsonObject, readers?: readonly Reader[]): readonly Problem[] {
   const verdicts = new Map<string, Verdict>();
   const problems: Problem[] = [];
   let work = 0;
@@ -36,7 +36,7 @@ export function checkRoutes(object: JsonObject): readonly Problem[] {
       unjudged++;
       continue;
     }
-    const verdict = known ?? judge(regex.pattern);
+    const verdict = known ?? judge(regex.pattern, readers);
     verdicts.set(regex.pattern, verdict);
     for (const rule of rules) problems.push(...[rule({ ...regex, verdict })].filter((problem) => problem !== undefined));
   }

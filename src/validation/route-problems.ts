@@ -18,7 +18,7 @@ export interface RouteName {
 /** Returns everything that is wrong with a route object. */
 export function routeProblems(object: JsonObject, { namespace, name, oldObject }: RouteName, { settings, snapshot }: Pick<FactOwner, 'settings' | 'snapshot'>): readonly Problem[] {
   const owner: FactOwner = { object, namespace, name, settings, snapshot };
-  return [...checkRoutes(object), ...objectProblems(owner), ...factProblems(owner, oldObject)];
+  return [...checkRoutes(object, settings.regexReaders), ...objectProblems(owner), ...factProblems(owner, oldObject)];
 }
 
 function factProblems(owner: FactOwner, before: JsonObject | undefined): readonly Problem[] {

@@ -2,7 +2,8 @@
 import { at, listAt, textAt } from '../model/json.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { finding, type Finding, type Owner, type Placed, type Row } from './finding.ts';
-import { asksTheSame, conditionsOf, headerKey, mayMeet, takesAll, without, type Conditions } from './match-conditions.ts';
+import { asksTheSame, headerKey, matchesOf, mayMeet, takesAll, without, type Conditions, type Matches } from './match-conditions.ts';
+import type { Texts } from './texts.ts';
 import { isBoundToMesh } from './virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
@@ -12,10 +13,11 @@ export const orderRows: readonly Row[] = [
   { code: 'BL245', check: (spec, owner) => hiddenMatches(spec, owner, 'BL245') },
   { code: 'BL244', check: somethingIsLeftForTheBaseline },
   { code: 'BL246', check: baselineNamesASubset },
+  { code: 'BL272', check: everythingIsCompared },
 ];
 
-/** Most comparisons of two matches: an object of 600 matches is compared in full, in some milliseconds. */
-const comparisonsMax = 180_000;
+/** Most conditions that are compared: an object of 600 matches is compared in full, in some milliseconds. */
+const comparisonsMax = 600_000;
 
 /** A match that an earlier one keeps from requests. */
 interface Hidden {
@@ -25,28 +27,52 @@ interface Hidden {
   readonly whole: boolean;
 }
 
-const known = new WeakMap<object, readonly Hidden[]>();
-
-/** The three rules about hidden matches share one walk. */
-function* hiddenMatches(spec: Placed, { settings }: Owner, code: ProblemCode): Generator<Finding> {
-  const hidden = known.get(spec) ?? findHidden(spec, headerKey(settings.routingHeader));
-  known.set(spec, hidden);
-  for (const one of hidden) if (one.code === code) yield describe(one, settings.routingHeader);
+/** What was found, and the match from which on nothing was compared any more. */
+interface Found {
+  readonly hidden: readonly Hidden[];
+  readonly cutAt: Conditions | undefined;
 }
 
-function findHidden(spec: Placed, branchKey: string): readonly Hidden[] {
-  const matches = conditionsOf(spec);
+const known = new WeakMap<object, Found>();
+
+/** The rules about hidden matches share one walk. */
+function found(spec: Placed, { settings }: Owner): Found {
+  const hidden = known.get(spec) ?? findHidden(spec, matchesOf(spec, settings.regexReaders), headerKey(settings.routingHeader));
+  known.set(spec, hidden);
+  return hidden;
+}
+
+function* hiddenMatches(spec: Placed, owner: Owner, code: ProblemCode): Generator<Finding> {
+  for (const one of found(spec, owner).hidden) if (one.code === code) yield describe(one, owner.settings.routingHeader, matchesOf(spec, owner.settings.regexReaders).texts);
+}
+
+function* everythingIsCompared(spec: Placed, owner: Owner): Generator<Finding> {
+  const { cutAt } = found(spec, owner);
+  if (cutAt !== undefined) yield finding(cutAt.path, 'and all after it were not compared with the routes before them: there are too many', 'put routes into several objects');
+}
+
+function findHidden(spec: Placed, { all, texts }: Matches, branchKey: string): Found {
   const hosts = listAt(spec.value, 'http').map(hostsOf);
   const hidden: Hidden[] = [];
-  let left = comparisonsMax;
-  for (const [index, match] of matches.entries()) {
-    left -= index;
-    if (left < 0) break;
-    const by = matches.slice(0, index).find((earlier) => takesAll(earlier, match));
+  let before = 0;
+  let compared = 0;
+  for (const [index, match] of all.entries()) {
+    compared += before;
+    before += 1 + match.asks.size;
+    if (compared > comparisonsMax) return { hidden, cutAt: match };
+    const by = first(all, index, (earlier) => takesAll(earlier, match, texts));
     if (by !== undefined) hidden.push({ match, by, whole: true, code: codeOf(by, match, branchKey) });
-    else if (match.asks.has(branchKey)) hidden.push(...partlyHidden(match, matches.slice(0, index), branchKey, hosts));
+    else if (match.asks.has(branchKey)) hidden.push(...partlyHidden({ match, index }, { all, texts }, branchKey, hosts));
   }
-  return hidden;
+  return { hidden, cutAt: undefined };
+}
+
+function first(all: readonly Conditions[], end: number, test: (earlier: Conditions) => boolean): Conditions | undefined {
+  for (let at = 0; at < end; at++) {
+    const earlier = all[at];
+    if (earlier !== undefined && test(earlier)) return earlier;
+  }
+  return undefined;
 }
 
 function codeOf(by: Conditions, match: Conditions, branchKey: string): ProblemCode {
@@ -55,22 +81,22 @@ function codeOf(by: Conditions, match: Conditions, branchKey: string): ProblemCo
 }
 
 /** Requests for a branch that an earlier route of the same service, blind to the header, takes. */
-function partlyHidden(match: Conditions, earlier: readonly Conditions[], branchKey: string, hosts: readonly ReadonlySet<string>[]): readonly Hidden[] {
-  const by = earlier.find((one) => {
-    const shares = [...(hosts[one.route] ?? [])].some((host) => hosts[match.route]?.has(host));
-    return shares && !one.asks.has(branchKey) && !one.asks.has('authority') && onlyPath(one) && mayMeet(one, match);
+function partlyHidden({ match, index }: { readonly match: Conditions; readonly index: number }, { all, texts }: Matches, branchKey: string, hosts: readonly ReadonlySet<string>[]): readonly Hidden[] {
+  const by = first(all, index, (one) => {
+    const shares = !one.asks.has(branchKey) && !one.asks.has('authority') && onlyPath(one) && [...(hosts[one.route] ?? [])].some((host) => hosts[match.route]?.has(host));
+    return shares && mayMeet(one, match, texts);
   });
   return by === undefined ? [] : [{ match, by, whole: false, code: 'BL243' }];
 }
 
 function onlyPath({ asks }: Conditions): boolean {
-  return [...asks.keys()].every((key) => key.startsWith('uri'));
+  return [...asks.keys()].every((key) => key === 'uri');
 }
 
-function describe({ match, by, code, whole }: Hidden, header: string): Finding {
+function describe({ match, by, code, whole }: Hidden, header: string, texts: Texts): Finding {
   if (code === 'BL242') return finding(match.path, `comes after ${by.path}, which takes every request, so it is never reached`, `move ${by.path} to the end`);
   if (code === 'BL243') return finding(match.path, `comes after ${by.path}, which takes ${whole ? 'its requests' : 'some of its requests'} without looking at ${header}`, `move it before ${by.path}`);
-  const same = asksTheSame(by, match);
+  const same = asksTheSame(by, match, texts);
   return finding(match.path, same ? `asks for the same as ${by.path}, so it is never reached` : `is covered by ${by.path}, which comes first, so it is never reached`, same ? 'leave one of them out' : `move it before ${by.path}, or leave it out`);
 }
 
@@ -80,7 +106,7 @@ function hostsOf(http: unknown): ReadonlySet<string> {
 
 /** A mesh host needs an answer for every request; a Gateway's host one for those of a branch, without the branch. */
 function* somethingIsLeftForTheBaseline(spec: Placed, { settings }: Owner): Generator<Finding> {
-  const matches = conditionsOf(spec);
+  const { all: matches, texts } = matchesOf(spec, settings.regexReaders);
   if (matches.length === 0 || matches.some(({ asks }) => asks.size === 0) || listAt(spec.value, 'hosts').length === 0) return;
   const branchKey = headerKey(settings.routingHeader);
   const fix = 'end with a route without match, to the baseline\'s subset';
@@ -89,15 +115,15 @@ function* somethingIsLeftForTheBaseline(spec: Placed, { settings }: Owner): Gene
     return;
   }
   const plain = matches.filter(({ asks }) => !asks.has(branchKey));
-  const orphan = matches.slice(0, 600).find((match) => match.asks.has(branchKey) && !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']))));
+  const orphan = matches.slice(0, 600).find((match) => match.asks.has(branchKey) && !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']), texts)));
   if (orphan !== undefined) yield finding(orphan.path, `takes requests of a branch, and no route takes the same ones without ${settings.routingHeader}: they get 404`, fix);
 }
 
 /** A default route without subset reaches every pod of the host, branches too. */
-function* baselineNamesASubset(spec: Placed): Generator<Finding> {
+function* baselineNamesASubset(spec: Placed, { settings }: Owner): Generator<Finding> {
   const routes = listAt(spec.value, 'http');
   const split = new Set(routes.flatMap((http) => targetsOf(http)).filter(({ subset }) => subset !== '').map(({ host }) => host));
-  const whole = new Set(conditionsOf(spec).filter(({ asks }) => asks.size === 0).map(({ route }) => route));
+  const whole = new Set(matchesOf(spec, settings.regexReaders).all.filter(({ asks }) => asks.size === 0).map(({ route }) => route));
   for (const [index, http] of routes.entries()) {
     if (!whole.has(index)) continue;
     for (const [place, { host, subset }] of targetsOf(http).entries()) {
