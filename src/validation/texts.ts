@@ -24,6 +24,8 @@ export interface Texts {
   readonly valuesOf: (pattern: string) => readonly string[] | undefined;
   /** Returns a shortest value that both patterns match; undefined when there is none or that cannot be told. */
   readonly common: (one: string, other: string) => string | undefined;
+  /** Takes steps of other work from the bound; false, and a question without answer, when there are none left. */
+  readonly spend: (steps: number) => boolean;
   /** How many questions had no answer. */
   readonly unanswered: () => number;
 }
@@ -41,6 +43,7 @@ interface Envoys {
   readonly all: (wanted: 'yes' | 'no', ask: (ready: (pattern: string) => Meaning, max: number) => Answer) => boolean | undefined;
   /** Asks the first reader only. */
   readonly first: <A extends { readonly steps: number }>(ask: (ready: (pattern: string) => Meaning, max: number) => A) => A | undefined;
+  readonly spend: (steps: number) => boolean;
   readonly unanswered: () => number;
 }
 
@@ -84,6 +87,10 @@ function envoysOf(readers: readonly Reader[]): Envoys {
       return true;
     },
     first: (question) => ask(asked[0] ?? 're2-utf8', question),
+    spend(steps) {
+      left -= steps;
+      return left > 0 || unknown() !== undefined;
+    },
     unanswered: () => unanswered,
   };
 }
@@ -129,6 +136,7 @@ export function createTexts(readers: readonly Reader[]): Texts {
       const found = envoys.first((ready, max) => overlap(ready(one), ready(other), max));
       return found?.answer === 'yes' ? found.witness.text : undefined;
     },
+    spend: envoys.spend,
     unanswered: envoys.unanswered,
   };
 }

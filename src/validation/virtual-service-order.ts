@@ -2,7 +2,7 @@
 import { at, listAt, textAt } from '../model/json.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { finding, type Finding, type Owner, type Placed, type Row } from './finding.ts';
-import { asksTheSame, headerKey, matchesOf, mayMeet, takesAll, without, type Conditions, type Matches } from './match-conditions.ts';
+import { asksTheSame, headerKey, matchesOf, mayMeet, takesAll, type Conditions, type Matches } from './match-conditions.ts';
 import type { Texts } from './texts.ts';
 import { isBoundToMesh } from './virtual-service-object.ts';
 
@@ -104,19 +104,11 @@ function hostsOf(http: unknown): ReadonlySet<string> {
   return new Set(listAt(http, 'route').map((target) => textAt(target, 'destination', 'host') ?? '').filter((host) => host !== ''));
 }
 
-/** A mesh host needs an answer for every request; a Gateway's host one for those of a branch, without the branch. */
+/** A mesh host needs an answer for every request. Of a Gateway's host other objects may have it. @see virtual-service-neighbours.ts */
 function* somethingIsLeftForTheBaseline(spec: Placed, { settings }: Owner): Generator<Finding> {
-  const { all: matches, texts } = matchesOf(spec, settings.regexReaders);
-  if (matches.length === 0 || matches.some(({ asks }) => asks.size === 0) || listAt(spec.value, 'hosts').length === 0) return;
-  const branchKey = headerKey(settings.routingHeader);
-  const fix = 'end with a route without match, to the baseline\'s subset';
-  if (isBoundToMesh(spec.value)) {
-    yield finding(`${spec.path}.http`, 'has no last route without match: requests that meet none get 404', fix);
-    return;
-  }
-  const plain = matches.filter(({ asks }) => !asks.has(branchKey));
-  const orphan = matches.slice(0, 600).find((match) => match.asks.has(branchKey) && !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']), texts)));
-  if (orphan !== undefined) yield finding(orphan.path, `takes requests of a branch, and no route takes the same ones without ${settings.routingHeader}: they get 404`, fix);
+  const { all } = matchesOf(spec, settings.regexReaders);
+  if (all.length === 0 || all.some(({ asks }) => asks.size === 0) || listAt(spec.value, 'hosts').length === 0 || !isBoundToMesh(spec.value)) return;
+  yield finding(`${spec.path}.http`, 'has no last route without match: requests that meet none get 404', 'end with a route without match, to the baseline\'s subset');
 }
 
 /** A default route without subset reaches every pod of the host, branches too. */
