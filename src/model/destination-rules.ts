@@ -55,9 +55,9 @@ export interface Lookup {
  * root namespace; there the exact host before the longest wildcard. The first namespace that has any decides alone. Empty: none is known.
  */
 export function resolveRules(rules: ByNamespace<DestinationRule>, { host, client }: Lookup, mesh: MeshConventions): readonly DestinationRule[] {
-  const service = serviceOfHost(host, mesh)?.namespace;
-  for (const namespace of new Set([client, service ?? client, mesh.istioRootNamespace])) {
-    const found = mostSpecific(rulesFor(rules, namespace, host, mesh).filter((rule) => namespace === client || isExported(rule, client)), host, mesh);
+  const service = serviceOfHost(host, mesh);
+  for (const namespace of new Set([client, service?.namespace ?? client, mesh.istioRootNamespace])) {
+    const found = mostSpecific(rulesFor(rules.get(namespace), host, service?.namespace === namespace ? service.name : undefined, mesh).filter((rule) => namespace === client || isExported(rule, client)), host, mesh);
     if (found.length > 0) return found;
   }
   return [];
@@ -79,18 +79,19 @@ function plainHost(host: string): string {
   return host.toLowerCase().replace(/\.$/, '');
 }
 
-/** The names by which objects of a namespace may call a host. */
-function namesOf(host: string, namespace: string, mesh: MeshConventions): readonly string[] {
-  const service = serviceOfHost(host, mesh);
-  return service?.namespace === namespace ? [host, service.name] : [host];
+/** Returns what an index of a namespace has for a full host: under its full name and, in the Service's own namespace, under its short one. */
+function underNames<T>(index: ReadonlyMap<string, readonly T[]>, host: string, short: string | undefined): readonly T[] {
+  const full = index.get(host) ?? [];
+  const more = short === undefined ? [] : (index.get(short) ?? []);
+  return more.length === 0 ? full : [...full, ...more];
 }
 
 /** Returns the rules of a namespace that stand for a host, in the order of the collection save that wildcards are last. */
-function rulesFor(rules: ByNamespace<DestinationRule>, namespace: string, host: string, mesh: MeshConventions): readonly DestinationRule[] {
-  const inside = rules.get(namespace);
+function rulesFor(inside: ReadonlyMap<string, DestinationRule> | undefined, host: string, short: string | undefined, mesh: MeshConventions): readonly DestinationRule[] {
   if (inside === undefined) return [];
   const { named, wildcards } = derived(inside, byHost);
-  return [...namesOf(host, namespace, mesh).flatMap((name) => named.get(name) ?? []), ...wildcards.filter((rule) => hostCovers(hostOfRule(rule, mesh), host))];
+  const found = underNames(named, host, short);
+  return wildcards.length === 0 ? found : [...found, ...wildcards.filter((rule) => hostCovers(hostOfRule(rule, mesh), host))];
 }
 
 function mostSpecific(rules: readonly DestinationRule[], host: string, mesh: MeshConventions): readonly DestinationRule[] {
@@ -118,10 +119,14 @@ function routesByHost(routes: ReadonlyMap<string, VirtualService>): ReadonlyMap<
 
 /** Returns the VirtualServices that name a full host, by its full or its short name, as one of theirs. Wildcards stand for themselves only. */
 export function routesOfHost(host: string, { virtualServices }: Pick<Snapshot, 'virtualServices'>, mesh: MeshConventions): readonly VirtualService[] {
-  return [...virtualServices].flatMap(([namespace, inside]) => namesOf(host, namespace, mesh).flatMap((name) => derived(inside, routesByHost).get(name) ?? []));
+  const service = serviceOfHost(host, mesh);
+  const found: VirtualService[] = [];
+  for (const [namespace, inside] of virtualServices) found.push(...underNames(derived(inside, routesByHost), host, service?.namespace === namespace ? service.name : undefined));
+  return found;
 }
 
 /** Returns the namespaces whose own rules stand for a host: their clients see these and no others. */
 export function namespacesWithRules(rules: ByNamespace<DestinationRule>, host: string, mesh: MeshConventions): readonly string[] {
-  return [...rules.keys()].filter((namespace) => rulesFor(rules, namespace, host, mesh).length > 0);
+  const service = serviceOfHost(host, mesh);
+  return [...rules].filter(([namespace, inside]) => rulesFor(inside, host, service?.namespace === namespace ? service.name : undefined, mesh).length > 0).map(([namespace]) => namespace);
 }

@@ -37,6 +37,8 @@ export type Check = (here: Placed, owner: Owner) => Iterable<Finding>;
 export interface Row {
   readonly code: ProblemCode;
   readonly check: Check;
+  /** The rule is about these fields: where none of them is, it is not asked. Most routes have few of the fields that a route may have. */
+  readonly about?: readonly string[];
 }
 
 /** Makes a finding. The message begins with the path, so that it can stand alone in a terminal. */
@@ -46,7 +48,10 @@ export function finding(path: string, what: string, fix: string): Finding {
 
 /** Runs every rule of a table over a part of an object. */
 export function* run(rows: readonly Row[], here: Placed, owner: Owner): Generator<Problem> {
-  for (const { code, check } of rows) for (const found of check(here, owner)) yield { code, ...found };
+  for (const { code, check, about } of rows) {
+    if (about !== undefined && !about.some((key) => isSet(here.value, key))) continue;
+    for (const found of check(here, owner)) yield { code, ...found };
+  }
 }
 
 /** Returns a field of a part with its path. */

@@ -15,8 +15,16 @@ export interface RouteRegex {
 
 type Subject = RouteRegex['subject'];
 
-/** Lists the regexes of a VirtualService, HTTPRoute or GRPCRoute; none for other kinds. Garbage of any shape is passed over. */
-export function* regexesOf(object: JsonObject): Generator<RouteRegex> {
+const known = new WeakMap<JsonObject, readonly RouteRegex[]>();
+
+/** Lists the regexes of a VirtualService, HTTPRoute or GRPCRoute; none for other kinds. Garbage of any shape is passed over. The object is read once for all that ask. */
+export function regexesOf(object: JsonObject): readonly RouteRegex[] {
+  const found = known.get(object) ?? [...read(object)];
+  known.set(object, found);
+  return found;
+}
+
+function* read(object: JsonObject): Generator<RouteRegex> {
   const kind = textAt(object, 'kind');
   if (kind === 'VirtualService') yield* ofVirtualService(object);
   else if (kind === 'HTTPRoute' || kind === 'GRPCRoute') yield* ofGatewayRoute(object);

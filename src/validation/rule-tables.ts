@@ -7,7 +7,7 @@ import { gatewayRouteRows } from './gateway-route.ts';
 import { destinationRuleSpellingRows, httpSpellingRows, regexSpellingRows, virtualServiceSpellingRows } from './spelling.ts';
 import { actionRows } from './virtual-service-action.ts';
 import { matchRows } from './virtual-service-match.ts';
-import { noRemovedFields, objectRows, specOf, virtualServiceRows } from './virtual-service-object.ts';
+import { noRemovedFields, objectRows, removedFieldNames, specOf, virtualServiceRows } from './virtual-service-object.ts';
 import { orderRows } from './virtual-service-order.ts';
 import { policyRows } from './virtual-service-policy.ts';
 import { streamRows } from './virtual-service-streams.ts';
@@ -25,7 +25,7 @@ const tables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
   ['VirtualService', {
     object: [...objectRows, ...regexSpellingRows],
     spec: [...virtualServiceRows, ...streamRows, ...orderRows, ...virtualServiceSpellingRows],
-    http: [{ code: 'BL239', check: noRemovedFields }, ...matchRows, ...actionRows, ...policyRows, ...httpSpellingRows],
+    http: [{ code: 'BL239', check: noRemovedFields, about: [...removedFieldNames, 'corsPolicy'] }, ...matchRows, ...actionRows, ...policyRows, ...httpSpellingRows],
   }],
   ['DestinationRule', { object: objectRows, spec: [...destinationRuleRows, ...destinationRuleSpellingRows], http: [] }],
   ['HTTPRoute', routeTables],

@@ -18,9 +18,9 @@ export const destinationRuleSpellingRows: readonly Row[] = [{ code: 'BL247', che
 
 /** Rules over one HTTP route. */
 export const httpSpellingRows: readonly Row[] = [
-  { code: 'BL249', check: matchesCanMatch },
-  { code: 'BL250', check: headerNamesAreInLowerCase },
-  { code: 'BL251', check: routingHeaderIsSet },
+  { code: 'BL249', check: matchesCanMatch, about: ['match'] },
+  { code: 'BL250', check: headerNamesAreInLowerCase, about: ['match'] },
+  { code: 'BL251', check: routingHeaderIsSet, about: ['headers', 'route'] },
 ];
 
 /** Rules over a whole object with regexes. */

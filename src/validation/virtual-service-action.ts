@@ -8,12 +8,12 @@ import { hostFault, isLabel, portFault, rangeFindings, shown } from './istio-nam
 export const actionRows: readonly Row[] = [
   { code: 'BL218', check: routeDoesOneThing },
   { code: 'BL219', check: destinationsAreValid },
-  { code: 'BL220', check: mirrorsAreValid },
-  { code: 'BL221', check: mirrorPercentIsOld },
-  { code: 'BL226', check: redirectIsValid },
-  { code: 'BL227', check: directResponseIsValid },
-  { code: 'BL228', check: directResponseIsSmall },
-  { code: 'BL229', check: rewriteIsValid },
+  { code: 'BL220', check: mirrorsAreValid, about: ['mirror', 'mirrors', 'mirrorPercentage'] },
+  { code: 'BL221', check: mirrorPercentIsOld, about: ['mirrorPercent', 'mirror_percent'] },
+  { code: 'BL226', check: redirectIsValid, about: ['redirect'] },
+  { code: 'BL227', check: directResponseIsValid, about: ['directResponse'] },
+  { code: 'BL228', check: directResponseIsSmall, about: ['directResponse'] },
+  { code: 'BL229', check: rewriteIsValid, about: ['rewrite'] },
 ];
 
 function* routeDoesOneThing(route: Placed, { object }: Owner): Generator<Finding> {

@@ -7,10 +7,10 @@ import { isBoundToMesh } from './virtual-service-object.ts';
 
 /** Rules over one HTTP route. */
 export const matchRows: readonly Row[] = [
-  { code: 'BL217', check: matchesAreWhole },
-  { code: 'BL217', check: headersCanBeMatched },
-  { code: 'BL217', check: valuesCanBeMatched },
-  { code: 'BL217', check: sourcesAreValid },
+  { code: 'BL217', check: matchesAreWhole, about: ['match'] },
+  { code: 'BL217', check: headersCanBeMatched, about: ['match'] },
+  { code: 'BL217', check: valuesCanBeMatched, about: ['match'] },
+  { code: 'BL217', check: sourcesAreValid, about: ['match'] },
 ];
 
 function* matchesAreWhole(route: Placed): Generator<Finding> {

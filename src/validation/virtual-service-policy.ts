@@ -6,12 +6,12 @@ import { durationFindings, isHeaderName, millisecondsOf, rangeFindings, shown } 
 
 /** Rules over one HTTP route. */
 export const policyRows: readonly Row[] = [
-  { code: 'BL222', check: headersCanBeChanged },
-  { code: 'BL223', check: corsIsValid },
-  { code: 'BL224', check: faultIsValid },
-  { code: 'BL225', check: faultAbortsWithSomething },
-  { code: 'BL230', check: durationsAreValid },
-  { code: 'BL231', check: retriesAreValid },
+  { code: 'BL222', check: headersCanBeChanged, about: ['headers', 'route', 'rewrite'] },
+  { code: 'BL223', check: corsIsValid, about: ['corsPolicy'] },
+  { code: 'BL224', check: faultIsValid, about: ['fault'] },
+  { code: 'BL225', check: faultAbortsWithSomething, about: ['fault'] },
+  { code: 'BL230', check: durationsAreValid, about: ['timeout', 'retries'] },
+  { code: 'BL231', check: retriesAreValid, about: ['retries'] },
 ];
 
 const authorities = [':authority', 'host'];

@@ -6,9 +6,9 @@ import { destinationFindings, weightFindings } from './virtual-service-action.ts
 
 /** Rules over the spec of a VirtualService. */
 export const streamRows: readonly Row[] = [
-  { code: 'BL233', check: tlsRoutesAreValid },
-  { code: 'BL233', check: tcpRoutesAreValid },
-  { code: 'BL219', check: streamDestinationsAreValid },
+  { code: 'BL233', check: tlsRoutesAreValid, about: ['tls'] },
+  { code: 'BL233', check: tcpRoutesAreValid, about: ['tls', 'tcp'] },
+  { code: 'BL219', check: streamDestinationsAreValid, about: ['tls', 'tcp'] },
 ];
 
 function* tlsRoutesAreValid(spec: Placed, { object }: Owner): Generator<Finding> {

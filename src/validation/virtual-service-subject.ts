@@ -96,7 +96,9 @@ export interface View {
 
 function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): View {
   const rules = resolveRules(snapshot.destinationRules, { host, client }, settings);
-  return { client, rule: rules[0], subsets: new Map(rules.flatMap((rule) => rule.subsets.map((subset) => [subset.name, subset] as const)).reverse()) };
+  const subsets = new Map<string, Subset>();
+  for (const subset of rules.flatMap((rule) => rule.subsets)) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  return { client, rule: rules[0], subsets };
 }
 
 /** Returns what each of the clients of a host sees of it. */
