@@ -12,6 +12,9 @@ export const hostRows: readonly FactRow[] = [
   { code: 'BL265', check: gatewaysAreThere },
 ];
 
+/** Most other owners of a host that are named. */
+const othersMax = 10;
+
 /** Sidecars take the routes of one VirtualService for a host, and which one is undefined. */
 function* meshHostsHaveOneOwner(spec: Placed, { snapshot, settings }: FactOwner, self: VirtualService): Generator<Finding> {
   if (!takesWholeHosts(self)) return;
@@ -19,6 +22,7 @@ function* meshHostsHaveOneOwner(spec: Placed, { snapshot, settings }: FactOwner,
   for (const [index, host] of self.hosts.entries()) {
     for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
       if (told.has(other) || !takesWholeHosts(other) || isSame(self, other) || !haveClientsInCommon(self, other)) continue;
+      if (told.size === othersMax) return;
       told.add(other);
       yield secondOwner(`${spec.path}.hosts[${index}]`, host, other);
     }
