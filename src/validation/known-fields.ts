@@ -1,10 +1,8 @@
-/**
- * The fields of VirtualService and DestinationRule at each level, for manifests that no API server has pruned yet. Same in every served version.
- * @see https://github.com/istio/api/blob/b8f8791/kubernetes/customresourcedefinitions.gen.yaml
- */
+/** The fields of VirtualService, DestinationRule, HTTPRoute and GRPCRoute at each level, for manifests that no API server has pruned yet. Same in every served version. */
 import { distance } from '../model/distance.ts';
 import { isObject, textAt, type JsonObject } from '../model/json.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { packedFields } from './field-data.ts';
 import { shownName } from './finding.ts';
 import { removedFieldNames } from './virtual-service-object.ts';
 
@@ -16,92 +14,55 @@ interface Shape {
 
 const open: Shape = {};
 
-/** A mapping: names of fields with any value, and fields with a shape. */
-function shape(names: string, fields: Readonly<Record<string, Shape>> = {}): Shape {
-  return { fields: { ...Object.fromEntries(names.split(' ').filter((name) => name !== '').map((name) => [name, open])), ...fields } };
+/** Kind → its shape, unpacked when the first object of it is looked at. */
+const shapes = new Map<string, Shape>();
+
+function shapeOf(kind: string): Shape | undefined {
+  const packed = Object.hasOwn(packedFields, kind) ? packedFields[kind] : undefined;
+  if (packed === undefined) return undefined;
+  const shape = shapes.get(kind) ?? { fields: { apiVersion: open, kind: open, metadata: open, status: open, spec: unpack(packed) } };
+  shapes.set(kind, shape);
+  return shape;
 }
 
-const text = shape('exact prefix regex');
-const texts: Shape = { mapOf: text };
-const destination = shape('host subset', { port: shape('number') });
-const operations = shape('set add remove');
-const headers = shape('', { request: operations, response: operations });
-const percentage = shape('value');
-
-const httpMatch = shape('name port sourceLabels gateways ignoreUriCase sourceNamespace statPrefix', {
-  uri: text, scheme: text, method: text, authority: text, headers: texts, withoutHeaders: texts, queryParams: texts,
-});
-
-const httpRoute = shape('name timeout mirrorPercent mirror_percent', {
-  match: httpMatch,
-  route: shape('weight', { destination, headers }),
-  redirect: shape('uri prefixRewrite authority port derivePort scheme redirectCode'),
-  directResponse: shape('status', { body: shape('string bytes') }),
-  delegate: shape('name namespace'),
-  rewrite: shape('uri authority', { uriRegexRewrite: shape('match rewrite') }),
-  retries: shape('attempts perTryTimeout retryOn retryRemoteLocalities retryIgnorePreviousHosts backoff'),
-  fault: shape('', { delay: shape('percent fixedDelay exponentialDelay', { percentage }), abort: shape('httpStatus grpcStatus http2Error', { percentage }) }),
-  mirror: destination,
-  mirrors: shape('', { destination, percentage }),
-  mirrorPercentage: percentage,
-  corsPolicy: shape('allowOrigin allowMethods allowHeaders exposeHeaders maxAge allowCredentials unmatchedPreflights', { allowOrigins: text }),
-  headers,
-});
-
-const streamRoute = shape('weight', { destination });
-const streamMatch = 'destinationSubnets port sourceLabels gateways sourceNamespace';
-
-const virtualService = shape('hosts gateways exportTo', {
-  http: httpRoute,
-  tls: shape('', { match: shape(`sniHosts ${streamMatch}`), route: streamRoute }),
-  tcp: shape('', { match: shape(`sourceSubnet ${streamMatch}`), route: streamRoute }),
-});
-
-const keepalive = shape('probes time interval');
-
-const levelFields: Readonly<Record<string, Shape>> = {
-  loadBalancer: shape('simple warmupDurationSecs', {
-    warmup: shape('duration minimumPercent aggression'),
-    consistentHash: shape('httpHeaderName useSourceIp httpQueryParameterName minimumRingSize', {
-      httpCookie: shape('name path ttl', { attributes: shape('name value') }), ringHash: shape('minimumRingSize'), maglev: shape('tableSize'),
-    }),
-    localityLbSetting: shape('failoverPriority enabled', { distribute: shape('from to'), failover: shape('from to') }),
-  }),
-  connectionPool: shape('', {
-    tcp: shape('maxConnections connectTimeout maxConnectionDuration idleTimeout', { tcpKeepalive: keepalive }),
-    http: shape('http1MaxPendingRequests http2MaxRequests maxRequestsPerConnection maxRetries idleTimeout h2UpgradePolicy useClientProtocol maxConcurrentStreams', { http2KeepAlive: open }),
-  }),
-  outlierDetection: shape('consecutiveErrors splitExternalLocalOriginErrors consecutiveLocalOriginFailures consecutiveGatewayErrors consecutive5xxErrors interval baseEjectionTime maxEjectionPercent minHealthPercent'),
-  tls: shape('mode clientCertificate privateKey caCertificates credentialName subjectAltNames sni insecureSkipVerify caCrl'),
-};
-
-const trafficPolicy = shape('', {
-  ...levelFields,
-  portLevelSettings: shape('', { ...levelFields, port: shape('number') }),
-  tunnel: shape('protocol targetHost targetPort'),
-  proxyProtocol: shape('version'),
-  retryBudget: open,
-});
-
-const destinationRule = shape('host exportTo', {
-  trafficPolicy,
-  subsets: shape('name labels', { trafficPolicy }),
-  workloadSelector: shape('matchLabels'),
-});
-
-function object(spec: Shape): Shape {
-  return shape('apiVersion kind metadata status', { spec });
+/** `a b(c d) e{f}`: fields a, b with fields c and d, and e with any keys, each with a field f. */
+function unpack(packed: string): Shape {
+  const stack: { readonly fields: Record<string, Shape>; name: string }[] = [{ fields: {}, name: '' }];
+  for (const [token] of packed.matchAll(/[(){}]|[^(){} ]+/g)) {
+    const top = stack.at(-1) ?? { fields: {}, name: '' };
+    if (token === '(' || token === '{') stack.push({ fields: {}, name: '' });
+    else if (token === ')' || token === '}') close(stack, token);
+    else {
+      top.fields[token] = open;
+      top.name = token;
+    }
+  }
+  return { fields: stack[0]?.fields ?? {} };
 }
 
-const shapes: ReadonlyMap<string, Shape> = new Map([['VirtualService', object(virtualService)], ['DestinationRule', object(destinationRule)]]);
+/** A mapping with any keys and open values is written `{}`. */
+function close(stack: { readonly fields: Record<string, Shape>; name: string }[], token: string): void {
+  const inner = stack.pop()?.fields ?? {};
+  const outer = stack.at(-1);
+  const isOpen = Object.keys(inner).length === 0;
+  if (outer !== undefined) outer.fields[outer.name] = token === '}' ? { mapOf: isOpen ? open : { fields: inner } } : { fields: inner };
+}
 
-/** Finds fields that the Istio API does not have: an API server drops them without a word, or refuses them. Other kinds have none. */
+/** A field that is not known, and those that are in its place. */
+interface Unknown {
+  readonly path: string;
+  readonly key: string;
+  readonly fields: readonly string[];
+}
+
+/** Finds fields that the Istio API and the Gateway API do not have: an API server drops them without a word, or refuses them. Kinds other than routes have none. */
 export function unknownFields(manifest: JsonObject): readonly Problem[] {
-  const known = shapes.get(textAt(manifest, 'kind') ?? '');
-  return known === undefined ? [] : [...walk(manifest, known, '')];
+  const known = shapeOf(textAt(manifest, 'kind') ?? '');
+  const api = (textAt(manifest, 'apiVersion') ?? '').startsWith('gateway.') ? 'Gateway API' : 'Istio API';
+  return known === undefined ? [] : [...walk(manifest, known, '')].map(({ path, key, fields }) => unknownField(path, key, fields, api));
 }
 
-function* walk(value: unknown, known: Shape, path: string): Generator<Problem> {
+function* walk(value: unknown, known: Shape, path: string): Generator<Unknown> {
   if (Array.isArray(value)) {
     for (const [index, member] of value.entries()) yield* walk(member, known, `${path}[${index}]`);
     return;
@@ -112,19 +73,19 @@ function* walk(value: unknown, known: Shape, path: string): Generator<Problem> {
   else if (fields !== undefined) yield* walkFields(value, fields, path);
 }
 
-function* walkFields(value: JsonObject, fields: Readonly<Record<string, Shape>>, path: string): Generator<Problem> {
+function* walkFields(value: JsonObject, fields: Readonly<Record<string, Shape>>, path: string): Generator<Unknown> {
   for (const [key, inner] of Object.entries(value)) {
     const place = `${path}${path === '' ? '' : '.'}${shownName(key)}`;
     const next = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (next !== undefined) yield* walk(inner, next, place);
-    else if (!removedFieldNames.has(key)) yield unknownField(place, key, Object.keys(fields));
+    else if (!removedFieldNames.has(key)) yield { path: place, key, fields: Object.keys(fields) };
   }
 }
 
-function unknownField(path: string, key: string, fields: readonly string[]): Problem {
+function unknownField(path: string, key: string, fields: readonly string[], api: string): Problem {
   const meant = nearest(key, fields);
   const fix = meant === undefined ? `fields here are ${fields.slice(0, 12).join(', ')}${fields.length > 12 ? ', ...' : ''}` : `did you mean ${meant}?`;
-  return { code: 'BL240', path, message: `${path}: ${quote(key)} is no field of the Istio API, and the API server drops it or refuses the object`, fix };
+  return { code: 'BL240', path, message: `${path}: ${quote(key)} is no field of the ${api}, and the API server drops it or refuses the object`, fix };
 }
 
 function nearest(key: string, fields: readonly string[]): string | undefined {
