@@ -62,7 +62,8 @@ interface Site {
   readonly api: Api;
   readonly folder: string;
   readonly paths: ArtifactPaths<(typeof allArtifacts)[number]>;
-  readonly proxies: Proxy[];
+  /** Those that start count too: they have an address, and are ended with the rest. */
+  readonly proxies: Promise<Proxy>[];
   readonly dead: Map<string, { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }>;
   readonly started: { istiod?: Daemon; kubelet?: Kubelet; apps?: Apps };
   markers: number;
@@ -112,9 +113,9 @@ async function startIstiod({ paths, folder, box, started }: Site, options: MeshO
 }
 
 function assemble(site: Site): Mesh {
-  const add = async (kind: ProxyIdentity['kind'], { name, namespace, serviceAccount = 'default', labels = {}, ports = [80] }: NewProxy): Promise<Proxy> => {
+  const add = (kind: ProxyIdentity['kind'], { name, namespace, serviceAccount = 'default', labels = {}, ports = [80] }: NewProxy): Promise<Proxy> => {
     const index = site.proxies.length;
-    const proxy = await startProxy({ kind, name: name ?? `${kind}-${index}`, namespace, serviceAccount, labels, ports, address: proxyAddress(index) }, site.paths, site.folder);
+    const proxy = startProxy({ kind, name: name ?? `${kind}-${index}`, namespace, serviceAccount, labels, ports, address: proxyAddress(index) }, site.paths, site.folder);
     site.proxies.push(proxy);
     return proxy;
   };
@@ -126,7 +127,8 @@ function assemble(site: Site): Mesh {
     addBackend: (backend) => addBackend(site.api, backend),
     setReady: (namespace, labels, ready) => setReady(site.api, namespace, { labels, ready }),
     setDead: (namespace, labels, dead) => void (dead ? site.dead.set(key(namespace, labels), { namespace, labels }) : site.dead.delete(key(namespace, labels))),
-    async settled(proxies = site.proxies) {
+    async settled(some) {
+      const proxies = some ?? (await Promise.all(site.proxies));
       await podsSettled(site.api);
       site.markers += 1;
       await placeMarker(site, { number: site.markers, proxies });
@@ -137,7 +139,8 @@ function assemble(site: Site): Mesh {
 }
 
 async function endAll({ started, proxies, api, box, folder }: Site): Promise<void> {
-  await Promise.all(proxies.map((proxy) => proxy.stop()));
+  const ended = await Promise.allSettled(proxies);
+  await Promise.all(ended.map((proxy) => (proxy.status === 'fulfilled' ? proxy.value.stop() : undefined)));
   await started.istiod?.kill();
   await Promise.all([started.apps?.close(), started.kubelet?.close()]);
   delete started.apps;

@@ -49,8 +49,8 @@ export interface Proxy extends ProxyIdentity {
 const requestTimeoutMs = 15_000;
 
 /**
- * Starts an Envoy and resolves when it is live and has routes for each of its ports. One that serves a port of which istiod knows nothing waits for ever,
- * so make the Service or Gateway first.
+ * Starts an Envoy and resolves when it is live, which it is once it has its clusters and routes: one whose gateway port no Gateway serves never is, so make the Gateway first.
+ * @throws Error with its last lines when it does not start; it is ended first.
  */
 export async function startProxy(identity: ProxyIdentity, paths: ArtifactPaths<'envoy'>, folder: string): Promise<Proxy> {
   const name = `envoy-${identity.namespace}-${identity.name}`;
@@ -62,7 +62,12 @@ export async function startProxy(identity: ProxyIdentity, paths: ArtifactPaths<'
     const { body } = await exchange({ agent, host: identity.address, port: adminPort, path, method: 'GET', headers: ['host', identity.address] });
     return parse(body);
   };
-  await waitUntilReady(daemon, async () => textAt(await admin('/server_info'), 'state') === 'LIVE');
+  try {
+    await waitUntilReady(daemon, async () => textAt(await admin('/server_info'), 'state') === 'LIVE');
+  } catch (error) {
+    await daemon.kill();
+    throw error;
+  }
   return {
     ...identity,
     async send({ host, path = '/', method = 'GET', headers = [], port = portOf(host) ?? identity.ports[0] ?? 80 }) {
