@@ -4,6 +4,7 @@
  */
 import { at, listAt, numberAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { problemKinds } from '../../src/model/problem.ts';
+import { ensureArtifacts } from '../box/binaries.ts';
 import { startMesh, type Mesh } from '../box/mesh.ts';
 import type { Proxy } from '../box/proxy.ts';
 import { goldenObjects, patternNamespace, patternObjects, type CorpusObject } from './route-corpus.ts';
@@ -28,6 +29,9 @@ async function main(): Promise<void> {
   let server: Server | undefined;
   try {
     server = await installServer(mesh.box);
+    const { 'gateway-api-crds.yaml': crds } = await ensureArtifacts(['gateway-api-crds.yaml']);
+    await mesh.box.kubectl(['apply', '--server-side', '-f', crds]);
+    await mesh.box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations(), timeoutMs: 120_000 });
     const scene: Scene = { mesh, story, proxies: [] };
     for (const part of [refusals, admissions, envoys, control]) await part(scene);
@@ -93,7 +97,7 @@ async function create(mesh: Mesh, objects: readonly JsonObject[]): Promise<Reado
   // kubectl goes on after a refusal, and fails in the end with all that it printed.
   const printed = await mesh.box.kubectl(['create', '--validate=false', '-f', '-', '-o', 'name'], { stdin: manifestOf(objects), timeoutMs: 120_000 })
     .then(({ stdout }) => stdout, (error: unknown) => (error instanceof Error ? error.message : String(error)));
-  for (const [, name] of printed.matchAll(/^(?:virtualservice|destinationrule)\.networking\.istio\.io\/(\S+)$/gm)) if (name !== undefined) names.add(name);
+  for (const [, name] of printed.matchAll(/^(?:virtualservice|destinationrule|httproute|grpcroute)\.(?:gateway\.networking\.k8s|networking\.istio)\.io\/(\S+)$/gm)) if (name !== undefined) names.add(name);
   return names;
 }
 
