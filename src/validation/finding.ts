@@ -49,9 +49,15 @@ export function finding(path: string, what: string, fix: string): Finding {
 /** Runs every rule of a table over a part of an object. */
 export function* run(rows: readonly Row[], here: Placed, owner: Owner): Generator<Problem> {
   for (const { code, check, about } of rows) {
-    if (about !== undefined && !about.some((key) => isSet(here.value, key))) continue;
+    if (about !== undefined && !hasAny(here.value, about)) continue;
     for (const found of check(here, owner)) yield { code, ...found };
   }
+}
+
+function hasAny(value: unknown, keys: readonly string[]): boolean {
+  if (!isObject(value)) return false;
+  for (const key of keys) if (Object.hasOwn(value, key) && isThere(value[key])) return true;
+  return false;
 }
 
 /** Returns a field of a part with its path. */
@@ -71,8 +77,11 @@ export function entries({ value, path }: Placed, key: string): readonly (Placed 
 
 /** Tells whether a field is set: protobuf takes null and absence for the same. */
 export function isSet(value: unknown, ...keys: readonly string[]): boolean {
-  const found = at(value, ...keys);
-  return found !== undefined && found !== null;
+  return isThere(at(value, ...keys));
+}
+
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /** Returns which of these fields are set. */

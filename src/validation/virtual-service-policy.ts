@@ -17,7 +17,8 @@ export const policyRows: readonly Row[] = [
 const authorities = [':authority', 'host'];
 
 function* headersCanBeChanged(route: Placed): Generator<Finding> {
-  const places = [route, ...members(route, 'route')];
+  const places = [route, ...members(route, 'route')].filter(({ value }) => isSet(value, 'headers'));
+  if (places.length === 0) return;
   let rewrites = (textAt(route.value, 'rewrite', 'authority') ?? '') === '' ? 0 : 1;
   for (const headers of places.map((place) => field(place, 'headers'))) {
     const [request, response] = [field(headers, 'request'), field(headers, 'response')];
