@@ -2,25 +2,42 @@
 import { annotationPath, fullKey } from '../model/keys.ts';
 import type { Labels } from '../model/json.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
-import { baselineOf, branchOf, versionsOf } from '../model/membership.ts';
+import { baselineOf, branchesIn, branchOf, isSameWorkload, servicesShared, versionsOf } from '../model/membership.ts';
 import type { Problem } from '../model/problem.ts';
-import { selects, workloadsBehind } from '../model/selection.ts';
+import { pins, selects, servicesSelecting, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
+import { withLabel } from '../model/json.ts';
 import type { Declaration } from './rule.ts';
 
+/**
+ * Returns the Services whose pods the branch joins, or would join but for the version that they pin: whatever is true of them is true of everybody's
+ * traffic beside the branch. Empty for a branch that nobody else's Service selects.
+ */
+export function joinedServices(declaration: Declaration): readonly Service[] {
+  const choice = declaration.review?.choice;
+  if (choice?.found !== 'one' || choice.own.length > 0) return [];
+  if (choice.selecting.includes(choice.service)) return servicesShared(choice);
+  return isPinnedOut(declaration, choice.service) ? [choice.service] : [];
+}
+
+/** Tells whether a Service would select the branch's pods, if it did not ask for another version. */
+export function isPinnedOut({ now, review, settings }: Declaration, service: Service): boolean {
+  return review !== undefined && pins(service, withLabel(now.templateLabels, settings.versionLabel, review.branch.id), settings.versionLabel);
+}
+
 /** The workloads behind a Service that are neither this one, nor a branch, nor a long-lived version. */
-function others({ snapshot, settings, now, before }: Declaration, service: Service): readonly Workload[] {
+function others({ snapshot, settings, now }: Declaration, service: Service): readonly Workload[] {
   const versions = versionsOf(service);
   return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service).filter((workload) => {
-    if (workload.declared['branch'] !== undefined || (workload.kind === now.kind && workload.name === (before ?? now).name)) return false;
+    if (workload.declared['branch'] !== undefined || isSameWorkload(workload, now)) return false;
     return !versions.includes(workload.templateLabels[settings.versionLabel] ?? '') && branchOf(workload, snapshot, settings) === undefined;
   });
 }
 
-/** A service without a baseline answers everybody else with a plain 503: allowed, and said. */
+/** A service without a baseline answers everybody else with a plain 503: allowed, and said. One without a selector has its endpoints from elsewhere. */
 export function serviceHasABaseline(declaration: Declaration): readonly Problem[] {
   const choice = declaration.review?.choice;
-  if (choice?.found !== 'one' || others(declaration, choice.service).length > 0) return [];
+  if (choice?.found !== 'one' || Object.keys(choice.service.selector).length === 0 || others(declaration, choice.service).length > 0) return [];
   return [{
     code: 'BL112',
     path: annotationPath('branch'),
@@ -33,20 +50,21 @@ export function serviceHasABaseline(declaration: Declaration): readonly Problem[
  * pods are known (manifests), the pod templates stand for them.
  */
 export function baselineCarriesTheLabel(declaration: Declaration): readonly Problem[] {
-  const choice = declaration.review?.choice;
-  if (choice?.found !== 'one' || choice.own.length > 0) return [];
-  const { service } = choice;
-  const baseline = baselineOf(declaration.namespace, service, declaration.settings);
-  const behind = others(declaration, service);
-  const wrong = readyLabels(declaration, service, behind).map((labels) => labels[declaration.settings.versionLabel]).filter((version) => version !== baseline);
-  if (wrong.length === 0) return [];
-  const pods = inNamespace(declaration.snapshot.pods, service.namespace).size > 0 ? 'ready pods' : 'workloads';
-  const found = [...new Set(wrong.map((version) => version ?? 'none'))].sort();
-  return [{
-    code: 'BL113',
-    path: '',
-    message: `${wrong.length} of the baseline's ${pods} of ${service.name} do not carry ${declaration.settings.versionLabel}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${remedy(declaration, service, { baseline, behind, found })}`,
-  }];
+  const label = declaration.settings.versionLabel;
+  return joinedServices(declaration).flatMap((service): readonly Problem[] => {
+    const baseline = baselineOf(declaration.namespace, service, declaration.settings);
+    const behind = others(declaration, service);
+    const wrong = readyLabels(declaration, service, behind).map((labels) => labels[label]).filter((version) => version !== baseline);
+    if (wrong.length === 0) return [];
+    const pods = inNamespace(declaration.snapshot.pods, service.namespace).size > 0 ? 'ready pods' : 'workloads';
+    const found = [...new Set(wrong.map((version) => version ?? 'none'))].sort();
+    const fixes = remedies(declaration, service, { baseline, behind, wrong: new Set(wrong) }).join('; ');
+    return [{
+      code: 'BL113',
+      path: '',
+      message: `${wrong.length} of the baseline's ${pods} of ${service.name} do not carry ${label}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${fixes}`,
+    }];
+  });
 }
 
 function readyLabels({ snapshot, settings, siblings, review }: Declaration, service: Service, behind: readonly Workload[]): readonly Labels[] {
@@ -58,13 +76,68 @@ function readyLabels({ snapshot, settings, siblings, review }: Declaration, serv
     .map((pod) => pod.labels);
 }
 
-function remedy({ now, settings }: Declaration, service: Service, { baseline, behind, found }: { baseline: string; behind: readonly Workload[]; found: readonly string[] }): string {
-  const [version] = found;
-  if (!found.includes('none') && version !== undefined) {
-    return `name the baseline, e.g. kubectl -n ${now.namespace} annotate service ${service.name} ${fullKey('baseline')}=${version}`;
-  }
-  const unlabelled = behind.find((workload) => workload.templateLabels[settings.versionLabel] !== baseline);
+interface Wrong {
+  readonly baseline: string;
+  readonly behind: readonly Workload[];
+  /** Versions of the pods; undefined for no label. */
+  readonly wrong: ReadonlySet<string | undefined>;
+}
+
+/** A version becomes the baseline only if a workload has it: pods without one are what a branch that went left behind. */
+function remedies({ now, settings }: Declaration, service: Service, { baseline, behind, wrong }: Wrong): readonly string[] {
+  const versions = [...wrong].filter((version) => version !== undefined).sort();
+  const serving = versions.filter((version) => behind.some((workload) => workload.templateLabels[settings.versionLabel] === version));
+  const leftBehind = versions.filter((version) => !serving.includes(version));
+  const [first] = serving;
+  return [
+    ...(wrong.has(undefined) ? [labelIt(behind, baseline, now.namespace, settings.versionLabel)] : []),
+    ...(serving.length > 1 ? [`${serving.join(', ')} serve everybody: make one of them the baseline (${fullKey('baseline')} on the Service) and list the others in ${fullKey('versions')}, or take them from behind it`] : []),
+    ...(serving.length === 1 && first !== undefined ? [nameIt(now.namespace, service.name, first)] : []),
+    ...(leftBehind.length === 0 ? [] : [`no workload has ${leftBehind.join(', ')}: wait until those pods are gone, or see whose they are and delete that: kubectl -n ${now.namespace} get pods -l '${selectorOf(service, settings.versionLabel, leftBehind)}'`]),
+  ];
+}
+
+function selectorOf({ selector }: Service, versionLabel: string, versions: readonly string[]): string {
+  return [...Object.entries(selector).map(([key, value]) => `${key}=${value}`), `${versionLabel} in (${versions.join(',')})`].join(',');
+}
+
+function nameIt(namespace: string, service: string, version: string): string {
+  return `name the baseline, e.g. kubectl -n ${namespace} annotate service ${service} ${fullKey('baseline')}=${version}`;
+}
+
+function labelIt(behind: readonly Workload[], baseline: string, namespace: string, versionLabel: string): string {
+  const unlabelled = behind.find((workload) => workload.templateLabels[versionLabel] === undefined);
   if (unlabelled === undefined) return 'wait until its rollout is done, then apply again';
-  if (unlabelled.kind !== 'Rollout') return `kubectl -n ${now.namespace} rollout restart ${unlabelled.kind.toLowerCase()}/${unlabelled.name}`;
-  return `kubectl -n ${now.namespace} patch rollout ${unlabelled.name} --type=merge -p '{"spec":{"template":{"metadata":{"labels":{"${settings.versionLabel}":"${baseline}"}}}}}'`;
+  if (unlabelled.kind !== 'Rollout') return `kubectl -n ${namespace} rollout restart ${unlabelled.kind.toLowerCase()}/${unlabelled.name}`;
+  return `kubectl -n ${namespace} patch rollout ${unlabelled.name} --type=merge -p '{"spec":{"template":{"metadata":{"labels":{"${versionLabel}":"${baseline}"}}}}}'`;
+}
+
+/**
+ * While branches stand beside it, what serves everybody keeps the baseline's version: one ready pod with another (or none) and no route can
+ * tell the branches apart any more, so their routes go and they get everybody's traffic. Looked at when a workload brings that about.
+ */
+export function everybodysPodsCarryTheBaseline({ now, before, namespace, snapshot, settings }: Declaration): readonly Problem[] {
+  const label = settings.versionLabel;
+  const version = now.templateLabels[label];
+  const services = servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels)
+    .filter((service) => before === undefined || before.templateLabels[label] !== version || !selects(service, before.templateLabels))
+    .filter((service) => version !== baselineOf(namespace, service, settings) && !versionsOf(service).includes(version ?? ''));
+  if (services.length === 0) return [];
+  const branches = branchesIn(snapshot, now.namespace, settings);
+  return services.flatMap((service): readonly Problem[] => {
+    const beside = branches.filter(({ workload }) => !isSameWorkload(workload, now) && selects(service, workload.templateLabels)).map(({ branch }) => branch.name);
+    if (beside.length === 0) return [];
+    const baseline = baselineOf(namespace, service, settings);
+    return [{
+      code: 'BL128',
+      path: `spec.template.metadata.labels[${label}]`,
+      message: `pods with ${version === undefined ? `no ${label}` : `${label}=${version}`} behind Service ${service.name} would send everybody's traffic to its branches, too (${named(beside)}): set ${label}=${baseline}, or delete the branches first; if ${version ?? 'this'} is a branch, declare it with ${fullKey('branch')}`,
+    }];
+  });
+}
+
+/** The first of many names. */
+function named(names: readonly string[]): string {
+  const shown = [...new Set(names)].sort();
+  return shown.length > 3 ? `${shown.slice(0, 3).join(', ')} and ${shown.length - 3} more` : shown.join(', ');
 }
