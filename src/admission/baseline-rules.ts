@@ -15,8 +15,8 @@ import type { Declaration } from './rule.ts';
  */
 export function joinedServices(declaration: Declaration): readonly Service[] {
   const choice = declaration.review?.choice;
-  if (choice?.found !== 'one' || choice.own.length > 0) return [];
-  if (choice.selecting.includes(choice.service)) return servicesShared(choice);
+  if (choice?.found !== 'one') return [];
+  if (choice.own.length > 0 || choice.selecting.includes(choice.service)) return servicesShared(choice);
   return isPinnedOut(declaration, choice.service) ? [choice.service] : [];
 }
 
@@ -114,26 +114,41 @@ function labelIt(behind: readonly Workload[], baseline: string, namespace: strin
 
 /**
  * While branches stand beside it, what serves everybody keeps the baseline's version: one ready pod with another (or none) and no route can
- * tell the branches apart any more, so their routes go and they get everybody's traffic. Looked at when a workload brings that about.
+ * tell the branches apart any more, so their routes go and they get everybody's traffic. Said to the workload that brings that about, not to one
+ * that finds it so.
  */
-export function everybodysPodsCarryTheBaseline({ now, before, namespace, snapshot, settings }: Declaration): readonly Problem[] {
+export function everybodysPodsCarryTheBaseline(declaration: Declaration): readonly Problem[] {
+  const { now, before, namespace, snapshot, settings } = declaration;
   const label = settings.versionLabel;
   const version = now.templateLabels[label];
   const services = servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels)
-    .filter((service) => before === undefined || before.templateLabels[label] !== version || !selects(service, before.templateLabels))
-    .filter((service) => version !== baselineOf(namespace, service, settings) && !versionsOf(service).includes(version ?? ''));
+    .filter((service) => version !== baselineOf(namespace, service, settings) && !versionsOf(service).includes(version ?? ''))
+    .filter((service) => !wasAStranger(declaration, service));
   if (services.length === 0) return [];
   const branches = branchesIn(snapshot, now.namespace, settings);
   return services.flatMap((service): readonly Problem[] => {
     const beside = branches.filter(({ workload }) => !isSameWorkload(workload, now) && selects(service, workload.templateLabels)).map(({ branch }) => branch.name);
-    if (beside.length === 0) return [];
     const baseline = baselineOf(namespace, service, settings);
+    const everybodys = others(declaration, service);
+    if (beside.length === 0 || everybodys.some((other) => other.templateLabels[label] !== baseline)) return [];
+    const fixes = [
+      `set ${label}=${baseline}`,
+      ...(before === undefined && everybodys.length === 0 && version !== undefined ? [nameIt(now.namespace, service.name, version)] : []),
+      'delete the branches first',
+      `if it is a branch itself, declare it with ${fullKey('branch')}`,
+    ];
     return [{
       code: 'BL128',
       path: `spec.template.metadata.labels[${label}]`,
-      message: `pods with ${version === undefined ? `no ${label}` : `${label}=${version}`} behind Service ${service.name} would send everybody's traffic to its branches, too (${named(beside)}): set ${label}=${baseline}, or delete the branches first; if ${version ?? 'this'} is a branch, declare it with ${fullKey('branch')}`,
+      message: `pods with ${version === undefined ? `no ${label}` : `${label}=${version}`} behind Service ${service.name} would send everybody's traffic to its branches, too (${named(beside)}): ${fixes.join(', or ')}`,
     }];
   });
+}
+
+/** Tells whether an update finds the workload behind the Service with the very version that it has now. */
+function wasAStranger({ now, before, settings }: Declaration, service: Service): boolean {
+  const label = settings.versionLabel;
+  return before !== undefined && before.templateLabels[label] === now.templateLabels[label] && selects(service, before.templateLabels);
 }
 
 /** The first of many names. */

@@ -33,11 +33,11 @@ function notSelected({ now, settings, review }: Declaration, service: Service): 
   };
 }
 
-/** Whoever else is behind a Service that selects the pods gets nothing from us that would keep its requests off them, unless the branch is one of that Service. */
+/** The service that is named has no way to the pods, and another one has. */
 function nobodyElsesServiceSelectsIt({ review, now, snapshot, settings }: Declaration): readonly Problem[] {
   if (review === undefined || review.choice.found === 'several') return [];
   const { choice } = review;
-  if (choice.found === 'one' && choice.selecting.includes(choice.service)) return [];
+  if (choice.found === 'one' && (choice.own.length > 0 || choice.selecting.includes(choice.service))) return [];
   const labelled = { ...now, templateLabels: withLabel(now.templateLabels, settings.versionLabel, review.branch.id) };
   return servicesShared(choice).map((service) => {
     const beside = strangersBehind(service, labelled, snapshot, settings.versionLabel).map((workload) => `${workload.kind} ${workload.name}`);
@@ -46,7 +46,7 @@ function nobodyElsesServiceSelectsIt({ review, now, snapshot, settings }: Declar
     return {
       code: 'BL110' as const,
       path: annotationPath('service'),
-      message: `Service ${quote(choice.found === 'one' ? choice.service.name : (choice.wanted ?? ''))} ${why} selects these pods and those of ${beside.slice(0, 3).join(', ')}: its traffic would reach ${review.branch.name}; write ${fullKey('service')}: ${service.name}, or take ${pairs} off the pods`,
+      message: `Service ${quote(choice.found === 'one' ? choice.service.name : (choice.wanted ?? ''))} ${why} selects these pods and those of ${beside.slice(0, 3).join(', ')}: its traffic would reach ${review.branch.name}; write ${fullKey('service')}: ${service.name}, or take ${pairs} off the pods, or annotate the others too if they are of the branch`,
     };
   });
 }
@@ -79,6 +79,21 @@ function portsAreHttp(declaration: Declaration): readonly Problem[] {
     }
     return [{ code: 'BL115', path: '', message: `ports ${others.join(', ')} of Service ${service.name} are not HTTP: their traffic is spread over the branch's pods too` }];
   });
+}
+
+/**
+ * Whoever looks a headless Service up gets addresses of pods, and the sidecar goes where its client went, whatever the subset (an original-destination
+ * cluster, unless istiod runs with PILOT_ENABLE_EDS_FOR_HEADLESS_SERVICES).
+ * @see https://github.com/istio/istio/blob/86c9f01/pilot/pkg/networking/core/cluster_builder.go convertResolution
+ */
+function clientsLeaveTheChoiceToRoutes(declaration: Declaration): readonly Problem[] {
+  const joined = joinedServices(declaration);
+  const other = joined.find((service) => !service.headless);
+  return joined.filter((service) => service.headless).map((service) => ({
+    code: 'BL130',
+    path: '',
+    message: `clients of headless Service ${service.name} choose a pod, maybe the branch's, past all routes; let them ${other === undefined ? 'use a Service with an address' : `use ${other.name}`}`,
+  }));
 }
 
 function publicServiceHasADomain({ review, namespace }: Declaration): readonly Problem[] {
@@ -153,5 +168,5 @@ function isHostOf(host: string, route: VirtualService, service: Service, cluster
 /** Every rule about reaching a branch. */
 export const reachRules: readonly Rule[] = [
   serviceIsThere, serviceIsOne, nobodyElsesServiceSelectsIt, selectorLeavesTheVersionOpen, serviceHasABaseline, baselineCarriesTheLabel,
-  portsAreHttp, publicServiceHasADomain, namespaceHasSidecars, quotaIsKept, foreignRoutesNameASubset, foreignRoutesLeaveTheHostToUs,
+  portsAreHttp, clientsLeaveTheChoiceToRoutes, publicServiceHasADomain, namespaceHasSidecars, quotaIsKept, foreignRoutesNameASubset, foreignRoutesLeaveTheHostToUs,
 ];

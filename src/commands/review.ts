@@ -1,15 +1,17 @@
 /** `branchline review`: the webhook's words on manifests, offline, with the manifests themselves as the cluster. */
 import { stringify } from 'yaml';
 import { decide, type Facts } from '../admission/decide.ts';
-import { unwrap, type JudgedProblem } from '../admission/decision.ts';
+import { judge, unwrap, type JudgedProblem } from '../admission/decision.ts';
 import { isEqual } from '../admission/equal.ts';
 import type { Operation } from '../admission/json-patch.ts';
 import type { Review } from '../admission/review.ts';
 import { readManifests, type Manifest, type Manifests } from '../cluster/manifests.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
-import { textAt, type JsonObject } from '../model/json.ts';
-import { toLine } from '../model/problem.ts';
+import { listAt, textAt, type JsonObject } from '../model/json.ts';
+import { annotationPath, fullKey } from '../model/keys.ts';
+import { workloadKinds } from '../model/kubernetes.ts';
+import { toLine, type Problem } from '../model/problem.ts';
 import { snapshotOf, type Snapshot } from '../model/snapshot.ts';
 import { creationOf } from './admitted.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
@@ -33,7 +35,7 @@ interface Reviewed {
   readonly problems: readonly JudgedProblem[];
 }
 
-/** Mutates every object, then validates each among all of them. Prints the objects, says what was found. @returns 1 when one is refused. */
+/** Mutates every object among all of them, then validates each. Prints the objects, says what was found. @returns 1 when one is refused. */
 export async function review({ files, output, settings }: ReviewRequest, io: Io): Promise<ExitCode> {
   let read: Manifests;
   try {
@@ -44,7 +46,8 @@ export async function review({ files, output, settings }: ReviewRequest, io: Io)
     return exitCodes.wrongUse;
   }
   const before = snapshotOf(read.objects.map(({ object }) => object));
-  const mutated = mutateAll(read.objects, before, settings);
+  // Twice: what admission gives one object (a baseline its label) tells what another is.
+  const mutated = mutateAll(read.objects, snapshotOf(mutateAll(read.objects, before, settings).map((one) => one.after)), settings);
   const after = snapshotOf(mutated.map((one) => one.after));
   for (const problem of read.problems) io.err(`${toLine(problem)}\n`);
   const refused = mutated.filter((one) => say(one, validate(one, after, settings), io));
@@ -86,7 +89,16 @@ function reviewOf(object: JsonObject, earlier: Reviewed | undefined): Review {
 }
 
 function validate({ after, earlier }: Reviewed, snapshot: Snapshot, settings: Settings): readonly JudgedProblem[] {
-  return (['/validate/declarations', '/validate/routes'] as const).flatMap((path) => decide(path, reviewOf(after, earlier), { settings, snapshot }).problems);
+  const found = (['/validate/declarations', '/validate/routes'] as const).flatMap((path) => decide(path, reviewOf(after, earlier), { settings, snapshot }).problems);
+  return [...found, ...judge(astray(after), settings.severities)];
+}
+
+/** The API server does not ask us about other kinds: only here can their authors be told. What another object owns has its annotations from there. */
+function astray(object: JsonObject): readonly Problem[] {
+  const kind = textAt(object, 'kind') ?? '';
+  if ([...workloadKinds, 'Service', 'Namespace'].includes(kind) || textAt(object, 'metadata', 'annotations', fullKey('branch')) === undefined) return [];
+  if (listAt(object, 'metadata', 'ownerReferences').length > 0) return [];
+  return [{ code: 'BL123', path: annotationPath('branch'), message: `${fullKey('branch')} does nothing on a ${kind}; a branch is a ${workloadKinds.join(', ')}` }];
 }
 
 /** Says what was found about one object, a line each. @returns whether it is refused. */

@@ -42,7 +42,7 @@ export function baselineOf(namespace: Namespace | undefined, service: Service | 
 
 /**
  * Chooses the Service of a branch: the one it names; else the one that selects its pods; else the one that would, if it did not pin
- * the version. Several that select the pods are a question only the developer can answer.
+ * the version. One that has an address comes before headless ones. Several that select the pods are a question only the developer can answer.
  */
 export function chooseService(snapshot: Snapshot, workload: Workload, versionLabel: string): ServiceChoice {
   const services = inNamespace(snapshot.services, workload.namespace);
@@ -53,10 +53,16 @@ export function chooseService(snapshot: Snapshot, workload: Workload, versionLab
     const own = service !== undefined && selecting.includes(service) ? [] : selecting.filter((one) => isOwn(one, workload, snapshot, versionLabel));
     return service === undefined ? { found: 'none', wanted, selecting, own } : { found: 'one', service, selecting, own };
   }
-  const candidates = selecting.length > 0 ? selecting : servicesPinning(services, workload.templateLabels, versionLabel);
+  const candidates = routable(selecting.length > 0 ? selecting : servicesPinning(services, workload.templateLabels, versionLabel));
   const [service] = candidates;
   if (service === undefined) return { found: 'none', wanted, selecting, own: [] };
   return candidates.length === 1 ? { found: 'one', service, selecting, own: [] } : { found: 'several', services: candidates, selecting, own: [] };
+}
+
+/** A headless Service, as every StatefulSet has one, is not what requests are routed by, if there is another. */
+function routable(services: readonly Service[]): readonly Service[] {
+  const others = services.filter((service) => !service.headless);
+  return others.length > 0 ? others : services;
 }
 
 /** A Service with anything but this branch behind it has traffic of its own, which is not the branch's. */

@@ -45,6 +45,7 @@ export const problemKinds = {
   BL127: { rule: 'public service has no domain', severity: 'warn' },
   BL128: { rule: 'workload beside branches does not carry the baseline label', severity: 'deny' },
   BL129: { rule: 'branch has no pod template of its own', severity: 'deny' },
+  BL130: { rule: 'headless Service selects the branch', severity: 'warn' },
 
   BL131: { rule: 'Service annotation is not valid', severity: 'deny' },
   BL132: { rule: 'http annotation is not a route setting', severity: 'deny' },

@@ -166,7 +166,7 @@ function valuesOf(id: string, ids: ReadonlyMap<string, unknown>): readonly strin
 
 function ownOf(group: readonly Member[]): Service | undefined {
   const own = group.flatMap((member) => member.own);
-  return byName(own).find((service) => service.ports.some(isHttpPort)) ?? own[0];
+  return byName(own).find((service) => !service.headless && service.ports.some(isHttpPort)) ?? own[0];
 }
 
 /** Sorts by code units: the same everywhere, whatever the locale. */

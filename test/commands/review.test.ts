@@ -108,6 +108,25 @@ test('review says nothing about a manifest that is given twice, or a name that i
   t.notMatch(unnamed.err, /update/);
 });
 
+test('review tells an address that depends on what admission gives another object', async (t) => {
+  const { err } = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', 'OPS-1'));
+  t.match(err, 'OPS-1 of web -> header x-variant-id: OPS-1 once ready');
+  const byLabel = namespaceAndService.replace('enabled }', "enabled }, annotations: { branchline.dev/branches: by-label }").concat(deployment('web-b', 'x').replace(/, annotations: .*? } }/, ' }').replaceAll('app: web }', 'app: web, version: OPS-1 }'));
+  const first = await run(['review', '-f', '-'], byLabel);
+  t.match(first.err, 'OPS-1 of web -> header');
+  const second = await run(['review', '-f', '-'], first.out);
+  t.equal(second.out, first.out);
+});
+
+test('review says that a branch annotation does nothing on other kinds', async (t) => {
+  const cronJob = '---\napiVersion: batch/v1\nkind: CronJob\nmetadata: { name: nightly, namespace: shop, annotations: { branchline.dev/branch: OPS-1 } }\n';
+  const owned = '---\napiVersion: apps/v1\nkind: ReplicaSet\nmetadata: { name: web-1, namespace: shop, annotations: { branchline.dev/branch: OPS-1 }, ownerReferences: [{ kind: Deployment, name: web }] }\n';
+  const { code, err } = await run(['review', '-f', '-'], namespaceAndService + cronJob + owned);
+  t.equal(code, 0);
+  t.match(err, /CronJob nightly: Warning: branchline\.dev\/branch does nothing on a CronJob.*\[BL123\]/);
+  t.notMatch(err, /ReplicaSet/);
+});
+
 test('review says each problem and each address on one line, however long', async (t) => {
   const long = 'feature/a-rather-long-name-of-a-branch-that-somebody-thought-of-on-a-friday-afternoon';
   const pod = '---\napiVersion: v1\nkind: Pod\nmetadata: { name: one, namespace: shop }\nspec: { containers: [{ name: a-container-with-a-long-name-that-fills-the-line-by-itself, image: web, envFrom: [] }] }\n';
