@@ -1,12 +1,11 @@
 /** Rules about the baseline that a branch stands beside. */
 import { annotationPath, fullKey } from '../model/keys.ts';
-import type { Labels } from '../model/json.ts';
+import { withLabel, type Labels } from '../model/json.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
 import { baselineOf, branchesIn, branchOf, isSameWorkload, servicesShared, versionsOf } from '../model/membership.ts';
 import type { Problem } from '../model/problem.ts';
 import { pins, selects, servicesSelecting, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
-import { withLabel } from '../model/json.ts';
 import type { Declaration } from './rule.ts';
 
 /**
@@ -37,7 +36,9 @@ function others({ snapshot, settings, now }: Declaration, service: Service): rea
 /** A service without a baseline answers everybody else with a plain 503: allowed, and said. One without a selector has its endpoints from elsewhere. */
 export function serviceHasABaseline(declaration: Declaration): readonly Problem[] {
   const choice = declaration.review?.choice;
-  if (choice?.found !== 'one' || Object.keys(choice.service.selector).length === 0 || others(declaration, choice.service).length > 0) return [];
+  if (choice?.found !== 'one' || Object.keys(choice.service.selector).length === 0) return [];
+  const behind = others(declaration, choice.service);
+  if (behind.length > 0 || servingEverybody(declaration, choice.service, behind).what === 'ready pods') return [];
   return [{
     code: 'BL112',
     path: annotationPath('branch'),
@@ -47,33 +48,31 @@ export function serviceHasABaseline(declaration: Declaration): readonly Problem[
 
 /**
  * Every ready pod that serves everybody must carry the baseline's version; else no route can keep it apart from the branch. Where no
- * pods are known (manifests), the pod templates stand for them.
+ * pods of it are known (manifests, a workload made a moment ago), the pod templates stand for them.
  */
 export function baselineCarriesTheLabel(declaration: Declaration): readonly Problem[] {
   const label = declaration.settings.versionLabel;
   return joinedServices(declaration).flatMap((service): readonly Problem[] => {
     const baseline = baselineOf(declaration.namespace, service, declaration.settings);
     const behind = others(declaration, service);
-    const wrong = readyLabels(declaration, service, behind).map((labels) => labels[label]).filter((version) => version !== baseline);
+    const serving = servingEverybody(declaration, service, behind);
+    const wrong = serving.labels.map((labels) => labels[label]).filter((version) => version !== baseline);
     if (wrong.length === 0) return [];
-    const pods = inNamespace(declaration.snapshot.pods, service.namespace).size > 0 ? 'ready pods' : 'workloads';
     const found = [...new Set(wrong.map((version) => version ?? 'none'))].sort();
     const fixes = remedies(declaration, service, { baseline, behind, wrong: new Set(wrong) }).join('; ');
     return [{
       code: 'BL113',
       path: '',
-      message: `${wrong.length} of the baseline's ${pods} of ${service.name} do not carry ${label}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${fixes}`,
+      message: `${wrong.length} of the baseline's ${serving.what} of ${service.name} do not carry ${label}=${baseline} (found: ${found.join(', ')}), so the branch would get everybody's traffic: ${fixes}`,
     }];
   });
 }
 
-function readyLabels({ snapshot, settings, siblings, review }: Declaration, service: Service, behind: readonly Workload[]): readonly Labels[] {
-  const pods = inNamespace(snapshot.pods, service.namespace);
-  if (pods.size === 0) return behind.filter((workload) => workload.desired > 0).map((workload) => workload.templateLabels);
+function servingEverybody({ snapshot, settings, siblings, review }: Declaration, service: Service, behind: readonly Workload[]): { readonly what: 'ready pods' | 'workloads'; readonly labels: readonly Labels[] } {
   const apart = new Set([...versionsOf(service), ...siblings.map((sibling) => sibling.branch.id), review?.branch.id]);
-  return [...pods.values()]
-    .filter((pod) => pod.ready && selects(service, pod.labels) && !apart.has(pod.labels[settings.versionLabel]))
-    .map((pod) => pod.labels);
+  const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter((pod) => selects(service, pod.labels) && !apart.has(pod.labels[settings.versionLabel]));
+  if (pods.length === 0) return { what: 'workloads', labels: behind.filter((workload) => workload.desired > 0).map((workload) => workload.templateLabels) };
+  return { what: 'ready pods', labels: pods.filter((pod) => pod.ready).map((pod) => pod.labels) };
 }
 
 interface Wrong {
@@ -90,19 +89,24 @@ function remedies({ now, settings }: Declaration, service: Service, { baseline, 
   const leftBehind = versions.filter((version) => !serving.includes(version));
   const [first] = serving;
   return [
-    ...(wrong.has(undefined) ? [labelIt(behind, baseline, now.namespace, settings.versionLabel)] : []),
+    ...(wrong.has(undefined) ? [behind.length === 0 ? labelTheirs(now.namespace, service, `${settings.versionLabel}=${baseline}`) : labelIt(behind, baseline, now.namespace, settings.versionLabel)] : []),
     ...(serving.length > 1 ? [`${serving.join(', ')} serve everybody: make one of them the baseline (${fullKey('baseline')} on the Service) and list the others in ${fullKey('versions')}, or take them from behind it`] : []),
     ...(serving.length === 1 && first !== undefined ? [nameIt(now.namespace, service.name, first)] : []),
-    ...(leftBehind.length === 0 ? [] : [`no workload has ${leftBehind.join(', ')}: wait until those pods are gone, or see whose they are and delete that: kubectl -n ${now.namespace} get pods -l '${selectorOf(service, settings.versionLabel, leftBehind)}'`]),
+    ...(leftBehind.length === 0 ? [] : [`no workload has ${leftBehind.join(', ')}: wait until those pods are gone, or see whose they are and delete that: kubectl -n ${now.namespace} get pods -l '${pairsOf(service)},${settings.versionLabel} in (${leftBehind.join(',')})'`]),
   ];
-}
-
-function selectorOf({ selector }: Service, versionLabel: string, versions: readonly string[]): string {
-  return [...Object.entries(selector).map(([key, value]) => `${key}=${value}`), `${versionLabel} in (${versions.join(',')})`].join(',');
 }
 
 function nameIt(namespace: string, service: string, version: string): string {
   return `name the baseline, e.g. kubectl -n ${namespace} annotate service ${service} ${fullKey('baseline')}=${version}`;
+}
+
+/** Pods of something that we do not look after, e.g. a DaemonSet. */
+function labelTheirs(namespace: string, service: Service, label: string): string {
+  return `set ${label} in the template of what runs them (kubectl -n ${namespace} get pods -l ${pairsOf(service)})`;
+}
+
+function pairsOf({ selector }: Service): string {
+  return Object.entries(selector).map(([key, value]) => `${key}=${value}`).join(',');
 }
 
 function labelIt(behind: readonly Workload[], baseline: string, namespace: string, versionLabel: string): string {

@@ -47,7 +47,7 @@ export function baselineOf(namespace: Namespace | undefined, service: Service | 
 export function chooseService(snapshot: Snapshot, workload: Workload, versionLabel: string): ServiceChoice {
   const services = inNamespace(snapshot.services, workload.namespace);
   const selecting = servicesSelecting(services, workload.templateLabels);
-  const wanted = workload.declared['service'];
+  const wanted = namedService(workload);
   if (wanted !== undefined) {
     const service = services.get(wanted);
     const own = service !== undefined && selecting.includes(service) ? [] : selecting.filter((one) => isOwn(one, workload, snapshot, versionLabel));
@@ -57,6 +57,12 @@ export function chooseService(snapshot: Snapshot, workload: Workload, versionLab
   const [service] = candidates;
   if (service === undefined) return { found: 'none', wanted, selecting, own: [] };
   return candidates.length === 1 ? { found: 'one', service, selecting, own: [] } : { found: 'several', services: candidates, selecting, own: [] };
+}
+
+/** Returns the Service that a workload names, without the white space that templates leave around a value; undefined when nothing is left. */
+function namedService({ declared }: Workload): string | undefined {
+  const name = declared['service']?.trim();
+  return name === '' ? undefined : name;
 }
 
 /** A headless Service, as every StatefulSet has one, is not what requests are routed by, if there is another. */
@@ -137,7 +143,8 @@ function declaring(workloads: ReadonlyMap<string, Workload>): readonly Workload[
 }
 
 function serviceNameOf(workload: Workload, snapshot: Snapshot, conventions: Conventions): string | undefined {
-  if (workload.declared['service'] !== undefined) return workload.declared['service'];
+  const named = namedService(workload);
+  if (named !== undefined) return named;
   const choice = chooseService(snapshot, workload, conventions.versionLabel);
   return choice.found === 'one' ? choice.service.name : undefined;
 }
