@@ -1,6 +1,6 @@
 /** Mutates pods: header propagation as environment of each chosen container, and the agent where its delivery is certain. A pod is never refused. */
 import type { Settings } from '../config/settings.ts';
-import { at, commaList, isObject, listAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
+import { at, commaList, isObject, listAt, objectAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
 import { agent, agentEnvironment, mirrorPodAnnotation } from '../model/keys.ts';
 import { readDeclared, type AgentConfigMap } from '../model/kubernetes.ts';
 import type { Problem } from '../model/problem.ts';
@@ -23,7 +23,7 @@ export function mutatePod(review: Review, { settings, snapshot }: Facts): PodMut
   if (textAt(object, 'metadata', 'annotations', mirrorPodAnnotation) !== undefined) return undefined;
   const declared = declaredFor(object, review.namespace, snapshot);
   if (declared['propagate'] === 'false') return undefined;
-  return propagate(object, chosenContainers(object, declared, settings), { settings, delivery: deliveryIn(snapshot, review.namespace) });
+  return propagate(object, chosenContainers(object, declared, settings), { settings, deliveries: deliveriesIn(snapshot, review.namespace) });
 }
 
 /** The pod's own annotations, then those of the workload that it belongs to. */
@@ -65,48 +65,62 @@ function chosenContainers(pod: JsonObject, declared: Labels, settings: Settings)
 }
 
 /**
- * The ConfigMap that delivers the agent in a namespace: immutable and with the file in it, the newest. The kubelet starts no container
+ * The ConfigMaps that deliver the agent in a namespace: immutable and with the file in it, the newest first. The kubelet starts no container
  * before its volumes are there, so a container that mounts it cannot find the file missing; without it, `--require` would kill every node process.
  */
-function deliveryIn(snapshot: Snapshot, namespace: string): AgentConfigMap | undefined {
+function deliveriesIn(snapshot: Snapshot, namespace: string): readonly AgentConfigMap[] {
   const usable = [...inNamespace(snapshot.agentConfigMaps, namespace).values()].filter(
     (map) => map.immutable && map.name.startsWith(agent.configMapPrefix) && map.files.includes(agent.file),
   );
-  return usable.sort((a, b) => (a.created === b.created ? (a.name < b.name ? 1 : -1) : a.created < b.created ? 1 : -1))[0];
+  return usable.sort((a, b) => (a.created === b.created ? (a.name < b.name ? 1 : -1) : a.created < b.created ? 1 : -1));
 }
 
 interface Propagation {
   readonly settings: Settings;
-  readonly delivery: AgentConfigMap | undefined;
+  readonly deliveries: readonly AgentConfigMap[];
 }
 
-function propagate(pod: JsonObject, chosen: readonly Chosen[], { settings, delivery }: Propagation): PodMutation {
-  const mounted = mountedDelivery(pod) ?? (isWindows(pod) ? undefined : delivery?.name);
+/** Why a container gets no agent. */
+type Obstacle = 'absent' | 'volume' | 'mount' | 'options';
+
+function propagate(pod: JsonObject, chosen: readonly Chosen[], { settings, deliveries }: Propagation): PodMutation {
+  const delivery = deliveryTo(pod, deliveries);
   const problems: Problem[] = [];
   let after = pod;
   let preloads = 0;
   for (const { list, index, container } of chosen) {
     const path = ['spec', list, index] as const;
     let next = addEnvironment(container, settings);
-    const preload = mounted === undefined ? 'BL301' : preloadAgent(next);
-    if (typeof preload === 'string') problems.push(whyNot(preload, `spec.${list}[${index}]`, textAt(container, 'name') ?? ''));
+    const preload = isObstacle(delivery) ? delivery : preloadAgent(next);
+    if (isObstacle(preload)) problems.push(whyNot(preload, `spec.${list}[${index}]`, textAt(container, 'name') ?? ''));
     else {
       next = preload;
       preloads += 1;
     }
     after = withValue(after, path, next);
   }
-  return { after: preloads > 0 && mounted !== undefined ? addVolume(after, mounted) : after, problems };
+  return { after: preloads > 0 && !isObstacle(delivery) ? addVolume(after, delivery) : after, problems };
 }
 
-function isWindows(pod: JsonObject): boolean {
-  return textAt(pod, 'spec', 'os', 'name') === 'windows';
+function isObstacle(value: JsonObject | AgentConfigMap | Obstacle): value is Obstacle {
+  return typeof value === 'string';
 }
 
-/** An earlier round of admission decided already; a second one must not change its mind. */
-function mountedDelivery(pod: JsonObject): string | undefined {
-  const volume = listAt(pod, 'spec', 'volumes').find((member) => textAt(member, 'name') === agent.volume);
-  return textAt(volume, 'configMap', 'name');
+/**
+ * What delivers the agent to a pod. A volume of our name that is there already was put there by an earlier round of admission, which a second
+ * one must not contradict, or by somebody else: it counts only if the file is certain to be in it. Two of that name are no valid pod.
+ */
+function deliveryTo(pod: JsonObject, deliveries: readonly AgentConfigMap[]): AgentConfigMap | Obstacle {
+  if (textAt(pod, 'spec', 'os', 'name') === 'windows') return 'absent';
+  const [volume, ...more] = volumesOf(pod);
+  if (volume === undefined) return deliveries[0] ?? 'absent';
+  const map = objectAt(volume, 'configMap');
+  const isWhole = more.length === 0 && at(map, 'optional') !== true && (at(map, 'items') ?? null) === null;
+  return (isWhole ? deliveries.find(({ name }) => name === textAt(map, 'name')) : undefined) ?? 'volume';
+}
+
+function volumesOf(pod: JsonObject): readonly unknown[] {
+  return listAt(pod, 'spec', 'volumes').filter((member) => textAt(member, 'name') === agent.volume);
 }
 
 /** Appends what is not there; a name that the container sets itself is its own affair. */
@@ -136,33 +150,55 @@ function withList(object: JsonObject, key: string): JsonObject {
  * | a literal | appended to, in place, so that `$(VAR)` still sees what stands before it |
  * | `valueFrom`, or possibly in an `envFrom` | left alone and reported: its value is not ours to see |
  */
-function preloadAgent(container: JsonObject): JsonObject | 'BL302' {
+function preloadAgent(container: JsonObject): JsonObject | Obstacle {
   const flag = `--require ${agent.mountPath}/${agent.file}`;
-  const env = listAt(container, 'env');
+  const mounted = mount(container);
+  if (isObstacle(mounted)) return mounted;
+  const env = listAt(mounted, 'env');
   const index = env.findLastIndex((variable) => textAt(variable, 'name') === 'NODE_OPTIONS');
-  if (index < 0) return listAt(container, 'envFrom').length > 0 ? 'BL302' : mount(withValue(container, ['env', env.length], { name: 'NODE_OPTIONS', value: flag }));
-  if (at(env[index], 'valueFrom') !== undefined) return 'BL302';
+  if (index < 0) return listAt(mounted, 'envFrom').length > 0 ? 'options' : withValue(mounted, ['env', env.length], { name: 'NODE_OPTIONS', value: flag });
+  if (at(env[index], 'valueFrom') !== undefined) return 'options';
   const options = textAt(env[index], 'value') ?? '';
-  if (options.includes(flag)) return mount(container);
-  return mount(withValue(container, ['env', index, 'value'], options === '' ? flag : `${options} ${flag}`));
+  if (options.includes(flag)) return mounted;
+  return withValue(mounted, ['env', index, 'value'], options === '' ? flag : `${options} ${flag}`);
 }
 
-function mount(container: JsonObject): JsonObject {
+/** Mounts the agent's volume. Whatever else is mounted at that path, below it or above it could hide the file, or make the pod invalid. */
+function mount(container: JsonObject): JsonObject | Obstacle {
   const mounts = listAt(container, 'volumeMounts');
-  if (mounts.some((member) => textAt(member, 'name') === agent.volume)) return container;
-  return withValue(withList(container, 'volumeMounts'), ['volumeMounts', mounts.length], { name: agent.volume, mountPath: agent.mountPath, readOnly: true });
+  const inTheWay = mounts.filter((member) => overlaps(textAt(member, 'mountPath') ?? ''));
+  if (inTheWay.length === 0) {
+    return withValue(withList(container, 'volumeMounts'), ['volumeMounts', mounts.length], { name: agent.volume, mountPath: agent.mountPath, readOnly: true });
+  }
+  return inTheWay.length === 1 && isOurs(inTheWay[0]) ? container : 'mount';
 }
 
-function addVolume(pod: JsonObject, configMap: string): JsonObject {
-  if (mountedDelivery(pod) !== undefined) return pod;
+function isOurs(member: unknown): boolean {
+  const part = (textAt(member, 'subPath') ?? '') + (textAt(member, 'subPathExpr') ?? '');
+  return textAt(member, 'name') === agent.volume && textAt(member, 'mountPath') === agent.mountPath && part === '';
+}
+
+/** Tells whether a path is the agent's, or around or inside it. In most images `/var/run` is a link to `/run`. */
+function overlaps(path: string): boolean {
+  const [ours, theirs] = [agent.mountPath, path].map((one) => `${one}/`.replace(/\/{2,}/g, '/').replace(/^\/var\/run\//, '/run/'));
+  if (ours === undefined || theirs === undefined) return false;
+  return ours.startsWith(theirs) || theirs.startsWith(ours) || theirs === '/var/';
+}
+
+function addVolume(pod: JsonObject, { name }: AgentConfigMap): JsonObject {
+  if (volumesOf(pod).length > 0) return pod;
   const volumes = listAt(pod, 'spec', 'volumes');
   const listed = (at(pod, 'spec', 'volumes') ?? null) === null ? withValue(pod, ['spec', 'volumes'], []) : pod;
-  return withValue(listed, ['spec', 'volumes', volumes.length], { name: agent.volume, configMap: { name: configMap } });
+  return withValue(listed, ['spec', 'volumes', volumes.length], { name: agent.volume, configMap: { name } });
 }
 
-function whyNot(code: 'BL301' | 'BL302', path: string, container: string): Problem {
-  const message = code === 'BL301'
-    ? `container ${container}: propagation settings only, no agent: no immutable ConfigMap ${agent.configMapPrefix}... delivers it here`
-    : `container ${container}: propagation settings only, no agent: its NODE_OPTIONS come from elsewhere; make it a literal value in env`;
-  return { code, path, message };
+const obstacles: Readonly<Record<Obstacle, string>> = {
+  absent: 'no immutable ConfigMap delivers it here',
+  volume: `the pod has another volume ${agent.volume}`,
+  mount: `something else is mounted at or around ${agent.mountPath}`,
+  options: 'NODE_OPTIONS comes from elsewhere; make it a literal in env',
+};
+
+function whyNot(obstacle: Obstacle, path: string, container: string): Problem {
+  return { code: obstacle === 'options' ? 'BL302' : 'BL301', path, message: `container ${container}: no header agent, ${obstacles[obstacle]}` };
 }

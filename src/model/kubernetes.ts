@@ -28,6 +28,8 @@ export interface ServicePort {
 /** A Service: whom it selects (empty: nobody) and by which ports. */
 export interface Service extends Meta {
   readonly selector: Labels;
+  /** Without an address of its own: clients look up its pods. */
+  readonly headless: boolean;
   readonly ports: readonly ServicePort[];
 }
 
@@ -162,6 +164,7 @@ export function readService(object: unknown): Service {
   return {
     ...readMeta(object),
     selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
+    headless: textAt(object, 'spec', 'clusterIP') === 'None',
     ports: listAt(object, 'spec', 'ports').map((port) => ({
       name: textAt(port, 'name') ?? '',
       port: numberAt(port, 'port') ?? 0,
