@@ -11,6 +11,8 @@ import type { Review } from './review.ts';
 export interface Facts {
   readonly settings: Settings;
   readonly snapshot: Snapshot;
+  /** Minor version of the API server, e.g. 35; 0 while it is not known, undefined where there is none to ask (manifests). */
+  readonly kubernetesMinor?: number | undefined;
 }
 
 /** A workload under review. */

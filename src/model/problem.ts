@@ -43,6 +43,7 @@ export const problemKinds = {
   BL125: { rule: 'cluster facts are not known yet', severity: 'warn' },
   BL126: { rule: 'namespace is not enabled', severity: 'warn' },
   BL127: { rule: 'public service has no domain', severity: 'warn' },
+  BL128: { rule: 'inject asks for something unknown', severity: 'deny' },
 
   BL131: { rule: 'Service annotation is not valid', severity: 'deny' },
   BL132: { rule: 'http annotation is not a route setting', severity: 'deny' },
@@ -119,6 +120,9 @@ export const problemKinds = {
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },
+  BL303: { rule: 'pod has no place for the header agent', severity: 'warn' },
+  BL304: { rule: 'Node would not start with the header agent', severity: 'warn' },
+  BL305: { rule: 'propagation variable is not ours to extend', severity: 'warn' },
 
   BL401: { rule: 'baseline pods lack the version label, so the service has no routes', severity: 'warn' },
   BL402: { rule: 'branches make the same host', severity: 'warn' },
