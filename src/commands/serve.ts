@@ -28,7 +28,7 @@ export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
 async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const cluster = await openCluster(settings);
   // It may reject while the certificates are made; whoever waits for it comes later.
-  cluster.synced.catch(() => undefined);
+  cluster.synced.then(() => minorOf(cluster, settings), () => undefined);
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   try {
@@ -37,7 +37,7 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
     metrics.certificateExpires(certificates.current.expires);
     webhook = await startWebhook({
       settings, log, metrics,
-      facts: () => ({ settings, snapshot: cluster.snapshot }),
+      facts: () => ({ settings, snapshot: cluster.snapshot, kubernetesMinor: minorOf(cluster, settings) }),
       pair: certificates.current,
       clientCa: certificates.clientCa,
       unready: () => whyUnready(cluster, certificates),
@@ -56,6 +56,11 @@ async function openCluster(settings: Settings): Promise<Cluster> {
   if (settings.manifests.length > 0) return openFolder(settings.manifests);
   const { openKubernetes } = await import('../cluster/kubernetes.ts');
   return openKubernetes({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, silenceMilliseconds: settings.watchSilenceSeconds * 1000 });
+}
+
+/** Only image volumes need to know it, so nobody else asks. */
+function minorOf(cluster: Cluster, { agentDelivery }: Settings): number | undefined {
+  return agentDelivery === 'image' ? cluster.kubernetesMinor?.() : undefined;
 }
 
 interface Running {

@@ -66,13 +66,17 @@ const asItIs = (pod: JsonObject): JsonObject => pod;
 
 function deliveryThatIs(volume: unknown, pod: JsonObject, usable: readonly AgentConfigMap[], { settings }: Facts): Delivery | undefined {
   const configMap = textAt(volume, 'configMap', 'name');
-  const isWhole = at(volume, 'configMap', 'optional') !== true && listAt(volume, 'configMap', 'items').length === 0;
-  if (configMap !== undefined) return isWhole && usable.some(({ name }) => name === configMap) ? { by: 'configMap', source: configMap, deliver: asItIs } : undefined;
-  const image = textAt(volume, 'image', 'reference');
-  if (image !== undefined) return image !== '' && image === settings.agentImage ? { by: 'image', source: image, deliver: asItIs } : undefined;
+  if (configMap !== undefined) return isWhole(volume) && usable.some(({ name }) => name === configMap) ? { by: 'configMap', source: configMap, deliver: asItIs } : undefined;
+  const image = textAt(volume, 'image', 'reference') ?? '';
+  if (image !== '') return image === settings.agentImage ? { by: 'image', source: image, deliver: asItIs } : undefined;
   const filler = listAt(pod, 'spec', 'initContainers').find(isFiller);
   if (filler === undefined || !isObject(at(volume, 'emptyDir'))) return undefined;
   return { by: 'initContainer', source: textAt(filler, 'image') ?? '', deliver: asItIs };
+}
+
+/** One that may be left out, or leaves files out, is not certain. */
+function isWhole(volume: unknown): boolean {
+  return at(volume, 'configMap', 'optional') !== true && listAt(volume, 'configMap', 'items').length === 0;
 }
 
 function wantedDelivery(pod: JsonObject, usable: readonly AgentConfigMap[], facts: Facts, model: JsonObject): Delivered {
