@@ -83,9 +83,9 @@ function wantedDelivery(pod: JsonObject, usable: readonly AgentConfigMap[], fact
   const { agentDelivery, agentImage } = facts.settings;
   if (agentDelivery === 'image') return byImage(agentImage, facts.kubernetesMinor);
   if (agentDelivery === 'initContainer') return byInitContainer(pod, agentImage, model);
-  const [newest] = usable;
-  if (newest === undefined) return refuse('BL301', `no immutable ConfigMap ${agent.configMapPrefix}... with ${agent.file} is in its namespace`);
-  return { by: 'configMap', source: newest.name, deliver: (before) => addVolume(before, { configMap: { name: newest.name } }) };
+  const wanted = usable.find(({ name }) => name === facts.agentConfigMap) ?? usable[0];
+  if (wanted === undefined) return refuse('BL301', `no immutable ConfigMap ${agent.configMapPrefix}... with ${agent.file} is in its namespace`);
+  return { by: 'configMap', source: wanted.name, deliver: (before) => addVolume(before, { configMap: { name: wanted.name } }) };
 }
 
 function byImage(reference: string, minor: number | undefined): Delivered {

@@ -8,6 +8,7 @@ import { fullKey, mirrorPodAnnotation, emptyOptions, podAgentKey } from '../../m
 import { quote, type Problem } from '../../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../../model/snapshot.ts';
 import { withValue } from '../json-patch.ts';
+import { withReadinessGate } from '../readiness-gate.ts';
 import type { Review } from '../review.ts';
 import type { Facts } from '../scope.ts';
 import { chooseContainers, type Placed } from './containers.ts';
@@ -16,7 +17,7 @@ import { mountAgent } from './mount.ts';
 import { preload, preloads } from './node-options.ts';
 import { giveAll, giveEach, given, refused, type Gift, type Refusal } from './outcome.ts';
 import { remoteFieldGifts, withAgentSettings, withBaggagePropagator } from './variables.ts';
-import { wishesOf } from './wishes.ts';
+import { declaredFor, ownerOf, wishesOf } from './wishes.ts';
 
 /** A pod after mutation, and what its containers could not be given. */
 export interface PodMutation {
@@ -26,8 +27,13 @@ export interface PodMutation {
 
 /** Mutates a pod on CREATE in an enabled namespace; undefined when there is nothing to do. */
 export function mutatePod(review: Review, facts: Facts): PodMutation | undefined {
-  const { object, namespace } = review;
-  if (object === undefined || !isOurs(review, object, facts.snapshot)) return undefined;
+  const { object: raw, namespace } = review;
+  if (raw === undefined || !isOurs(review, raw, facts.snapshot)) return undefined;
+  const object = withReadinessGate(raw, { ...facts, namespace, owner: ownerOf(raw), declared: declaredFor(raw, namespace, facts.snapshot) });
+  return inject(object, namespace, facts) ?? (object === raw ? undefined : { after: object, problems: [] });
+}
+
+function inject(object: JsonObject, namespace: string, facts: Facts): PodMutation | undefined {
   const wishes = wishesOf(object, namespace, facts.snapshot);
   const chosen = chooseContainers(object, wishes.containers, facts.settings.proxyContainers);
   const [model] = chosen.toSorted((a, b) => (a.list < b.list ? -1 : a.list > b.list ? 1 : 0));

@@ -30,8 +30,8 @@ export function wishesOf(pod: JsonObject, namespace: string, snapshot: Snapshot)
   };
 }
 
-/** The pod's own annotations, then those of the workload that it belongs to. */
-function declaredFor(pod: JsonObject, namespace: string, snapshot: Snapshot): Labels {
+/** Returns our annotations of a pod, then those of the workload that it belongs to. */
+export function declaredFor(pod: JsonObject, namespace: string, snapshot: Snapshot): Labels {
   const owner = ownerOf(pod);
   const workload = owner === undefined ? undefined : inNamespace(snapshot.workloads, namespace).get(owner);
   return { ...workload?.declared, ...readDeclared(pod) };
