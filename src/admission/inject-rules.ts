@@ -11,7 +11,7 @@ const key = fullKey('inject');
 /** On the workload itself, and on its pod template, where it means the same for the pods made of it. */
 export function injectIsKnown({ now, object }: Declaration): readonly Problem[] {
   const template = textAt(object, 'spec', 'template', 'metadata', 'annotations', key);
-  return [...whatIsWrong(now.declared['inject'], annotationPath('inject'), 'BL128'), ...whatIsWrong(template, `spec.template.metadata.annotations[${key}]`, 'BL128')];
+  return [...whatIsWrong(now.declared['inject'], annotationPath('inject'), 'BL121'), ...whatIsWrong(template, `spec.template.metadata.annotations[${key}]`, 'BL121')];
 }
 
 /** On a Namespace it is what its workloads get unless they say otherwise. */
@@ -19,7 +19,7 @@ export function namespaceInjectIsKnown({ now }: { readonly now: Meta }): readonl
   return whatIsWrong(now.declared['inject'], annotationPath('inject'), 'BL141');
 }
 
-function whatIsWrong(value: string | undefined, path: string, code: 'BL128' | 'BL141'): readonly Problem[] {
+function whatIsWrong(value: string | undefined, path: string, code: 'BL121' | 'BL141'): readonly Problem[] {
   if (value === undefined) return [];
   const { unknown, unclear } = readInjections(value);
   const [first] = unknown;

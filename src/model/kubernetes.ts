@@ -29,6 +29,8 @@ export interface ServicePort {
 export interface Service extends Meta {
   readonly uid: string;
   readonly selector: Labels;
+  /** Without an address of its own: clients look up its pods. */
+  readonly headless: boolean;
   readonly ports: readonly ServicePort[];
 }
 
@@ -196,6 +198,7 @@ export function readService(object: unknown): Service {
     ...readMeta(object),
     uid: uidOf(object),
     selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
+    headless: textAt(object, 'spec', 'clusterIP') === 'None',
     ports: listAt(object, 'spec', 'ports').map((port) => ({
       name: textAt(port, 'name') ?? '',
       port: numberAt(port, 'port') ?? 0,

@@ -35,13 +35,14 @@ const imageVolumesSinceMinor = 35;
 export function deliveryFor(pod: JsonObject, namespace: string, facts: Facts, model: JsonObject): Delivered {
   if (isWindows(pod)) return refuse('BL301', 'its pod runs on Windows, where the agent is not delivered');
   const usable = usableIn(facts.snapshot, namespace);
-  const volume = listAt(pod, 'spec', 'volumes').find((member) => textAt(member, 'name') === agent.volume);
+  const [volume, ...more] = listAt(pod, 'spec', 'volumes').filter((member) => textAt(member, 'name') === agent.volume);
+  if (more.length > 0) return volumeIsTaken;
   const found = volume === undefined ? undefined : deliveryThatIs(volume, pod, usable, facts);
   if (found !== undefined) return found;
   const wanted = wantedDelivery(pod, usable, facts, model);
   if (volume === undefined || 'refusal' in wanted) return wanted;
   if (wanted.by !== 'configMap' || !(textAt(volume, 'configMap', 'name') ?? '').startsWith(agent.configMapPrefix)) {
-    return refuse('BL303', `its pod has a volume ${agent.volume} of its own; give that another name`);
+    return volumeIsTaken;
   }
   return { ...wanted, deliver: (before) => replaceVolume(before, wanted.source) };
 }
@@ -49,6 +50,8 @@ export function deliveryFor(pod: JsonObject, namespace: string, facts: Facts, mo
 function refuse(code: Refusal['code'], why: string): { readonly refusal: Refusal } {
   return { refusal: { code, why } };
 }
+
+const volumeIsTaken = refuse('BL303', `its pod has a volume ${agent.volume} of its own; give that another name`);
 
 function isWindows(pod: JsonObject): boolean {
   return textAt(pod, 'spec', 'os', 'name') === 'windows' || textAt(pod, 'spec', 'nodeSelector', 'kubernetes.io/os') === 'windows';

@@ -6,9 +6,9 @@ import { withMember } from './lists.ts';
 
 /** Mounts the volume, unless it is. Two mounts of one path would have the API server refuse the pod. */
 export function mountAgent(container: JsonObject): Outcome {
-  const mounts = listAt(container, 'volumeMounts');
-  if (mounts.some(isOurs)) return given(container);
-  if (mounts.some(isInOurPlace)) return refused('BL303', `it mounts a volume of its own at ${agent.mountPath}; mount that elsewhere`);
+  const inPlace = listAt(container, 'volumeMounts').filter(isInOurPlace);
+  if (inPlace.length === 1 && isOurs(inPlace[0])) return given(container);
+  if (inPlace.length > 0) return refused('BL303', `it mounts something of its own at ${agent.mountPath}; mount that elsewhere`);
   return given(withMember(container, ['volumeMounts'], { name: agent.volume, mountPath: agent.mountPath, readOnly: true }));
 }
 
@@ -18,9 +18,10 @@ function isOurs(mount: unknown): boolean {
 
 function isInOurPlace(mount: unknown): boolean {
   const path = pathOf(mount);
-  return path === agent.mountPath || path.startsWith(`${agent.mountPath}/`);
+  return path === '' || path === agent.mountPath || path.startsWith(`${agent.mountPath}/`);
 }
 
+/** Without slashes at its end: the root is empty. */
 function pathOf(mount: unknown): string {
   return (textAt(mount, 'mountPath') ?? '').replace(/\/+$/, '');
 }
