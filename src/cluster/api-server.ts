@@ -113,8 +113,10 @@ interface Exchange {
   readonly body: (response: IncomingMessage) => AsyncIterable<Uint8Array>;
 }
 
-function sendingOf(request: RequestOptions, { method, contentType = 'application/json' }: SendOptions): RequestOptions {
-  return { method, headers: { ...request.headers, 'content-type': contentType } };
+/** With its length said: node would send the body of a DELETE without, and what reads it takes that for the next request. */
+function sendingOf(request: RequestOptions, { method, body, contentType = 'application/json' }: SendOptions): RequestOptions {
+  const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body));
+  return { method, headers: { ...request.headers, 'content-type': contentType, 'content-length': length } };
 }
 
 function parseAnswer(text: string): unknown {

@@ -49,7 +49,10 @@ interface StoredObject {
   readonly wrote: { readonly wanted: JsonObject; readonly stored: JsonObject } | undefined;
 }
 
-type Stored = Map<string, StoredObject>;
+/** `inFlight`: writes that are not answered yet. The watch often tells of them first, and nobody else did what it tells. */
+interface Stored extends Map<string, StoredObject> {
+  readonly inFlight: Set<string>;
+}
 type Place = Pick<Change, 'kind' | 'namespace' | 'name'>;
 type Tell = (change: Pick<Change, 'action' | 'kind' | 'namespace' | 'name'>, outcome: RouteReport['outcome'], reason?: string) => void;
 
@@ -67,7 +70,8 @@ function storedIn({ virtualServices, destinationRules }: Snapshot): Stored {
     ...[...virtualServices.values()].flatMap((inside) => [...inside.values()]).map((one) => ['VirtualService', one] as const),
     ...[...destinationRules.values()].flatMap((inside) => [...inside.values()]).map((one) => ['DestinationRule', one] as const),
   ];
-  return new Map(all.filter(([, { managed }]) => managed).map(([kind, { namespace, name, uid, revision }]) => [keyOfPlace({ kind, namespace, name }), { uid, revision, wrote: undefined }]));
+  const known = all.filter(([, { managed }]) => managed).map(([kind, { namespace, name, uid, revision }]) => [keyOfPlace({ kind, namespace, name }), { uid, revision, wrote: undefined }] as const);
+  return Object.assign(new Map<string, StoredObject>(known), { inFlight: new Set<string>() });
 }
 
 function createWriter({ writes, clock }: ObjectSite, planner: Planner, stored: Stored, tell: Tell): Objects['write'] {
@@ -90,6 +94,7 @@ function createWriter({ writes, clock }: ObjectSite, planner: Planner, stored: S
 
   return async (change) => {
     const key = keyOfPlace(change);
+    stored.inFlight.add(key);
     try {
       if (change.after === undefined) await removeObject(change, key);
       else await applyObject(change, change.after, key);
@@ -97,6 +102,8 @@ function createWriter({ writes, clock }: ObjectSite, planner: Planner, stored: S
     } catch (error) {
       planner.failed(key, clock.now());
       tell(change, error instanceof Conflict ? 'conflict' : 'failed', error instanceof Error ? error.message : String(error));
+    } finally {
+      stored.inFlight.delete(key);
     }
   };
 }
@@ -108,6 +115,7 @@ function createTaker({ cluster, clock }: ObjectSite, planner: Planner, stored: S
   function foreignEdit(object: Place, reason: string): void {
     const now = clock.now();
     const key = keyOfPlace(object);
+    if (stored.inFlight.has(key)) return;
     const recent = [...(putBacks.get(key) ?? []).filter((at) => at + putBackMilliseconds > now), now];
     putBacks.set(key, recent);
     const isTooMuch = recent.length > putBackLimit;

@@ -24,7 +24,7 @@ export interface Server {
 }
 
 /** Gives the server its account, its Service and the webhook configurations of `examples/kubernetes`, and returns the way to start it. */
-export async function installServer(box: Box): Promise<Server> {
+export async function installServer(box: Box, flags: readonly string[] = []): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'server-'));
   const certs = join(folder, 'certs');
   const logFile = join(folder, 'log');
