@@ -23,7 +23,7 @@ const namespace = 'ww-pods';
 const image = 'registry.example.io/branchline-agent:1.0.0';
 const preload = '--require /branchline/agent.cjs';
 
-/** The API server holds every pod to the restricted standard, a limit range and a quota: what we add must not break any. */
+/** The API server holds every pod to the restricted standard and a limit range: what we add must not break either. */
 const tenant = `
 apiVersion: v1
 kind: Namespace
@@ -103,67 +103,101 @@ function podManifest({ name, container = {}, spec = {}, annotations = {} }: Shap
   });
 }
 
-function agentMap(name: string, text: string): string {
-  return stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'branchline' } }, immutable: true, data: { 'agent.cjs': text } });
-}
-
-const standIn = stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'branchline-node-options', namespace, labels: { 'app.kubernetes.io/managed-by': 'branchline' } }, immutable: true, data: { NODE_OPTIONS: '' } });
-
 /** Tells the part of the story that is about pods. */
 export async function podSteps(scene: Scene): Promise<void> {
-  const { story, apply } = scene;
+  const { story, server, apply } = scene;
   const agent = await readFile(join(root, 'dist/agent.cjs'), 'utf8');
+  await restart(server, '--controller', 'false');
   await apply(tenant);
-  await inCache(scene, 'Namespace', namespace);
+  await inCache(scene, 'Namespace', 'namespaces');
   await story.step('a pod starts without the agent while nothing delivers it, and says why', async () => {
     const pod = await create(scene, { name: 'early' });
     expectText(toldOf(pod), 'no immutable ConfigMap branchline-agent-', 'annotation');
     expectEqual(variable(pod, 'NODE_OPTIONS'), undefined, 'NODE_OPTIONS');
     expectText(variable(pod, 'BRANCHLINE_AGENT_HEADERS') ?? '', 'x-variant-id', 'settings');
-    expectText(await (await fetch(`${scene.server.plainUrl}/metrics`)).text(), /branchline_problems_total\{code="BL301",severity="warn"\} [1-9]/, 'metrics');
+    expectText(await (await fetch(`${server.plainUrl}/metrics`)).text(), /branchline_problems_total\{code="BL301",severity="warn"\} [1-9]/, 'metrics');
     await expectChain(scene, pod, { name: 'early', carries: false });
   });
-  await apply(agentMap('branchline-agent-1', agent));
-  await apply(standIn);
-  await inCache(scene, 'ConfigMap', 2);
+  await restart(server);
+  const [first = ''] = await agentMaps(scene, 1);
   for (const shape of shapes) {
     await story.step(`pod, then process: ${shape.name.replaceAll('-', ' ')}${shape.carries === false ? ': left as it is' : ': the header goes on'}`, async () => {
       await expectChain(scene, await create(scene, shape), shape);
     });
   }
-  await upgradeSteps(scene, agent);
-  await doctorSteps(scene);
+  await eventStep(scene);
+  const second = await upgradeSteps(scene, agent, first);
+  await doctorSteps(scene, first, second);
   await deliverySteps(scene, agent);
 }
 
-async function upgradeSteps(scene: Scene, agent: string): Promise<void> {
-  await scene.story.step('a new agent has a new name: new pods get it, the old ones keep theirs, and both carry the header', async () => {
-    await scene.apply(agentMap('branchline-agent-2', `${agent}\n// another`));
-    await inCache(scene, 'ConfigMap', 3);
-    const [older, newer] = [await scene.get('pod', 'plain', namespace), await create(scene, { name: 'newer' })];
-    expectEqual([volumeOf(older), volumeOf(newer)], ['branchline-agent-1', 'branchline-agent-2'], 'ConfigMaps');
-    await expectChain(scene, older, { name: 'plain' });
-    await expectChain(scene, newer, { name: 'newer' });
+async function restart(server: Server, ...flags: readonly string[]): Promise<void> {
+  await server.stop();
+  await server.start(...flags);
+}
+
+/** Waits until the controller keeps so many agents in the namespace, and the webhook knows of them. @returns their names, the oldest first. */
+async function agentMaps(scene: Scene, count: number): Promise<readonly string[]> {
+  const names = await waitFor(`${count} agents in ${namespace}`, async () => {
+    const { stdout } = await scene.box.kubectl(['-n', namespace, 'get', 'configmaps', '-l', 'app.kubernetes.io/managed-by=branchline', '--sort-by=.metadata.creationTimestamp', '-o', 'json']);
+    const found = listAt(JSON.parse(stdout), 'items').map((map) => textAt(map, 'metadata', 'name') ?? '');
+    return found.length >= count + 1 && found.includes('branchline-node-options') ? found.filter((name) => name.startsWith('branchline-agent-')) : undefined;
   });
-  await scene.story.step('a pod whose ConfigMap is away does not start, and never starts without its file', async () => {
-    const { message } = await prepare(await scene.get('pod', 'plain', namespace), 'app', { ...sourcesOf(scene), data: () => Promise.resolve(undefined) }).then(() => ({ message: 'it started' }), (error: unknown) => error as Error);
-    expectText(message, 'configmap "branchline-agent-1" not found', 'kubelet');
+  await inCache(scene, 'ConfigMap', 'configmaps', '-l', 'app.kubernetes.io/managed-by=branchline');
+  return names;
+}
+
+async function eventStep({ story, box }: Scene): Promise<void> {
+  await story.step('an Event on the pod says why it runs without the agent', async () => {
+    const note = await waitFor('the Event', async () => {
+      const { stdout } = await box.kubectl(['-n', namespace, 'get', 'events', '--field-selector', 'involvedObject.name=value-from,reason=NoHeaderAgent', '-o', 'json']);
+      return textAt(JSON.parse(stdout), 'items', 0, 'message');
+    });
+    expectText(note, 'container app runs without the header agent: its NODE_OPTIONS is a valueFrom', 'Event');
+    expectText((await box.kubectl(['-n', namespace, 'describe', 'pod', 'value-from'])).stdout, 'NoHeaderAgent', 'kubectl describe');
   });
 }
 
-async function doctorSteps(scene: Scene): Promise<void> {
+/** @returns the name of the newer agent. */
+async function upgradeSteps(scene: Scene, agent: string, first: string): Promise<string> {
+  const { story, server, get } = scene;
+  const folder = await mkdtemp(join(tmpdir(), 'agent-'));
+  const file = join(folder, 'agent.cjs');
+  await writeFile(file, `${agent}\n// another`);
+  let second = '';
+  await story.step('a new agent has a new name: new pods get it, the old ones keep theirs, and both carry the header', async () => {
+    await restart(server, '--agent-file', file);
+    second = (await agentMaps(scene, 2)).find((name) => name !== first) ?? '';
+    const [older, newer] = [await get('pod', 'plain', namespace), await create(scene, { name: 'newer' })];
+    expectEqual([volumeOf(older), volumeOf(newer)], [first, second], 'ConfigMaps');
+    await expectChain(scene, older, { name: 'plain' });
+    await expectChain(scene, newer, { name: 'newer' });
+  });
+  await story.step('after a way back new pods get the older agent again', async () => {
+    await restart(server);
+    expectEqual(volumeOf(await create(scene, { name: 'back' })), first, 'ConfigMap');
+  });
+  await story.step('a pod whose ConfigMap is away does not start, and never starts without its file', async () => {
+    const { message } = await prepare(await get('pod', 'plain', namespace), 'app', { ...sourcesOf(scene), data: () => Promise.resolve(undefined) }).then(() => ({ message: 'it started' }), (error: unknown) => error as Error);
+    expectText(message, `configmap "${first}" not found`, 'kubelet');
+  });
+  await rm(folder, { recursive: true, force: true });
+  return second;
+}
+
+async function doctorSteps(scene: Scene, first: string, second: string): Promise<void> {
   await scene.story.step('doctor tells who carries the agent, who needs a restart, and who cannot have it', async () => {
     const { code, out } = await doctor(scene, '-n', namespace);
     expectEqual(code, 1, 'exit code');
-    expectText(out, /plain +master +app \(branchline-agent-1\)/, 'doctor');
-    expectText(out, 'note: Pod ww-pods/plain: carries the older agent branchline-agent-1; new pods get branchline-agent-2', 'doctor');
+    expectText(out, new RegExp(`plain +master +app \\(${first}\\)`), 'doctor');
+    expectText(out, `note: Pod ww-pods/plain: carries the older agent ${first}; new pods get ${second}`, 'doctor');
     expectText(out, 'problem: Pod ww-pods/value-from: container app runs without the header agent: its NODE_OPTIONS is a valueFrom', 'doctor');
     expectText(out, /opted-out +master +not asked for/, 'doctor');
     console.log(out.split('\n').filter((line) => line.includes('value-from') || line.includes('/plain')).join('\n').replace(/^/gm, '    '));
   });
   await scene.story.step('doctor reads as JSON, and exits with 3 when the cluster cannot be read', async () => {
     const { out } = await doctor(scene, '-n', namespace, '-o', 'json');
-    expectEqual(listAt(JSON.parse(out), 'pods').length, shapes.length + 2, 'pods');
+    expectEqual(listAt(JSON.parse(out), 'pods').length, shapes.length + 3, 'pods');
     expectEqual((await doctor({ ...scene, box: { ...scene.box, kubeconfig: '/nowhere' } })).code, 3, 'exit code');
   });
 }
@@ -176,8 +210,8 @@ async function deliverySteps(scene: Scene, agent: string): Promise<void> {
   try {
     for (const delivery of ['initContainer', 'image']) {
       await story.step(`agentDelivery ${delivery}: the API server takes the pod within its limits, and the header goes on`, async () => {
-        await server.stop();
-        await server.start('--agent-delivery', delivery, '--agent-image', image);
+        await restart(server, '--agent-delivery', delivery, '--agent-image', image);
+        if (delivery === 'initContainer') await limitMemory(scene);
         const shape: Shape = { name: `by-${delivery.toLowerCase()}`, annotations: { 'branchline.dev/containers': 'app,migrate' }, spec: { initContainers: [member('migrate')] } };
         const pod = await waitFor(`a pod by ${delivery}`, async () => {
           const made = await create(scene, shape);
@@ -186,13 +220,19 @@ async function deliverySteps(scene: Scene, agent: string): Promise<void> {
         expectEqual(listAt(pod, 'spec', 'initContainers').map((container) => textAt(container, 'name')), delivery === 'image' ? ['migrate'] : ['branchline-agent', 'migrate'], 'init containers');
         await expectChain(scene, pod, shape, { [image]: folder });
         await expectChain(scene, pod, { ...shape, start: 'migrate' }, { [image]: folder });
+        await scene.box.kubectl(['-n', namespace, 'delete', 'resourcequota', '--all']);
       });
     }
   } finally {
-    await server.stop();
-    await server.start();
+    await restart(server);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A quota with room for one container's memory, which is what the pod asks for without us. No controller counts here, so we say what is used. */
+async function limitMemory({ box }: Scene): Promise<void> {
+  await box.kubectl(['-n', namespace, 'create', 'quota', 'memory', '--hard=requests.memory=64Mi']);
+  await box.kubectl(['-n', namespace, 'patch', 'resourcequota', 'memory', '--subresource=status', '--type=merge', '-p', '{"status":{"hard":{"requests.memory":"64Mi"},"used":{"requests.memory":"0"}}}']);
 }
 
 /** Creates a pod anew. */
@@ -238,10 +278,10 @@ function doctor({ box }: Scene, ...flags: readonly string[]): Promise<{ readonly
   });
 }
 
-/** Waits until our server has heard of a namespace, or of so many objects of ours in it. */
-async function inCache({ server, box }: Scene, kind: string, what: string | number): Promise<void> {
-  const wanted = typeof what === 'number' ? undefined : JSON.parse((await box.kubectl(['get', 'namespaces', '-o', 'json'])).stdout) as unknown;
-  const atLeast = typeof what === 'number' ? what : listAt(wanted, 'items').length;
+/** Waits until our server has heard of as many objects of a kind as there are. */
+async function inCache({ server, box }: Scene, kind: string, ...selection: readonly string[]): Promise<void> {
+  const { stdout } = await box.kubectl(['get', ...selection, '--all-namespaces', '-o', 'json']);
+  const atLeast = listAt(JSON.parse(stdout), 'items').length;
   await waitFor(`${atLeast} ${kind} in the cache`, async () => {
     const count = new RegExp(`branchline_cache_objects\\{kind="${kind}"\\} (\\d+)`).exec(await (await fetch(`${server.plainUrl}/metrics`)).text())?.[1];
     return Number(count) >= atLeast ? true : undefined;
