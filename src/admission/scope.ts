@@ -11,6 +11,10 @@ import type { Review } from './review.ts';
 export interface Facts {
   readonly settings: Settings;
   readonly snapshot: Snapshot;
+  /** Minor version of the API server, e.g. 35; 0 while it is not known, undefined where there is none to ask (manifests). */
+  readonly kubernetesMinor?: number | undefined;
+  /** Name of the ConfigMap that holds the agent of this release; undefined: whichever is the newest. */
+  readonly agentConfigMap?: string | undefined;
 }
 
 /** A workload under review. */

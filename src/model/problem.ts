@@ -131,6 +131,9 @@ export const problemKinds = {
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },
+  BL303: { rule: 'pod has no place for the header agent', severity: 'warn' },
+  BL304: { rule: 'Node would not start with the header agent', severity: 'warn' },
+  BL305: { rule: 'propagation variable is not ours to extend', severity: 'warn' },
 
   BL401: { rule: 'baseline pods lack the version label, so the service has no routes', severity: 'warn' },
   BL402: { rule: 'branches make the same host', severity: 'warn' },
