@@ -1,7 +1,7 @@
 /** Validates declarations: gathers what the rules of a kind need, runs them all, and never blocks what a living branch did not change. */
 import type { Problem } from '../model/problem.ts';
+import { isEqual } from '../model/equal.ts';
 import { everybodysPodsCarryTheBaseline } from './baseline-rules.ts';
-import { isEqual } from './equal.ts';
 import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
 import { collisionRules, identityRules } from './name-rules.ts';
 import { namespaceRules, serviceRules } from './owner-rules.ts';

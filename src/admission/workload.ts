@@ -8,7 +8,7 @@ import type { Workload } from '../model/kubernetes.ts';
 import { baselineOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
-import { isEqual } from './equal.ts';
+import { isEqual } from '../model/equal.ts';
 import { withValue } from './json-patch.ts';
 import { hasTemplate, isInScope, liveBranch, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
 import type { Review } from './review.ts';

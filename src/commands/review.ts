@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { decide, type Facts } from '../admission/decide.ts';
 import { judge, unwrap, type JudgedProblem } from '../admission/decision.ts';
-import { isEqual } from '../admission/equal.ts';
+import { isEqual } from '../model/equal.ts';
 import type { Operation } from '../admission/json-patch.ts';
 import type { Review } from '../admission/review.ts';
 import { readManifests, type Manifest, type Manifests } from '../cluster/manifests.ts';

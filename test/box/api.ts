@@ -14,7 +14,7 @@ export interface Answer { readonly status: number; readonly body: unknown }
 
 /** Requests with an administrator's rights. */
 export interface Api {
-  /** @throws Error when the server cannot be reached; any answer is returned, whatever its status. */
+  /** PATCH is a strategic merge. @throws Error when the server cannot be reached; any answer is returned, whatever its status. */
   send(method: string, path: string, body?: object): Promise<Answer>;
   /** Calls `onEvent` with each watch event until the stream ends, which resolves it, or breaks, which rejects it. */
   watch(path: string, onEvent: (event: unknown) => void, signal: AbortSignal): Promise<void>;
@@ -32,7 +32,8 @@ export function connect(access: Access): Api {
 
   function open(method: string, path: string, signal: AbortSignal, body?: object): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      request(new URL(path, access.url), { agent, method, headers, signal })
+      const contentType = method === 'PATCH' ? { 'content-type': 'application/strategic-merge-patch+json' } : {};
+      request(new URL(path, access.url), { agent, method, headers: { ...headers, ...contentType }, signal })
         .once('error', reject)
         .once('response', resolve)
         .end(body === undefined ? undefined : JSON.stringify(body));

@@ -11,6 +11,11 @@ export const boxAddress = '10.99.255.1';
 /** The addresses that pods of the one node get. */
 export const podCidr = '10.99.1.0/24';
 
+/** Returns the address of the nth proxy of a mesh, from 0: outside the pods' range, so that none gets it. */
+export function proxyAddress(index: number): string {
+  return `10.99.${2 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+}
+
 /** The addresses that Services get. Nothing listens there; the API server goes straight to endpoints. */
 export const serviceCidr = '10.96.0.0/16';
 

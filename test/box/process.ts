@@ -10,6 +10,8 @@ export interface Program {
   /** The executable and its arguments. */
   readonly command: readonly string[];
   readonly folder: string;
+  /** Added to the environment that every program gets. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A started program. */
@@ -27,10 +29,10 @@ export interface Daemon {
  * Starts a program with an environment of its own, so that nothing of the caller's (proxies, kubeconfig) changes what it does.
  * A second start with the same name appends to the same log.
  */
-export function startDaemon({ name, command: [executable = '', ...args], folder }: Program): Daemon {
+export function startDaemon({ name, command: [executable = '', ...args], folder, environment = {} }: Program): Daemon {
   const log = join(folder, `${name}.log`);
   const output = openSync(log, 'a');
-  const child = spawn(executable, args, { cwd: folder, env: programEnvironment(folder), stdio: ['ignore', output, output] });
+  const child = spawn(executable, args, { cwd: folder, env: { ...programEnvironment(folder), ...environment }, stdio: ['ignore', output, output] });
   closeSync(output);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => { resolve(`could not be started: ${error.message}`); });

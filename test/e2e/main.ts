@@ -1,16 +1,18 @@
-/** `npm run test:e2e`: the story of a branch against a real API server. Skips, and says why, where the machine cannot run one. */
+/** `npm run test:e2e`: the story of a branch against a real API server, and that of routes in a real mesh. Skips, and says why, where the machine cannot run one. */
 import { join } from 'node:path';
 import { runInside } from '../box/inside.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
 import { missingTools } from '../box/missing-tools.ts';
-import { clusterArtifacts } from '../box/recipes.ts';
+import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
-const artifacts = [...clusterArtifacts, 'istio-crds.yaml'] as const;
+// The CRDs of the Gateway API are for test/validation, which compares the table of known fields with them.
+const artifacts = [...clusterArtifacts, ...meshArtifacts, 'gateway-api-crds.yaml'] as const;
+const stories = ['story.ts', 'route-story.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);
   console.log('0 passed, 0 failed, 1 skipped');
 } else {
   await ensureArtifacts(artifacts);
-  process.exitCode = await runInside(join(import.meta.dirname, 'story.ts'));
+  for (const story of stories) process.exitCode = Math.max(Number(process.exitCode ?? 0), await runInside(join(import.meta.dirname, story)));
 }
