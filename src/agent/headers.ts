@@ -28,5 +28,5 @@ export function pairsOf(headers: unknown): readonly Pair[] {
 }
 
 function isIterable(headers: unknown): boolean {
-  return !!headers && Symbol.iterator in (headers);
+  return typeof headers === 'object' && headers !== null && Symbol.iterator in headers;
 }
