@@ -64,7 +64,7 @@ interface Gifts {
 
 function giftsOf(injections: readonly Injection[], { namespace, facts: { settings, snapshot }, delivered }: Means): Gifts {
   const variables: Record<Injection, readonly Gift[]> = {
-    node: [(container) => ({ container: withAgentSettings(container, settings) })],
+    node: [(container) => ({ container: withAgentSettings(container, settings, namespace) })],
     otel: [withBaggagePropagator],
     spring: remoteFieldGifts(settings.routingHeader),
   };
