@@ -45,3 +45,8 @@ test('whatever stands there stays in front, the agent comes once, and a second t
   }));
   t.end();
 });
+
+test('reads megabytes of quotes in one pass', (t) => {
+  for (const options of ['"\\"'.repeat(400_000), 'a'.repeat(1_000_000), '"a" '.repeat(300_000), '\\'.repeat(1_000_000)]) t.doesNotThrow(() => wordsOf(options));
+  t.end();
+});

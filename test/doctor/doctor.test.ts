@@ -127,10 +127,12 @@ for (const row of rows) {
   });
 }
 
-test('tells where nothing delivers the agent', async (t) => {
-  const found = await examine(tenant, [pod({ metadata: { annotations: { 'branchline.dev/inject': 'none' } } })]);
-  t.match(found, [{ check: 'delivery', severity: 'problem', subject: 'Namespace ww-green' }]);
-  t.equal(found.length, 1);
+test('tells where nothing delivers the agent, and nothing of it where nobody wants one', async (t) => {
+  const found = await examine(tenant, [pod()]);
+  t.match(found, [{ check: 'delivery', severity: 'problem', subject: 'Namespace ww-green' }, { check: 'agent' }]);
+  t.same(await examine(tenant, [pod({ metadata: { annotations: { 'branchline.dev/inject': 'none' } } })]), []);
+  const noStandIn = await examine(tenant + (agents.split('---')[0] ?? ''), [pod({ told: toldOf('branchline-agent-1'), container: carrying })]);
+  t.match(noStandIn, [{ check: 'delivery', severity: 'note', message: /containers with an envFrom/ }]);
 });
 
 test('looks at workloads without pods as admission would', async (t) => {
