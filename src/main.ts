@@ -17,6 +17,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(exitCodes.fine);
 });
+// A server goes on when nobody reads what it says any more.
+process.stderr.on('error', () => undefined);
 
 const io: Io = {
   environment: process.env,

@@ -55,7 +55,7 @@ export function cloneName(baseline: string, { host }: Branch, version: string): 
 
 function metadataOf(baseline: JsonObject, { branch, service, name, ttl, owner, settings }: CloneOptions): JsonObject {
   const annotations = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) => !key.startsWith(keyPrefix) && key !== settings.ownerAnnotation);
-  const propagation = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) => [fullKey('propagate'), fullKey('containers')].includes(key));
+  const propagation = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) => [fullKey('propagate'), fullKey('containers'), fullKey('inject')].includes(key));
   const version = labelsAt(baseline, 'spec', 'template', 'metadata', 'labels')[settings.versionLabel] ?? settings.baseline;
   return {
     name: name ?? cloneName(textAt(baseline, 'metadata', 'name') ?? service, branch, version),

@@ -69,6 +69,24 @@ export function meaningOf(pattern: string, reader: MatchingReader = 're2-utf8'):
   return { pattern, reader, form: tree === undefined ? 'refused' : formOf(tree, reader === 're2-latin1') };
 }
 
+/** Steps that a state counts for when a pattern is made ready: the time that so many steps of a question take. */
+const stepsForState = 8;
+
+/** Returns what making a pattern ready cost, in steps. */
+export function costOf({ pattern, form }: Meaning): number {
+  return typeof form === 'string' ? pattern.length : form.automaton.nfa.does.length * stepsForState;
+}
+
+/** Returns all values of a pattern, shortest first, when they are few; undefined when they are many or none can be told. Cheap: nothing is made ready. */
+export function fewValuesOf(pattern: string, reader: MatchingReader = 're2-utf8'): ReadonlySet<string> | undefined {
+  const tree = treeOf(pattern, reader);
+  const words = tree && lexiconOf(tree);
+  if (words === undefined) return undefined;
+  if (reader === 're2-utf8') return new Set(words.keys());
+  // A word has a character for each byte: beyond ASCII it is not the value.
+  return [...words.keys()].every((word) => /^[\0-\x7f]*$/.test(word)) ? new Set(words.keys()) : undefined;
+}
+
 function formOf(tree: Tree, latin1: boolean): Form | Why {
   if (!latin1 && hasByte(tree)) return 'bytes';
   const automaton = automatonOf(tree, latin1);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import jsonPatch from 'fast-json-patch';
 import { test } from 'tap';
-import { isEqual } from '../../src/admission/equal.ts';
+import { isEqual } from '../../src/model/equal.ts';
 import { diff, whyNotApplicable, withValue } from '../../src/admission/json-patch.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 
@@ -30,6 +30,15 @@ for (const row of rows) {
 
 test('replaces a list that got shorter as a whole', (t) => {
   t.same(diff({ a: [1, 2] }, { a: [1] }), [{ op: 'replace', path: '/a', value: [1] }]);
+  t.end();
+});
+
+test('puts a member in front of others by one operation, also where the others change', (t) => {
+  const [first, second] = [{ name: 'a', image: 'x' }, { name: 'b' }];
+  t.same(diff({ l: [first, second] }, { l: [{ name: 'new' }, first, second] }), [{ op: 'add', path: '/l/0', value: { name: 'new' } }]);
+  t.same(diff({ l: [first] }, { l: [{ name: 'new' }, { ...first, image: 'y' }] }), [{ op: 'add', path: '/l/0', value: { name: 'new' } }, { op: 'replace', path: '/l/1/image', value: 'y' }]);
+  const shifted = diff({ l: [first, second] }, { l: [{ name: 'new' }, first] });
+  t.notOk(shifted.some(({ op, path }) => op === 'add' && path === '/l/0'), 'a member that went away is no member put in front');
   t.end();
 });
 
