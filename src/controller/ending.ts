@@ -1,6 +1,6 @@
 /** Carries out what a sweep decided: routes first, then the workload. One decision at a time; safe to stop and to begin anew at any point. */
 import type { Settings } from '../config/settings.ts';
-import { generationOf, objection, retirePatch, revivePatch, sleepPatch, wakePatch, warnPatch } from '../lifecycle/change.ts';
+import { shapeOf, objection, retirePatch, revivePatch, sleepPatch, wakePatch, warnPatch } from '../lifecycle/change.ts';
 import type { Life } from '../lifecycle/life.ts';
 import type { Action, Decision } from '../lifecycle/sweep.ts';
 import { objectAt, textAt, type JsonObject } from '../model/json.ts';
@@ -95,7 +95,7 @@ async function end(decision: Decision, site: EndingSite, finish: (object: JsonOb
   const refused = await withdraw(decision, first, site);
   if (refused !== undefined) return { did: 'skipped', note: refused };
   const last = await site.hands.read(life.workload);
-  const after = objection(decision, last, { now: site.now(), generation: generationOf(first) });
+  const after = objection(decision, last, { now: site.now(), shape: shapeOf(first) });
   if (after !== undefined || last === undefined) return { did: 'skipped', note: after ?? '' };
   return { did: await finish(last), note: decision.reason };
 }

@@ -1,5 +1,5 @@
 /** What ending, warning, keeping and waking write on a workload, as JSON merge patches; and whether a decision still holds for the object as it is now. */
-import { at, numberAt, textAt, type JsonObject } from '../model/json.ts';
+import { at, numberAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import { fullKey } from '../model/keys.ts';
 import { readDeclared } from '../model/kubernetes.ts';
 import { parseTime, showTime } from '../model/time.ts';
@@ -60,18 +60,18 @@ export function keepPatch(object: JsonObject, keep: Keep): JsonObject {
 
 /**
  * Says why a decision does not hold any more for the object as the API server has it: somebody kept it, deployed it, or it is another one. Undefined: it
- * holds. `generation` is what it had when the ending began.
+ * holds. `shape` is what it had when the ending began.
  */
-export function objection(decision: Decision, object: JsonObject | undefined, { now, generation }: { readonly now: number; readonly generation?: number | undefined }): string | undefined {
+export function objection(decision: Decision, object: JsonObject | undefined, { now, shape }: { readonly now: number; readonly shape?: string | undefined }): string | undefined {
   if (object === undefined || at(object, 'metadata', 'deletionTimestamp') !== undefined) return 'it is gone';
   const { uid } = decision.life.workload;
   if (uid !== '' && textAt(object, 'metadata', 'uid') !== uid) return 'it is another one of that name';
   if (decision.action === 'wake' || decision.action === 'revive' || decision.asked === true) return undefined;
-  return keptOrChanged(decision, object, now) ?? redeployed(object, generation);
+  return keptOrChanged(decision, object, now) ?? redeployed(object, shape);
 }
 
-function redeployed(object: JsonObject, generation: number | undefined): string | undefined {
-  return generation === undefined || generation === generationOf(object) ? undefined : 'it was deployed meanwhile';
+function redeployed(object: JsonObject, shape: string | undefined): string | undefined {
+  return shape === undefined || shape === shapeOf(object) ? undefined : 'it was deployed meanwhile';
 }
 
 function keptOrChanged({ life }: Decision, object: JsonObject, now: number): string | undefined {
@@ -84,7 +84,7 @@ function isLater(text: string | undefined, now: number): boolean {
   return (parseTime(text ?? '') ?? 0) > now;
 }
 
-/** Counts the changes of what a workload is to be. */
-export function generationOf(object: JsonObject): number {
-  return numberAt(object, 'metadata', 'generation') ?? 0;
+/** Returns what a workload is to be, as text to compare. Its generation will not do: annotations count in a Deployment's. */
+export function shapeOf(object: JsonObject): string {
+  return JSON.stringify(objectAt(object, 'spec'));
 }

@@ -46,7 +46,8 @@ export async function startApiDouble(objects: readonly JsonObject[]): Promise<Ap
 
   function save(target: string, object: JsonObject, before?: JsonObject): JsonObject {
     version += 1;
-    const changed = JSON.stringify(before?.['spec']) !== JSON.stringify(object['spec']);
+    // As of a Deployment: its annotations count, too.
+    const changed = ['spec', 'metadata'].some((key) => JSON.stringify(before?.[key]) !== JSON.stringify(object[key]));
     const generation = Number((before?.['metadata'] as JsonObject | undefined)?.['generation'] ?? 0) + (changed ? 1 : 0);
     const metadata = { uid: `uid-${target}`, creationTimestamp: new Date().toISOString().replace(/\.\d+/, ''), ...(object['metadata'] as JsonObject), resourceVersion: String(version), generation };
     const saved = { ...object, metadata };

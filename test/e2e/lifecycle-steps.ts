@@ -118,11 +118,11 @@ async function deployStory(scene: LifecycleScene): Promise<void> {
     expectEqual(rows, [['TS-4122-cms-live', 'fact-find', true, 'ada'], ['TS-4122-cms-live', 'fact-find-ui', true, 'ada']], 'rows');
     expectText((await branchline(scene, 'list', '--all')).out, /ww-green +TS-4122-cms-live +fact-find-ui +1\/1 +yes +\S+ +in 2d23h/, 'list --all');
   });
-  await story.step('deploying again rolls out, and what no admission would take is said with nothing written', async () => {
+  await story.step('deploying again rolls out, and a branch whose workload would have the same name is refused with nothing written', async () => {
     expectEqual((await branchline(scene, 'deploy', 'fact-find', 'ww-green', 'TS-4122-cms-live', '--tag', 'again', '--wait', '60')).code, 0, 'exit code');
     const refused = await branchline(scene, 'deploy', 'fact-find-ui,fact-find', 'ww-green', 'ts-4122.cms.live');
-    expectEqual(refused.code, 3, refused.err);
-    expectText(refused.err, '[BL106]', 'the refusal');
+    expectEqual(refused.code, 1, refused.err);
+    expectText(refused.err, 'is there already and is another branch', 'the refusal');
     expectEqual(await names(scene, 'ww-green'), ['fact-find', 'fact-find-ts-4122-cms-live', 'fact-find-ui', 'fact-find-ui-ts-4122-cms-live'], 'workloads');
   });
 }
