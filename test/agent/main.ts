@@ -2,33 +2,18 @@
  * The header agent on real versions of Node, with real servers, clients and tracing: `npm run test:agent`, or `npm run test:agent -- 18 24` for some of them.
  * Installs what it needs, once, in a cache outside the checkout. Prints a table; exits 1 when a header was wrong or lost.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAgent } from '../../scripts/agent.ts';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
-import { libraries, versions } from './installed.ts';
+import { cache, install, libraries, tracingText, versions } from './installed.ts';
 import { runGuest, type Row } from './run-guest.ts';
-
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'branchline', 'agent');
 
 const installed = join(cache, 'libraries');
 const guest = join(installed, 'guest');
 const agent = join(guest, 'agent.cjs');
 const tracing = join(guest, 'tracing.cjs');
 const certificates = join(cache, 'certs');
-
-/** Traces http and undici with W3C trace context and baggage, and sends the spans nowhere. */
-const tracingText = `
-const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
-const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } = require('@opentelemetry/core');
-const { registerInstrumentations } = require('@opentelemetry/instrumentation');
-const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
-const { UndiciInstrumentation } = require('@opentelemetry/instrumentation-undici');
-new NodeTracerProvider().register({ propagator: new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }) });
-registerInstrumentations({ instrumentations: [new HttpInstrumentation(), new UndiciInstrumentation()] });
-`;
 
 const modes: Readonly<Record<string, { readonly preloads: readonly string[]; readonly options: Readonly<Record<string, unknown>> }>> = {
   'import': { preloads: [agent], options: {} },
@@ -39,17 +24,6 @@ const modes: Readonly<Record<string, { readonly preloads: readonly string[]; rea
   'tracing before': { preloads: [tracing, agent], options: {} },
   'tracing after': { preloads: [agent, tracing], options: {} },
 };
-
-/** Installs packages in a folder of the cache, unless the same ones are there. */
-function install(folder: string, dependencies: Readonly<Record<string, string>>): void {
-  const manifest = JSON.stringify({ name: 'agent-matrix', private: true, dependencies });
-  const done = join(folder, `.installed-${Buffer.from(manifest).toString('base64url').slice(-24)}`);
-  if (existsSync(done)) return;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), manifest);
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error', '--legacy-peer-deps'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  writeFileSync(done, '');
-}
 
 /** `ok`, or what is not; and in how many of the kind. */
 function summary(rows: readonly Row[]): string {

@@ -1,8 +1,9 @@
 /**
- * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz` for some of it. Takes some five
+ * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz agent` for some of it. Takes some five
  * minutes. A goal that is missed is shown and is no error: machines differ, and others work on them.
  */
 import { cpus } from 'node:os';
+import { agent } from './agent.ts';
 import { fuzz } from './fuzz.ts';
 import { memory } from './memory.ts';
 import { prepareSite, type Site } from './site.ts';
@@ -10,7 +11,7 @@ import { startUp } from './start-up.ts';
 import { steady } from './steady.ts';
 import { throughput } from './throughput.ts';
 
-const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz };
+const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz, agent };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in sections));
