@@ -106,7 +106,10 @@ async function memoryRow(guest: string, downstream: string): Promise<Row> {
 async function start(guest: string, preload: string | undefined, args: readonly string[]): Promise<Started> {
   const execArgv = ['--expose-gc', ...(preload === undefined ? [] : ['--require', join(guest, preload)])];
   const child: ChildProcess = fork(join(guest, 'bench.js'), args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const next = <T>(): Promise<T> => new Promise((resolve, reject) => { child.once('message', (message) => { resolve(message as T); }).once('exit', () => { reject(new Error(`${preload ?? 'bare'} ended`)); }); });
+  const next = <T>(): Promise<T> => new Promise((resolve, reject) => {
+    const onExit = (): void => { reject(new Error(`${preload ?? 'bare'} ended`)); };
+    child.once('exit', onExit).once('message', (message) => { child.off('exit', onExit); resolve(message as T); });
+  });
   const { port } = await next<{ port: number }>();
   return { port, ask: (what) => { const answer = next<Cost>(); child.send(what); return answer; }, end: () => { child.disconnect(); } };
 }
