@@ -81,6 +81,19 @@ test('carries where a tracing library wrapped the servers before', async (t) => 
   t.match(JSON.parse(stdout), { urlOptionsCallback: 'v1', outside: null, afterwards: null });
 });
 
+test('a message carries what its request does, and its consumer works for nobody else', async (t) => {
+  const library = join(mkdtempSync(join(tmpdir(), 'branchline-agent-queue-')), 'channel_model.js');
+  writeFileSync(library, `exports.Channel = class {
+    assertExchange() {}
+    publish(exchange, routingKey, content, options = {}) { return this.sendMessage({}, { headers: options.headers }); }
+    sendToQueue(queue, content, options) { return this.publish('', queue, content, options); }
+    async consume(queue, callback) { this.registerConsumer('t', callback); }
+  };`);
+  const { sent, seen } = JSON.parse((await runNode(agent, [join(guests, 'messages.js'), library])).stdout) as Readonly<Record<string, unknown>>;
+  t.same(sent, [{ own: '1', variant: 'v1' }, { variant: 'v1' }, { own: '1' }]);
+  t.same(seen, ['v2', null, null, null]);
+});
+
 test('a Node that is too old is left alone', (t) => {
   const program = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '16.9.1' } }); require(${JSON.stringify(agent)}); console.log(globalThis[Symbol.for('branchline.agent')] === undefined, Object.hasOwn(require('net').Server.prototype, 'emit'))`;
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });

@@ -4,6 +4,7 @@
  */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { buildAgent } from '../../scripts/agent.ts';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
 import { cache, install, libraries, tracingText, versions } from './installed.ts';
@@ -15,12 +16,13 @@ const agent = join(guest, 'agent.cjs');
 const tracing = join(guest, 'tracing.cjs');
 const certificates = join(cache, 'certs');
 
-const modes: Readonly<Record<string, { readonly preloads: readonly string[]; readonly options: Readonly<Record<string, unknown>> }>> = {
+const modes: Readonly<Record<string, { readonly preloads: readonly string[]; readonly options: Readonly<Record<string, unknown>>; readonly program?: string }>> = {
   'import': { preloads: [agent], options: {} },
   'require': { preloads: [agent], options: { loader: 'require' } },
   'worker': { preloads: [agent], options: { inside: 'worker' } },
   'child': { preloads: [agent], options: { inside: 'child', loader: 'require' } },
   'global dispatcher of undici 6': { preloads: [agent], options: { global: 'undici6', only: 'fetch' } },
+  'bundled': { preloads: [agent], options: {}, program: 'bundled.mjs' },
   'tracing before': { preloads: [tracing, agent], options: {} },
   'tracing after': { preloads: [agent, tracing], options: {} },
 };
@@ -42,6 +44,10 @@ cpSync(new URL('guest', import.meta.url).pathname, guest, { recursive: true });
 writeFileSync(join(guest, 'package.json'), '{ "type": "module" }');
 await buildAgent(agent);
 writeFileSync(tracing, tracingText);
+await build({
+  entryPoints: [join(guest, 'bundled.js')], outfile: join(guest, 'bundled.mjs'), bundle: true, platform: 'node', format: 'esm', logLevel: 'warning',
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+});
 await ensureSelfMadePair(certificates, ['localhost', '127.0.0.1'], Date.now());
 
 console.log('| Node | how | clients | servers |\n|---|---|---|---|');
@@ -50,8 +56,8 @@ for (const version of versions.filter((one) => wanted.length === 0 || wanted.som
   const home = join(cache, `node-${version}`);
   install(home, { node: version });
   const node = join(home, 'node_modules', 'node', 'bin', 'node');
-  for (const [mode, { preloads, options }] of Object.entries(modes).filter(([name]) => wantedModes.length === 0 || wantedModes.some((word) => name.includes(word)))) {
-    const rows = await runGuest({ node, preloads, program: join(guest, 'main.js'), options: { pair: certificates, ...options } });
+  for (const [mode, { preloads, options, program = 'main.js' }] of Object.entries(modes).filter(([name]) => wantedModes.length === 0 || wantedModes.some((word) => name.includes(word)))) {
+    const rows = await runGuest({ node, preloads, program: join(guest, program), options: { pair: certificates, ...options } });
     const of = (kind: Row['kind']): readonly Row[] => rows.filter((row) => row.kind === kind);
     console.log(`| ${version} | ${mode} | ${summary(of('client'))} | ${summary(of('server'))} |`);
     for (const row of rows) {
