@@ -31,6 +31,7 @@ const owners = {
   'pino-pretty': 'telemetry',
   'prom-client': 'telemetry',
   commander: 'commands',
+  '@slack/bolt': 'commands',
   're2js': 'test only',
 };
 

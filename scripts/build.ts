@@ -21,11 +21,17 @@ const leaveOutUnusedClientParts: Plugin = {
   },
 };
 
+/** Slack's library is as large as all the rest, and only `branchline chat` needs it: a file of its own, read when it is asked for. */
+const chatLibrary: Plugin = {
+  name: 'chat-library',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^@slack\/bolt$/ }, ({ kind }) => (kind === 'entry-point' ? undefined : { path: './slack-bolt.js', external: true }));
+  },
+};
+
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
-await build({
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/branchline.js',
+const bundle = {
   bundle: true,
   platform: 'node',
   target: 'node24',
@@ -36,9 +42,10 @@ await build({
   legalComments: 'none',
   define: { 'import.meta.url': '__bundleUrl' },
   banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-  plugins: [leaveOutUnusedClientParts],
   logLevel: 'warning',
-});
+} as const;
+await build({ ...bundle, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
+await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
 await buildAgent('dist/agent.cjs');
 await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
 await chmod('dist/branchline.js', 0o755);

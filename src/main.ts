@@ -12,6 +12,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+// Whoever reads our output may stop early, as head does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.fine);
+});
 // A server goes on when nobody reads what it says any more.
 process.stderr.on('error', () => undefined);
 

@@ -54,6 +54,8 @@ const namespaceShapes: readonly Shape[] = [
   { key: 'secondary-domains', list: true, pattern: dnsName, wanted: 'DNS names in lower case, separated by commas' },
   { key: 'branches', list: false, pattern: /^by-label$/, wanted: 'by-label, or no such annotation' },
   { key: 'ingress', list: false, pattern: /^all$/, wanted: 'all, or no such annotation' },
+  { key: 'ttl', list: false, pattern: /^[1-9][0-9]{0,6}[smhdw]$/, wanted: 'a lifetime such as 12h or 7d' },
+  { key: 'max-ttl', list: false, pattern: /^[1-9][0-9]{0,6}[smhdw]$/, wanted: 'a lifetime such as 12h or 7d' },
 ];
 
 function hasShapes(shapes: readonly Shape[], code: ProblemCode): OwnerRule {

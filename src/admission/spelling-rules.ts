@@ -5,12 +5,19 @@ import { annotationPath, declaredKeys, fullKey } from '../model/keys.ts';
 import { parseLifetimeSeconds } from '../model/duration.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { injectIsKnown } from './inject-rules.ts';
+import { parseTime } from '../model/time.ts';
 import type { Declaration, Rule } from './rule.ts';
 
 function ttlIsALifetime({ now }: Declaration): readonly Problem[] {
   const ttl = now.declared['ttl'];
   if (ttl === undefined || parseLifetimeSeconds(ttl) !== undefined) return [];
   return [{ code: 'BL117', path: annotationPath('ttl'), message: `ttl ${quote(ttl)} is not a lifetime; write a whole number and m, h, d or w, e.g. 12h or 7d` }];
+}
+
+function keepUntilIsATime({ now }: Declaration): readonly Problem[] {
+  const until = now.declared['keep-until'];
+  if (until === undefined || parseTime(until) !== undefined) return [];
+  return [{ code: 'BL117', path: annotationPath('keep-until'), message: `keep-until ${quote(until)} is not a time; write it as 2026-12-24T18:00:00Z, or use branchline keep` }];
 }
 
 function booleansAreTrueOrFalse({ now }: Declaration): readonly Problem[] {
@@ -55,4 +62,4 @@ export function unknownKeys(declared: Readonly<Record<string, string>>, known: r
 }
 
 /** Every rule about spelling. */
-export const spellingRules: readonly Rule[] = [ttlIsALifetime, booleansAreTrueOrFalse, containersAreInThePod, injectIsKnown, keysAreKnown, branchIsOnTheWorkload];
+export const spellingRules: readonly Rule[] = [ttlIsALifetime, keepUntilIsATime, booleansAreTrueOrFalse, containersAreInThePod, injectIsKnown, keysAreKnown, branchIsOnTheWorkload];

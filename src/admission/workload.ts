@@ -4,7 +4,7 @@ import type { Branch } from '../model/branch.ts';
 import { branchUrl } from '../model/exposure.ts';
 import { isSameId } from '../model/branch.ts';
 import { fullKey } from '../model/keys.ts';
-import type { Workload } from '../model/kubernetes.ts';
+import { lifetimeOf } from '../model/lifetime.ts';
 import { baselineOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
@@ -94,7 +94,7 @@ function declare(workload: WorkloadReview, object: JsonObject, review: BranchRev
   const named = service?.name ?? (choice.found === 'none' ? choice.wanted : undefined);
   const written = { header: `${settings.routingHeader}: ${branch.id}`, url, service: named };
   const after = Object.entries(written).reduce((current, [key, value]) => setAnnotation(current, key, value), withMetadataLabel(object, branch, settings.versionLabel));
-  return { after, warnings: service !== undefined && isNews(workload, after) ? [announce(branch, written, workload.now, facts)] : [] };
+  return { after, warnings: service !== undefined && isNews(workload, after) ? [announce(branch, written, workload, facts)] : [] };
 }
 
 function withMetadataLabel(object: JsonObject, branch: Branch, versionLabel: string): JsonObject {
@@ -114,10 +114,10 @@ function isNews({ before, oldObject }: WorkloadReview, after: JsonObject): boole
   return !isSame(['spec', 'template']) || !['header', 'url', 'service'].every((key) => isSame(['metadata', 'annotations', fullKey(key)]));
 }
 
-function announce(branch: Branch, written: { header: string; url: string | undefined; service: string | undefined }, now: Workload, { settings }: Facts): string {
+function announce(branch: Branch, written: { header: string; url: string | undefined; service: string | undefined }, { now, namespace }: WorkloadReview, { settings }: Facts): string {
   const of = written.service === undefined ? branch.name : `${branch.name} of ${written.service}`;
   const where = written.url ?? `header ${written.header}`;
-  const until = now.declared['keep'] === 'true' ? 'kept' : `expires in ${now.declared['ttl'] ?? settings.branchTtl}`;
+  const until = now.declared['keep'] === 'true' ? 'kept' : `expires in ${lifetimeOf(now, namespace, settings).text}`;
   return `branchline: ${of} -> ${where} once ready; ${until}`;
 }
 

@@ -33,6 +33,8 @@ export interface GetOptions {
   readonly signal: AbortSignal;
   /** Longest time without a byte, before the answer and within it; then the connection is given up. */
   readonly silenceMilliseconds: number;
+  /** Media type of the answer. Default `application/json`. */
+  readonly accept?: string;
 }
 
 /** What a request that changes something is. */
@@ -46,6 +48,10 @@ export interface SendOptions extends GetOptions {
 
 /** One API server. */
 export interface ApiServer {
+  /** Namespace of the context; `default` when it names none. */
+  readonly namespace: string;
+  /** What the server's clock said in its last answer, in milliseconds since 1970, to the second; undefined before the first. */
+  readonly serverTime: () => number | undefined;
   /**
    * Sends a GET; resolves with the body of an answer 200, once that begins. The body must be read, or left early by `break`.
    * @throws {ApiError} for any other answer, {@link ClusterError} when there is none. The body throws {@link ClusterError} when it ends early.
@@ -58,7 +64,7 @@ export interface ApiServer {
    */
   send(path: string, options: SendOptions): Promise<unknown>;
   /** Ends all connections. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Text of a Status object that is read. */
@@ -67,6 +73,8 @@ const statusLimitBytes = 64 * 1024;
 /** Finds the API server. @throws {@link ClusterError}, not retryable, when the kubeconfig does not tell. */
 export async function connect(options: ServerOptions): Promise<ApiServer> {
   let config: KubeConfig | undefined = await loadConfig(options);
+  let answeredAt = NaN;
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
   const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
 
   /** Credentials are asked for with every request: tokens and certificates are renewed while we run. */
@@ -81,21 +89,25 @@ export async function connect(options: ServerOptions): Promise<ApiServer> {
     return { url, request };
   }
 
-  async function ask(path: string, { query = {}, signal, silenceMilliseconds }: GetOptions, sent?: SendOptions): Promise<AsyncIterable<Uint8Array>> {
+  async function ask(path: string, { query = {}, signal, silenceMilliseconds, accept = 'application/json' }: GetOptions, sent?: SendOptions): Promise<AsyncIterable<Uint8Array>> {
     const { url, request } = await prepare(path, query).catch((error: unknown) => {
       throw new ClusterError(`the credentials cannot be had: ${reasonOf(error)}`, true, error);
     });
     signal.throwIfAborted();
+    request.headers = { ...request.headers, accept };
     const exchange = open(url, sent === undefined ? request : { ...request, ...sendingOf(request, sent) }, { signal, silenceMilliseconds, body: sent?.body });
     const response = await exchange.response;
     const status = response.statusCode ?? 0;
-    if (status === 200 || (sent !== undefined && (status === 201 || status === 202))) return exchange.body(response);
+    answeredAt = Date.parse(response.headers.date ?? '');
+    if ((sent === undefined ? [200] : [200, 201, 202]).includes(status)) return exchange.body(response);
     // Another token may be in the kubeconfig by now, or come of running the credential plugin again.
     if (status === 401) config = undefined;
     throw await toApiError(response, exchange.body(response));
   }
 
   return {
+    namespace,
+    serverTime: () => (Number.isNaN(answeredAt) ? undefined : answeredAt),
     get: (path, options) => ask(path, options),
     async send(path, options) {
       const chunks: Uint8Array[] = [];

@@ -21,8 +21,9 @@ export const readRights: readonly Right[] = [
 /** Rights to write, which the controller needs besides. Server-side apply asks for `patch`, and for `create` where it makes something new. */
 export const writeRights: readonly Right[] = [
   { apiGroups: ['networking.istio.io'], resources: ['virtualservices', 'destinationrules'], verbs: ['create', 'patch', 'delete'], why: 'routes of ours' },
-  { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['patch'], why: 'status annotation and finalizer of branch workloads' },
-  { apiGroups: ['argoproj.io'], resources: ['rollouts'], verbs: ['patch'], why: 'the same' },
+  { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['get', 'patch', 'delete'], why: 'status annotation and finalizer of branch workloads; warning, scaling and removing those whose time is up' },
+  { apiGroups: ['argoproj.io'], resources: ['rollouts'], verbs: ['get', 'patch', 'delete'], why: 'the same' },
+  { apiGroups: ['apps'], resources: ['replicasets', 'controllerrevisions'], verbs: ['list'], why: 'when a branch was deployed last; asked for only where one may be due' },
   { apiGroups: [''], resources: ['services'], verbs: ['patch'], why: 'status annotation of a service that cannot be routed' },
   { apiGroups: [''], resources: ['pods/status'], verbs: ['patch'], why: 'readiness gate of branch pods' },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'delete'], why: 'delivery of the header agent' },

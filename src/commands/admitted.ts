@@ -12,6 +12,8 @@ import { exitCodes, type ExitCode, type Io } from './io.ts';
 /** What was read. */
 export interface Admitted {
   readonly snapshot: Snapshot;
+  /** As they were read, of any kind. */
+  readonly objects: readonly JsonObject[];
   /** Tells whether something could not be read; it was said. */
   readonly unreadable: boolean;
 }
@@ -29,7 +31,7 @@ export async function admitted(files: readonly string[], settings: Settings, io:
   for (const problem of read.problems) io.err(`${toLine(problem)}\n`);
   const before = snapshotOf(read.objects.map(({ object }) => object));
   const snapshot = snapshotOf(read.objects.map(({ object }) => admit(object, before, settings)));
-  return { snapshot, unreadable: read.problems.length > 0 };
+  return { snapshot, objects: read.objects.map(({ object }) => object), unreadable: read.problems.length > 0 };
 }
 
 /** What comes from a cluster (it has a uid) is as admission left it. */

@@ -1,11 +1,13 @@
 /** The command line: verbs, flags from the settings table, help. Wiring only. */
 import { readFile } from 'node:fs/promises';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type SettingGroup, type SettingKey, type Settings } from '../config/settings.ts';
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
+import { candidates, scriptFor, shells, type Shell } from './completion.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { addBranchVerbs, person, type Speaker } from './verbs.ts';
 
 /** Runs one command line (without `node` and the script). @returns the exit code; throws only bugs. */
 export async function runProgram(argv: readonly string[], version: string, io: Io): Promise<ExitCode> {
@@ -23,6 +25,14 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
   addDoctor(program, io, (code) => { exitCode = code; });
+  addChat(program, io, (code) => { exitCode = code; });
+  addBranchVerbs({
+    program, io, speaker: person,
+    done: (code) => { exitCode = code; },
+    withSettings: (command, groups, also) => { addSettings(inherit(command, program), groups, also); },
+    settingsOf: (flags) => settingsOf(flags, io),
+  });
+  addCompletion(program, io);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -36,12 +46,50 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   }
 }
 
+/** Runs one line of a chat: the same verbs and words, without what is local to a machine. @returns the exit code; throws only bugs. */
+export async function runWords(words: readonly string[], { speaker, settings }: { readonly speaker: Speaker; readonly settings: Settings }, io: Io): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.fine;
+  const program = new Command('').usage('<command>').description('Branches of services, from this channel.').exitOverride()
+    .configureOutput({ writeOut: (text) => { io.out(text); }, writeErr: (text) => { io.err(text); } })
+    .showSuggestionAfterError();
+  addBranchVerbs({ program, io, speaker, done: (code) => { exitCode = code; }, withSettings: () => undefined, settingsOf: () => Promise.resolve(settings) });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    await program.parseAsync(words.length === 0 ? ['help'] : words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.wrongUse;
+    throw error;
+  }
+}
+
+function addCompletion(program: Command, io: Io): void {
+  program.command('completion').description('print a script that completes command lines').addArgument(new Argument('<shell>', 'whose').choices(shells))
+    .copyInheritedSettings(program)
+    .addHelpText('after', '\nExamples:\n  source <(branchline completion bash)\n      in this shell; in ~/.bashrc for every one\n  printf \'#!/bin/sh\\nexec kubectl-branchline __complete -- "$@"\\n\' > ~/bin/kubectl_complete-branchline\n      for kubectl branchline, on the PATH and executable')
+    .action((shell: Shell) => { io.out(scriptFor(shell)); });
+  program.command('__complete', { hidden: true }).argument('[words...]').copyInheritedSettings(program)
+    .action((words: readonly string[]) => { io.out(candidates(program, words).map((one) => `${one}\n`).join('')); });
+}
+
+function addChat(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('chat'), program)
+    .description('serve a Slack slash command and mentions: deploy, list, keep, delete')
+    .addHelpText('after', '\nExamples:\n  branchline chat --chat-signing-secret-file secret --chat-token-file token --chat-users U012AB3CD --chat-channels C012AB3CD --chat-namespaces ww-red\n      one person, one channel, one namespace');
+  addSettings(command, ['cluster', 'branches', 'lifecycle', 'chat'], ['settleMilliseconds', 'proxyContainers', 'logLevel']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { chat } = await import('./chat.ts');
+    done(await chat(settings, io, runWords));
+  });
+}
+
 type Done = (code: ExitCode) => void;
 
 function addServe(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('serve'), program)
     .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
-  addSettings(command, ['server', 'certificates', 'cluster', 'controller', 'branches', 'routes', 'propagation']);
+  addSettings(command, ['server', 'certificates', 'cluster', 'controller', 'branches', 'lifecycle', 'routes', 'propagation']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { serve } = await import('./serve.ts');

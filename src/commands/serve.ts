@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/settings.ts';
+import type { Client } from '../cluster/client.ts';
 import { openFolder } from '../cluster/folder.ts';
 import { openFolderWrites } from '../cluster/folder-writes.ts';
 import type { Cluster } from '../cluster/port.ts';
@@ -59,7 +60,7 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
     });
     if (settings.manifests.length > 0 || io.isTerminal) announce(webhook, certificates, settings, io);
     else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
-    controller = await openController({ settings, log, metrics, cluster }, bundle);
+    controller = await openController({ settings, io, log, metrics, cluster }, bundle);
     view = settings.manifests.length > 0 ? showRoutes(cluster, settings, io) : undefined;
     await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller });
     return exitCodes.fine;
@@ -90,12 +91,20 @@ async function withOutput({ manifests, outputDirectory }: Settings): Promise<rea
 }
 
 /** Who writes routes: into the cluster, into a folder, or nobody. */
-async function openController({ settings, log, metrics, cluster }: Pick<Running, 'settings' | 'log' | 'metrics' | 'cluster'>, bundle: AgentBundle | undefined): Promise<Controller | undefined> {
+async function openController({ settings, io, log, metrics, cluster }: Pick<Running, 'settings' | 'io' | 'log' | 'metrics' | 'cluster'>, bundle: AgentBundle | undefined): Promise<Controller | undefined> {
   const isFolder = settings.manifests.length > 0;
   if (!settings.controller || (isFolder && settings.outputDirectory === '')) return undefined;
   const identity = `${hostname()}_${randomUUID()}`;
-  const site = { cluster, settings, log, metrics, identity, clock: systemClock, random: Math.random, agent: bundle };
-  return startController({ ...site, writes: await openWrites(settings), isAlone: isFolder });
+  const sweeping = settings.expiry && !isFolder ? await openSweeping(settings, io.stop) : undefined;
+  const site = { cluster, settings, log, metrics, identity, sweeping, clock: systemClock, random: Math.random, agent: bundle };
+  const controller = startController({ ...site, writes: await openWrites(settings), isAlone: isFolder });
+  return { close: () => controller.close().finally(() => sweeping?.close()) };
+}
+
+/** Opens the way to end branches. Sweeps stop at the signal, before the rest of the controller does. */
+async function openSweeping({ kubeconfig, kubeContext }: Settings, signal: AbortSignal): Promise<Client> {
+  const { openClient } = await import('../cluster/client.ts');
+  return openClient({ kubeconfig, context: kubeContext }, signal);
 }
 
 /** Opens the way to write to what the settings name. */

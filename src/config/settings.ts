@@ -3,7 +3,7 @@ import { problemKinds, type Severities } from '../model/problem.ts';
 import { regexReaders, type RegexReader } from '../model/regex-readers.ts';
 
 /** What a setting is about; `--help` and the README group by it. */
-export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'controller' | 'branches' | 'routes' | 'propagation';
+export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'controller' | 'branches' | 'lifecycle' | 'chat' | 'routes' | 'propagation';
 
 /** One setting: its default, the JSON Schema that its value must meet, one line of help (with the unit). */
 export interface Setting<T> {
@@ -32,6 +32,8 @@ function list(group: SettingGroup, fallback: readonly string[], help: string, it
 const headerName = { pattern: '^[a-z0-9][a-z0-9-]*$', maxLength: 64 };
 const labelKey = { pattern: '^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' };
 const labelValue = { pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' };
+
+const lifetimeText = { pattern: '^[1-9][0-9]{0,6}[smhdw]$' };
 
 /** What the header agent carries unless settings say otherwise. */
 export const defaultAgentHeaders = [
@@ -101,10 +103,37 @@ export const settingsTable = {
   versionLabel: text('branches', 'version', 'pod label that carries the version', labelKey),
   baseline: text('branches', 'master', 'version of what serves everybody; Namespaces and Services may name another', labelValue),
   urlScheme: text('branches', 'https', 'scheme of branch URLs: http or https', { enum: ['http', 'https'] }),
-  branchTtl: text('branches', '3d', 'lifetime of a branch unless it says otherwise (90m, 12h, 7d, 2w)', { pattern: '^[1-9][0-9]{0,6}[mhdw]$' }),
+  branchTtl: text('branches', '3d', 'lifetime of a branch unless it or its namespace says otherwise (90m, 12h, 7d, 2w)', lifetimeText),
   maxBranchesPerService: whole('branches', 50, [0, 10_000], 'branches of one service at one time; 0: no limit'),
   maxBranchesPerNamespace: whole('branches', 0, [0, 100_000], 'branch workloads in one namespace at one time; 0: no limit'),
   severities,
+
+  expiry: flag('lifecycle', true, 'the controller ends branches whose time is up; false: only branchline housekeep does'),
+  maxTtl: text('lifecycle', '', 'longest lifetime of a branch where its namespace names none; empty: no limit', { pattern: '^([1-9][0-9]{0,6}[smhdw])?$' }),
+  expiryWarning: text('lifecycle', '6h', 'a branch is warned about this long before it goes, or a quarter of its lifetime when that is less', lifetimeText),
+  expiryAction: text('lifecycle', 'remove', 'what happens to a branch whose time is up: remove, or sleep (scaled to zero until it is deployed again or kept)', { enum: ['remove', 'sleep'] }),
+  warnFirst: flag('lifecycle', true, 'a branch that nobody was warned about yet is warned about before it goes, even when its time is up'),
+  sweepSeconds: whole('lifecycle', 60, [5, 86_400], 'how often the controller looks for branches whose time is up'),
+  sweepSharePercent: whole('lifecycle', 50, [1, 100], 'a sweep that would end more than this share of the branches, and more than sweepFreeRemovals, ends none of them'),
+  sweepFreeRemovals: whole('lifecycle', 5, [0, 10_000], 'as many branches may always go in one sweep'),
+  sweepNamespaces: list('lifecycle', [], 'only branches of these namespaces are ended; none given: of every enabled one'),
+  labelFilter: text('lifecycle', '', 'only workloads with these labels are ended, as a label selector, e.g. version,version!=master; empty: all'),
+  clockToleranceSeconds: whole('lifecycle', 300, [1, 86_400], 'nothing is ended while our clock and the API server\'s, or our clock and the time that passed, differ by more'),
+  retireSeconds: whole('lifecycle', 60, [0, 3600], 'longest wait for the routes of a branch to go before its pods'),
+  gitGrace: text('lifecycle', '1h', 'a branch deployed within this time is not ended because its git branch is merged or gone', lifetimeText),
+  imageTag: text('lifecycle', '{branch}', 'image tag of a deployed branch: {branch} is its id, {host} its lower-case form, {baseline} the baseline\'s tag', { pattern: '^[A-Za-z0-9_.{}-]{1,128}$' }),
+  ownerAnnotation: text('lifecycle', 'branchline.dev/by', 'annotation that says whose a branch is; deploy writes it, list shows it', labelKey),
+
+  chatHost: text('chat', '127.0.0.1', 'address of the plain HTTP server for Slack; TLS is the ingress\'s business', { minLength: 1 }),
+  chatPort: whole('chat', 8090, [0, 65_535], 'port of the server for Slack; 0 takes a free one'),
+  chatPath: text('chat', '/slack/events', 'path of the slash command and of events', { pattern: '^/[A-Za-z0-9/_-]*$' }),
+  chatCommand: text('chat', '/branchline', 'the slash command', { pattern: '^/[a-z0-9_-]{1,31}$' }),
+  chatSigningSecretFile: text('chat', '', 'file with the Slack app\'s signing secret'),
+  chatTokenFile: text('chat', '', 'file with the Slack app\'s bot token (xoxb-…)'),
+  chatUsers: list('chat', [], 'Slack user ids that may ask, e.g. U012AB3CD; * means everybody in the channels'),
+  chatChannels: list('chat', [], 'Slack channel ids in which to ask, e.g. C012AB3CD; * means any'),
+  chatNamespaces: list('chat', [], 'namespaces that may be asked for; * means every enabled one'),
+  chatApiUrl: text('chat', 'https://slack.com/api/', 'Slack\'s Web API, or a proxy in front of it', { pattern: '^https?://' }),
 
   gateways: list('routes', ['istio-system/public'], 'Gateways of public services, as namespace/name; Namespaces and Services may name others', { pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
   settleMilliseconds: whole('routes', 5000, [0, 120_000], 'between a subset and the route that names it, and between a route\'s end and its subset\'s; as long as the mesh takes to push'),

@@ -16,6 +16,7 @@ import { takePart, type Held } from './lease.ts';
 import type { RouteReport } from './objects.ts';
 import { startPasses } from './passes.ts';
 import type { ServiceStatus, WorkloadStatus } from './statuses.ts';
+import { startSweeper, type SweeperSite } from './sweeper.ts';
 import { startUpkeep } from './upkeep.ts';
 
 /** What the controller works with. */
@@ -33,6 +34,8 @@ export interface ControllerSite {
   readonly agent: AgentBundle | undefined;
   /** Writes without an election: nobody else can (a folder). */
   readonly isAlone?: boolean;
+  /** Ends branches whose time is up by these requests; undefined: never. */
+  readonly sweeping?: SweeperSite['client'] | undefined;
   /** Takes the Lease also when it is marked as retired: `uninstall`. */
   readonly takesRetired?: boolean;
 }
@@ -93,7 +96,14 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
     if (pod !== undefined) tellAgentless(pod).forEach((one) => { events.add(one); });
     if (collection === 'pods' || collection === 'workloads' || collection === 'agentConfigMaps' || collection === 'services') upkeep.soon();
   });
-  await Promise.all([passes.ended, upkeep.ended]).finally(leave);
+  const sweeper = site.sweeping === undefined ? undefined : startSweeper({
+    cluster, client: site.sweeping, settings, clock, held, events, bug,
+    report: (outcome, workload, reason) => {
+      log[outcome === 'failed' || outcome === 'held back' ? 'warn' : 'info']({ workload, outcome, reason }, 'sweep');
+      upkeep.soon();
+    },
+  });
+  await Promise.all([passes.ended, upkeep.ended, sweeper?.ended]).finally(leave);
 }
 
 function reportRoute({ outcome, action, kind, namespace, name, uid, reason }: RouteReport, { metrics, log }: ControllerSite, events: EventQueue): void {

@@ -43,7 +43,7 @@ export function isSameId(a: string, b: string): boolean {
 }
 
 function shorten(label: string, whole: string): string {
-  return `${trimEnds(label.slice(0, labelLengthMax - hashLength - 1))}-${hash(whole)}`;
+  return `${trimEnds(label.slice(0, labelLengthMax - hashLength - 1))}-${hashOf(whole)}`;
 }
 
 function trimEnds(label: string): string {
@@ -58,8 +58,8 @@ function isAlphanumeric(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
 }
 
-/** FNV-1a over UTF-16 code units, two lanes of 32 bits, as 8 base-36 characters (41 bits): names apart by chance are refused as a collision. */
-function hash(text: string): string {
+/** Returns 8 characters `[a-z0-9]` that stand for a text: FNV-1a over UTF-16 code units, two lanes of 32 bits (41 bits are kept), so names that are the same by chance are possible. */
+export function hashOf(text: string): string {
   let high = 0x811c9dc5;
   let low = 0x01000193;
   for (let index = 0; index < text.length; index += 1) {

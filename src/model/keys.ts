@@ -5,9 +5,9 @@ export const keyPrefix = 'branchline.dev/';
 
 /** Annotations and labels of ours, without the prefix, by the kind that carries them. @see README, "What a developer does" */
 export const declaredKeys = {
-  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'inject', 'header', 'url', 'status'],
+  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'inject', 'header', 'url', 'status', 'keep-until', 'by', 'warned', 'retiring', 'asleep'],
   service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http', 'status'],
-  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress', 'inject'],
+  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress', 'inject', 'ttl', 'max-ttl'],
 } as const;
 
 /** Annotations that admission writes on a branch workload. */

@@ -43,6 +43,10 @@ export type WorkloadKind = (typeof workloadKinds)[number];
 export interface Workload extends Meta {
   readonly kind: WorkloadKind;
   readonly uid: string;
+  /** RFC 3339, to the second; empty in a manifest. */
+  readonly created: string;
+  /** Its own, not its pods'. */
+  readonly labels: Labels;
   /** Told to go, and not gone yet. */
   readonly leaving: boolean;
   /** Stays until its routes are away: it has our finalizer. */
@@ -214,6 +218,8 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
     ...readMeta(object),
     kind,
     uid: uidOf(object),
+    created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
+    labels: labelsAt(object, 'metadata', 'labels'),
     leaving: isLeaving(object),
     held: listAt(object, 'metadata', 'finalizers').includes(routesFinalizer),
     templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),

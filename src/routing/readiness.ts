@@ -43,13 +43,19 @@ export function readinessOf(snapshot: Snapshot, layout: ServiceLayout, endpoints
   const versions = new Set(readyPods(snapshot, service, { endpoints, workloads: all }).map((labels) => versionIn(labels, settings)));
   const ready = new Set<string>(versions);
   for (const { branch, own, workloads } of branches) {
-    if (own === undefined) continue;
-    if (readyPods(snapshot, own, { endpoints, workloads }).length > 0) ready.add(branch.id);
+    if (isRetiring(workloads)) ready.delete(branch.id);
+    else if (own === undefined) continue;
+    else if (readyPods(snapshot, own, { endpoints, workloads }).length > 0) ready.add(branch.id);
     else ready.delete(branch.id);
   }
   const known = new Set([layout.baseline.version, ...branches.map(({ branch }) => branch.id), ...[...layout.versions, ...layout.leaving].map(({ version }) => version)]);
   const strangers = [...versions].filter((version) => !known.has(version)).sort(byCodeUnit);
   return { ready, strangers, hasBaseline: hasBaseline(layout, versions, strangers, settings) };
+}
+
+/** Tells whether every workload of a branch is told to go: it gets no routes any more, whatever is ready. */
+export function isRetiring(workloads: readonly Workload[]): boolean {
+  return workloads.length > 0 && workloads.every(({ declared }) => declared['retiring'] !== undefined);
 }
 
 /** Tells whether any pod behind a Service is ready, of whatever version. Where nothing is known of its pods it is taken for served. */

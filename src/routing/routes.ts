@@ -8,7 +8,7 @@ import { quote } from '../model/problem.ts';
 import { extraOf } from './istio.ts';
 import { byCodeUnit, type BranchLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
 import type { Pace } from './pace.ts';
-import type { Readiness } from './readiness.ts';
+import { isRetiring, type Readiness } from './readiness.ts';
 
 /** Where requests come from: other services, or a Gateway. */
 export type Entry = 'mesh' | 'ingress';
@@ -125,7 +125,8 @@ function baselineRoute({ service, baseline }: ServiceLayout, { hasBaseline }: Re
   return { version, branch: undefined, path: undefined, target, reason: 'baseline' };
 }
 
-function branchReason({ branch }: BranchLayout, { ready }: Readiness, { waiting }: Circumstances): string {
+function branchReason({ branch, workloads }: BranchLayout, { ready }: Readiness, { waiting }: Circumstances): string {
+  if (isRetiring(workloads)) return `${branch.id} is being retired: baseline`;
   if (!ready.has(branch.id)) return `no ready pod of ${branch.id}: baseline`;
   return waiting.get(branch.id) ?? `${branch.id} is ready`;
 }

@@ -10,7 +10,7 @@ import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
 // The CRDs of the Gateway API are for test/validation, which compares the table of known fields with them.
 const artifacts = [...clusterArtifacts, ...meshArtifacts, 'gateway-api-crds.yaml'] as const;
-const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'route-story.ts', 'routes/main.ts'];
+const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'route-story.ts', 'lifecycle-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);

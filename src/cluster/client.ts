@@ -1,0 +1,146 @@
+/** Single requests with the rights of whoever runs a command: read, list one namespace, change one object. Nothing is watched. */
+import { isObject, textAt, type JsonObject } from '../model/json.ts';
+import { resources } from '../model/snapshot.ts';
+import { ApiError, connect, type ApiServer, type GetOptions, type SendOptions, type ServerOptions } from './api-server.ts';
+import { readList } from './json-stream.ts';
+import { ClusterError } from './port.ts';
+
+/** Names one object. `namespace` is empty for cluster-scoped kinds. */
+export interface ObjectName {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What is listed. */
+export interface ListOptions {
+  readonly kind: string;
+  /** Empty: of every namespace. */
+  readonly namespace: string;
+  readonly labelSelector?: string;
+  /** Without spec and status: a fraction of the bytes. */
+  readonly metadataOnly?: boolean;
+}
+
+/** Requests to one API server. Every method rejects with {@link ClusterError}, {@link ApiError} where it answered. */
+export interface Client {
+  /** Namespace of the context. */
+  readonly namespace: string;
+  /** The server's clock in its last answer, to the second, in milliseconds since 1970. */
+  readonly serverTime: () => number | undefined;
+  /** Reads one object; undefined when it is not there. */
+  readonly read: (target: ObjectName) => Promise<JsonObject | undefined>;
+  /** Lists in pages, telling of each object as it arrives; a kind that is not served has none. */
+  list(options: ListOptions, onObject: (object: JsonObject) => void): Promise<void>;
+  /** Creates an object. */
+  create(object: JsonObject): Promise<JsonObject>;
+  /** Server-side apply; fields that others own are taken over. */
+  apply(object: JsonObject, manager: string, options?: { readonly dryRun?: boolean }): Promise<JsonObject>;
+  /** JSON merge patch. */
+  readonly patch: (target: ObjectName, body: JsonObject) => Promise<JsonObject>;
+  /** Removes the object of this uid in this state, its pods after it; fine when it is gone. */
+  readonly remove: (target: ObjectName, precondition: { readonly uid: string; readonly resourceVersion: string }) => Promise<void>;
+  /** Returns the last lines of a container's log; those of its run before the present one where `previous`. */
+  log(pod: { readonly namespace: string; readonly name: string; readonly container: string }, lines: number, previous: boolean): Promise<string>;
+  readonly close: () => void;
+}
+
+/** Kinds that are asked for and not watched. */
+const unwatched = [
+  { kind: 'ReplicaSet', group: 'apps', version: 'v1', plural: 'replicasets' },
+  { kind: 'ControllerRevision', group: 'apps', version: 'v1', plural: 'controllerrevisions' },
+  { kind: 'Event', group: 'events.k8s.io', version: 'v1', plural: 'events' },
+] as const;
+
+const pageSize = 250;
+const metadataType = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+/** A command waits this long for a word. */
+const silenceMilliseconds = 30_000;
+/** Longest log that is read; the last lines of a crash are far shorter. */
+const logLimitBytes = 64 * 1024;
+
+/** Connects. @throws {@link ClusterError} when the kubeconfig does not tell where. */
+export async function openClient(server: ServerOptions, signal: AbortSignal): Promise<Client> {
+  const api = await connect(server);
+  const limits: GetOptions = { signal, silenceMilliseconds };
+  const send = async (path: string, options: Omit<SendOptions, 'signal' | 'silenceMilliseconds'>): Promise<JsonObject> => {
+    const answer = await api.send(path, { ...options, ...limits });
+    return isObject(answer) ? answer : {};
+  };
+  return {
+    namespace: api.namespace,
+    serverTime: api.serverTime,
+    async read(target) {
+      try {
+        return asObject(JSON.parse(await readText(await api.get(pathOf(target), limits))));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    list: (options, onObject) => listPages(api, limits, options, onObject),
+    create: (object) => send(pathOf({ ...nameOf(object), name: '' }), { method: 'POST', body: object, query: { fieldManager: personManager } }),
+    apply: (object, manager, { dryRun = false } = {}) => send(pathOf(nameOf(object)), {
+      method: 'PATCH', contentType: 'application/apply-patch+yaml', body: object, query: { fieldManager: manager, force: 'true', ...(dryRun ? { dryRun: 'All' } : {}) },
+    }),
+    patch: (target, body) => send(pathOf(target), { method: 'PATCH', contentType: 'application/merge-patch+json', body, query: { fieldManager: personManager } }),
+    async remove(target, preconditions) {
+      try {
+        await send(pathOf(target), { method: 'DELETE', body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions } });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      }
+    },
+    async log({ namespace, name, container }, lines, previous) {
+      const query = { container, tailLines: String(lines), limitBytes: String(logLimitBytes), ...(previous ? { previous: 'true' } : {}) };
+      return readText(await api.get(`${pathOf({ kind: 'Pod', namespace, name })}/log`, { ...limits, query, accept: 'text/plain, */*' }));
+    },
+    close: api.close,
+  };
+}
+
+/** Field manager of what a person's command changes, apart from the controller's. */
+export const personManager = 'branchline-cli';
+
+async function listPages(api: ApiServer, limits: GetOptions, { kind, namespace, labelSelector, metadataOnly = false }: ListOptions, onObject: (object: JsonObject) => void): Promise<void> {
+  const custom = resources.find((one) => one.kind === kind)?.custom === true;
+  const { apiVersion } = resourceNamed(kind);
+  let proceed = '';
+  do {
+    const query = { limit: String(pageSize), ...(labelSelector === undefined ? {} : { labelSelector }), ...(proceed === '' ? {} : { continue: proceed }) };
+    const body = await api.get(pathOf({ kind, namespace, name: '' }), { ...limits, query, ...(metadataOnly ? { accept: metadataType } : {}) }).catch((error: unknown) => {
+      if (custom && error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    });
+    if (body === undefined) return;
+    const envelope = await readList(body, (item) => { onObject({ ...asObject(item), apiVersion, kind }); });
+    proceed = textAt(envelope, 'metadata', 'continue') ?? '';
+  } while (proceed !== '');
+}
+
+function resourceNamed(kind: string): { readonly base: string; readonly plural: string; readonly apiVersion: string } {
+  const resource = [...resources, ...unwatched].find((one) => one.kind === kind);
+  if (resource === undefined) throw new ClusterError(`${kind} is no kind that is asked for`, false);
+  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+  return { base: resource.group === '' ? `/api/${apiVersion}` : `/apis/${apiVersion}`, plural: resource.plural, apiVersion };
+}
+
+function pathOf({ kind, namespace, name }: ObjectName): string {
+  const { base, plural } = resourceNamed(kind);
+  const inside = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${base}${inside}/${plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}`;
+}
+
+function nameOf(object: JsonObject): ObjectName {
+  return { kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? '', name: textAt(object, 'metadata', 'name') ?? '' };
+}
+
+function asObject(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}

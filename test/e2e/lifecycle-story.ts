@@ -1,0 +1,33 @@
+/** The life of a branch through real Envoys, inside a box's network: deploy, list, warning, end, git, and kube-housekeeper's settings. */
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startMesh } from '../box/mesh.ts';
+import { lifecycleFoundations, lifecycleSteps, steadyTraffic } from './lifecycle-steps.ts';
+import { installServer, type Server } from './server.ts';
+import { createStory, expectEqual } from './steps.ts';
+import { summary, type Traffic } from './traffic.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'audit-'));
+const auditFile = join(folder, 'audit.log');
+await writeFile(join(folder, 'policy.yaml'), 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - { level: Metadata, verbs: [create, update, patch, delete, deletecollection] }\n  - { level: None }\n');
+const mesh = await startMesh({ apiServerFlags: [`--audit-policy-file=${join(folder, 'policy.yaml')}`, `--audit-log-path=${auditFile}`] });
+const story = createStory();
+let server: Server | undefined;
+let traffic: Traffic | undefined;
+try {
+  await mesh.box.kubectl(['apply', '-f', '-'], { stdin: lifecycleFoundations });
+  server = await installServer(mesh.box, ['--settle-milliseconds', '500', '--flap-seconds', '2', '--sweep-seconds', '5']);
+  const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
+  await lifecycleSteps({ story, mesh, gateway, sidecar, auditFile }, () => { traffic = steadyTraffic(gateway, sidecar); });
+  await traffic?.stop();
+  const { faults = [], count = () => 0 } = traffic ?? {};
+  await story.step(`baseline traffic through all of it: ${count()} requests, none failed, none misrouted`, () => Promise.resolve(expectEqual([summary(faults), count() > 1000], ['', true], 'faults')));
+} catch (error) {
+  await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+} finally {
+  await traffic?.stop();
+  await server?.stop();
+  if (!story.finish()) console.log(server?.log() ?? '');
+  await mesh.stop();
+}
