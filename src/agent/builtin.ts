@@ -3,6 +3,7 @@ import type asyncHooks from 'node:async_hooks';
 import type crypto from 'node:crypto';
 import type channels from 'node:diagnostics_channel';
 import type http from 'node:http';
+import type https from 'node:https';
 import type http2 from 'node:http2';
 import type net from 'node:net';
 import type stream from 'node:stream';
@@ -12,6 +13,7 @@ interface Builtins {
   readonly crypto: typeof crypto;
   readonly diagnostics_channel: typeof channels;
   readonly http: typeof http;
+  readonly https: typeof https;
   readonly http2: typeof http2;
   readonly module: { _load: Load };
   readonly net: typeof net;

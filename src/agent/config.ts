@@ -14,12 +14,12 @@ const ids = 'x-variant-id,traceparent,x-request-id,x-correlation-id,x-b3-traceid
 const defaults = [...ids, 'baggage', 'tracestate', 'x-feature-flags'];
 
 /** Names that belong to one hop, to one body or to one caller. */
-const neverCarried = /^(host|authorization|proxy-.*|(set-)?cookie|content-.*|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect)$/;
+const neverCarried = /^(host|authorization|proxy-.*|(set-)?cookie|content-.*|transfer-.*|connection|keep-alive|upgrade|te|trailer|expect)$/;
 
 /** Returns undefined when the agent is switched off. */
 export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
   const read = (name: string): string => (env[`BRANCHLINE_AGENT_${name}`] || '').trim().toLowerCase();
-  const isOn = (name: string): boolean => /^(1|true|yes|on)$/.test(read(name));
+  const isOn = (name: string): boolean => /^(1|true)$/.test(read(name));
   if (isOn('DISABLED')) return undefined;
   const generate = listOf(read('GENERATE')).filter(isCarriable);
   const isInside = createDestinations(listOf(read('HOSTS')), read('CLUSTER_DOMAIN') || 'cluster.local', builtin('net'));

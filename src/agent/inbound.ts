@@ -13,10 +13,16 @@ const inbound = ['request', 'stream', 'upgrade', 'checkContinue', 'checkExpectat
 
 /** Hooks every server of the process. */
 export function hookServers(config: Config): void {
-  replace(builtin('net').Server.prototype, 'emit', (original) => function (...args) {
-    const store = inbound.includes(args[0] as string) ? attempt(() => receive(args, config)) : carried();
-    return store || isStarted() ? runWith(store, () => original.apply(this, args)) : original.apply(this, args);
-  });
+  const hook = ({ prototype }: { readonly prototype: object }): void => {
+    replace(prototype, 'emit', (original) => function (...args) {
+      const store = inbound.includes(args[0] as string) ? attempt(() => receive(args, config)) : carried();
+      return store || isStarted() ? runWith(store, () => original.apply(this, args)) : original.apply(this, args);
+    });
+  };
+  hook(builtin('net').Server);
+  // A tracing library that was here first gave these an `emit` of their own, which hides that one.
+  hook(builtin('http').Server);
+  if ((process as unknown as { readonly moduleLoadList: readonly string[] }).moduleLoadList.includes('NativeModule https')) hook(builtin('https').Server);
 }
 
 /** What each HTTP/2 stream carries: it comes as a stream first, and as a request of that stream after. */

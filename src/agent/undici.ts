@@ -70,8 +70,10 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
 
   beforeFirst(() => {
     const world = globalThis as unknown as AnyObject;
-    // Asking for one of its globals loads the copy inside Node.
-    if (world['Headers']) for (const version of '12') hookChain(world[Symbol.for('undici.globalDispatcher.' + version)], true);
+    const hookGlobal = (): void => { for (const version of '12') hookChain(world[Symbol.for('undici.globalDispatcher.' + version)], true); };
+    // One in a bundle; then the one inside Node, which is loaded when one of its globals is asked for, and may take the other's place.
+    hookGlobal();
+    if (world['Headers']) hookGlobal();
     const channel = builtin('diagnostics_channel').channel('undici:request:create');
     isTraced = channel.hasSubscribers;
     if (isTraced) channel.subscribe((message) => { attempt(() => { addTracing((message as { request: Request }).request); }); });

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { largestAgentBytes } from '../../scripts/agent.ts';
@@ -70,6 +72,26 @@ test('prints nothing, keeps no process alive, and may be preloaded twice', async
   const { stdout, stderr } = await runNode(agent, ['--require', agent, '-e', 'console.log(Object.keys(globalThis[Symbol.for("branchline.agent")]).join())']);
   t.equal(stdout, 'version,active\n');
   t.equal(stderr, '');
+});
+
+test('carries where a tracing library wrapped the servers before', async (t) => {
+  const first = join(mkdtempSync(join(tmpdir(), 'branchline-agent-first-')), 'first.cjs');
+  writeFileSync(first, "for (const name of ['http', 'https']) { const { prototype } = require(name).Server; const emit = prototype.emit; prototype.emit = function () { return emit.apply(this, arguments); }; }");
+  const { stdout } = await runNode(agent, [join(guests, 'defects.js')], { NODE_OPTIONS: `--require ${first} --require ${agent}` });
+  t.match(JSON.parse(stdout), { urlOptionsCallback: 'v1', outside: null, afterwards: null });
+});
+
+test('a message carries what its request does, and its consumer works for nobody else', async (t) => {
+  const library = join(mkdtempSync(join(tmpdir(), 'branchline-agent-queue-')), 'channel_model.js');
+  writeFileSync(library, `exports.Channel = class {
+    assertExchange() {}
+    publish(exchange, routingKey, content, options = {}) { return this.sendMessage({}, { headers: options.headers }); }
+    sendToQueue(queue, content, options) { return this.publish('', queue, content, options); }
+    async consume(queue, callback) { this.registerConsumer('t', callback); }
+  };`);
+  const { sent, seen } = JSON.parse((await runNode(agent, [join(guests, 'messages.js'), library])).stdout) as Readonly<Record<string, unknown>>;
+  t.same(sent, [{ own: '1', variant: 'v1' }, { variant: 'v1' }, { own: '1' }]);
+  t.same(seen, ['v2', null, null, null]);
 });
 
 test('a Node that is too old is left alone', (t) => {

@@ -1,4 +1,11 @@
-/** What the matrix of the agent is made of. */
+/** What the matrix of the agent, and its bench, are made of. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where things are installed: outside the checkout, to be found again. */
+export const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'branchline', 'agent');
 
 /** Versions of Node: the newest of each line, and the last of 22 that lacks a channel which later ones have. */
 export const versions = ['18.20.8', '20.20.2', '22.11.0', '22.23.3', '24.21.0', '26.10.0'];
@@ -15,3 +22,28 @@ export const libraries: Readonly<Record<string, string>> = {
   '@opentelemetry/api': '1', '@opentelemetry/core': '2', '@opentelemetry/sdk-trace-node': '2', '@opentelemetry/instrumentation': '0.223.0',
   '@opentelemetry/instrumentation-http': '0.223.0', '@opentelemetry/instrumentation-undici': '0.33.0',
 };
+
+/** Installs packages in a folder of the cache, unless the same ones are there. */
+export function install(folder: string, dependencies: Readonly<Record<string, string>>): void {
+  const manifest = JSON.stringify({ name: 'agent-matrix', private: true, dependencies });
+  const done = join(folder, `.installed-${Buffer.from(manifest).toString('base64url').slice(-24)}`);
+  if (existsSync(done)) return;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), manifest);
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error', '--legacy-peer-deps'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  writeFileSync(done, '');
+}
+
+/** Traces http and undici with W3C trace context and baggage, and sends the spans nowhere. */
+export const tracingText = `
+const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } = require('@opentelemetry/core');
+const { registerInstrumentations } = require('@opentelemetry/instrumentation');
+const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+const { UndiciInstrumentation } = require('@opentelemetry/instrumentation-undici');
+new NodeTracerProvider().register({ propagator: new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }) });
+registerInstrumentations({ instrumentations: [new HttpInstrumentation(), new UndiciInstrumentation()] });
+// It hooks a module when that is required; a program that only imports would go untraced.
+require('http');
+require('https');
+`;

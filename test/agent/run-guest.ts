@@ -10,6 +10,8 @@ export interface Row {
   readonly wrong: number;
   /** None where there should be one. */
   readonly lost: number;
+  /** With a tracing library's own header. */
+  readonly traced: number;
   readonly of: number;
   readonly error?: string;
   /** Why it could not be tried at all: not installed, or not for this Node. */

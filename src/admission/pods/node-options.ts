@@ -9,6 +9,9 @@ const file = `${agent.mountPath}/${agent.file}`;
 /** What preloads the agent. */
 export const preloadFlag = `--require ${file}`;
 
+/** What stands for the value of another source, and adds to it. */
+const extended = `$(NODE_OPTIONS) ${preloadFlag}`;
+
 /**
  * | `NODE_OPTIONS` | |
  * |---|---|
@@ -31,7 +34,7 @@ export function preload(container: JsonObject, hasEmptyOptions: boolean): Outcom
   const options = textAt(variable, 'value') ?? '';
   const words = wordsOf(options);
   if (words === undefined) return refused('BL302', 'its NODE_OPTIONS has an open quote, with which node does not start; close it');
-  if (isPreloaded(words)) return given(keepFirst(container));
+  if (isPreloaded(words)) return given(options === extended ? keepFirst(container) : container);
   if (asksForPermissions(options)) return refusedByNode;
   return given(withValue(container, ['env', index, 'value'], options.trim() === '' ? preloadFlag : `${options} ${preloadFlag}`));
 }
@@ -46,7 +49,7 @@ const refusedByNode = refused('BL304', 'it starts node with --experimental-permi
 function addOptions(container: JsonObject, hasEmptyOptions: boolean): Outcome {
   if (listAt(container, 'envFrom').length === 0) return given(withMember(container, ['env'], { name: 'NODE_OPTIONS', value: preloadFlag }));
   if (!hasEmptyOptions) return refused('BL302', `its NODE_OPTIONS may come from an envFrom, and no ConfigMap ${emptyOptions.configMap} is here to stand in where it does not; make it a literal value in env`);
-  return given(withMember(withFirstMember(container, ['envFrom'], standIn), ['env'], { name: 'NODE_OPTIONS', value: `$(NODE_OPTIONS) ${preloadFlag}` }));
+  return given(withMember(withFirstMember(container, ['envFrom'], standIn), ['env'], { name: 'NODE_OPTIONS', value: extended }));
 }
 
 const standIn = { configMapRef: { name: emptyOptions.configMap } };

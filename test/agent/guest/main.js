@@ -34,7 +34,7 @@ const rows = [];
 
 /** Sends them all at once, twice: the first burst opens connections, the second finds them. */
 async function measure(kind, name, send) {
-  const row = { kind, name, right: 0, wrong: 0, lost: 0, of: 0 };
+  const row = { kind, name, right: 0, wrong: 0, lost: 0, traced: 0, of: 0 };
   rows.push(row);
   try {
     for (const round of ['a', 'b']) {
@@ -44,6 +44,7 @@ async function measure(kind, name, send) {
         const want = sent[index];
         const got = headers['x-variant-id'];
         row.of += 1;
+        if (headers.traceparent !== undefined) row.traced += 1;
         if (got === want) row.right += 1;
         else if (got === undefined) row.lost += 1;
         else row.wrong += 1;
