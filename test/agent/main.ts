@@ -22,7 +22,7 @@ const modes: Readonly<Record<string, { readonly preloads: readonly string[]; rea
   'worker': { preloads: [agent], options: { inside: 'worker' } },
   'child': { preloads: [agent], options: { inside: 'child', loader: 'require' } },
   'global dispatcher of undici 6': { preloads: [agent], options: { global: 'undici6', only: 'fetch' } },
-  'bundled': { preloads: [agent], options: {}, program: 'bundled.mjs' },
+  'bundled': { preloads: [agent], options: {}, program: 'bundled.cjs' },
   'tracing before': { preloads: [tracing, agent], options: {} },
   'tracing after': { preloads: [agent, tracing], options: {} },
 };
@@ -45,8 +45,7 @@ writeFileSync(join(guest, 'package.json'), '{ "type": "module" }');
 await buildAgent(agent);
 writeFileSync(tracing, tracingText);
 await build({
-  entryPoints: [join(guest, 'bundled.js')], outfile: join(guest, 'bundled.mjs'), bundle: true, platform: 'node', format: 'esm', logLevel: 'warning',
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  entryPoints: [join(guest, 'bundled.js')], outfile: join(guest, 'bundled.cjs'), bundle: true, platform: 'node', format: 'cjs', logLevel: 'warning',
 });
 await ensureSelfMadePair(certificates, ['localhost', '127.0.0.1'], Date.now());
 
