@@ -22,6 +22,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addCheck(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
+  addDoctor(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -40,7 +41,7 @@ type Done = (code: ExitCode) => void;
 function addServe(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('serve'), program)
     .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
-  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'routes', 'propagation']);
+  addSettings(command, ['server', 'certificates', 'cluster', 'controller', 'branches', 'routes', 'propagation']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { serve } = await import('./serve.ts');
@@ -115,6 +116,22 @@ function addExplain(program: Command, io: Io, done: Done): void {
       files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
       headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
     }, io));
+  });
+}
+
+function addDoctor(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('doctor'), program)
+    .description('say which pods that a branch\'s requests pass through carry its header on, and what to do about the others')
+    .addOption(new Option('-f, --file <path>', 'manifests in place of the cluster: file, folder or - for standard input; repeatable').argParser(gather))
+    .addOption(new Option('-n, --namespace <name>', 'only this namespace'))
+    .addOption(new Option('--branch <name>', 'only namespaces that have this branch'))
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
+  addSettings(command, ['branches', 'propagation'], ['kubeconfig', 'kubeContext', 'clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { doctor } = await import('./doctor.ts');
+    const asked = { files: (flags['file'] ?? []) as readonly string[], namespace: flags['namespace'] as string | undefined, branch: flags['branch'] as string | undefined };
+    done(await doctor({ ...asked, output: flags['output'] as 'text' | 'json', settings }, io));
   });
 }
 

@@ -3,7 +3,7 @@ import { problemKinds, type Severities } from '../model/problem.ts';
 import { regexReaders, type RegexReader } from '../model/regex-readers.ts';
 
 /** What a setting is about; `--help` and the README group by it. */
-export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'branches' | 'routes' | 'propagation';
+export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'controller' | 'branches' | 'routes' | 'propagation';
 
 /** One setting: its default, the JSON Schema that its value must meet, one line of help (with the unit). */
 export interface Setting<T> {
@@ -87,6 +87,16 @@ export const settingsTable = {
   istioRootNamespace: text('cluster', 'istio-system', 'root namespace of the mesh, whose DestinationRules hold for everybody', { minLength: 1 }),
   watchSilenceSeconds: whole('cluster', 90, [5, 3600], 'a watch without a word for this long is opened anew; the API server says something every 60 s'),
 
+  controller: flag('controller', true, 'write routes into the cluster; false: webhook only'),
+  outputDirectory: text('controller', '', 'with manifests: folder that the routes are written into; empty: nothing is written'),
+  systemNamespace: text('controller', 'branchline-system', 'namespace of branchline itself, where its Lease is', { minLength: 1 }),
+  leaseName: text('controller', 'branchline', 'Lease by which replicas agree on the one that writes', { minLength: 1 }),
+  leaseSeconds: whole('controller', 15, [3, 600], 'a Lease that is not renewed for this long may be taken; its holder stops after two thirds, and renews each two fifteenths'),
+  readinessGate: flag('controller', true, 'branch pods are not ready before their service has its default route, and so never take the baseline\'s traffic'),
+  gracefulEnd: flag('controller', false, 'a finalizer on branch workloads: a deleted one stays until its routes are away; while no controller runs, so does the workload'),
+  flapSeconds: whole('controller', 10, [0, 3600], 'the route of a branch whose pods come and go appears at most once in this time; it goes at once'),
+  agentFile: text('controller', '', 'header agent that pods preload (one file); default: agent.cjs beside the program, when it is there'),
+
   routingHeader: text('branches', 'x-variant-id', 'header that carries the branch id', headerName),
   versionLabel: text('branches', 'version', 'pod label that carries the version', labelKey),
   baseline: text('branches', 'master', 'version of what serves everybody; Namespaces and Services may name another', labelValue),
@@ -112,7 +122,9 @@ export const settingsTable = {
   agentHosts: list('propagation', [], 'further destinations that get them: host suffixes, namespaces, CIDRs'),
   agentGenerate: list('propagation', [], 'headers that the agent makes when a request has none, e.g. x-correlation-id', headerName),
   agentResponse: flag('propagation', false, 'repeat the carried headers in responses'),
-  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy'], 'containers that are never given propagation settings'),
+  agentDelivery: text('propagation', 'configMap', 'how the agent\'s file comes into a pod: configMap, image (an image volume; Kubernetes 1.35 or newer), initContainer, or none (settings only)', { enum: ['configMap', 'image', 'initContainer', 'none'] }),
+  agentImage: text('propagation', '', 'image with the file /agent.cjs, for agentDelivery image and initContainer; the latter also runs its cp, as the image\'s own user, which may not be root', { pattern: '^\\S*$', maxLength: 512 }),
+  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy', 'linkerd-init', 'envoy', 'cloud-sql-proxy', 'vault-agent'], 'containers that are never given propagation settings'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 /** Name of a setting, as in the YAML file. */

@@ -25,7 +25,7 @@ export const problemKinds = {
   BL107: { rule: 'branch host is already a public host', severity: 'deny' },
   BL108: { rule: 'no Service is there for the branch', severity: 'warn' },
   BL109: { rule: 'several Services select the branch', severity: 'deny' },
-  BL110: { rule: 'Service does not select the branch', severity: 'deny' },
+  BL110: { rule: 'Service of others selects the branch', severity: 'deny' },
   BL111: { rule: 'Service selector pins the version', severity: 'deny' },
   BL112: { rule: 'service has no baseline', severity: 'warn' },
   BL113: { rule: 'ready baseline pods lack the version label', severity: 'deny' },
@@ -43,6 +43,9 @@ export const problemKinds = {
   BL125: { rule: 'cluster facts are not known yet', severity: 'warn' },
   BL126: { rule: 'namespace is not enabled', severity: 'warn' },
   BL127: { rule: 'public service has no domain', severity: 'warn' },
+  BL128: { rule: 'workload beside branches does not carry the baseline label', severity: 'deny' },
+  BL129: { rule: 'branch has no pod template of its own', severity: 'deny' },
+  BL130: { rule: 'headless Service selects the branch', severity: 'warn' },
 
   BL131: { rule: 'Service annotation is not valid', severity: 'deny' },
   BL132: { rule: 'http annotation is not a route setting', severity: 'deny' },
@@ -128,6 +131,9 @@ export const problemKinds = {
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },
+  BL303: { rule: 'pod has no place for the header agent', severity: 'warn' },
+  BL304: { rule: 'Node would not start with the header agent', severity: 'warn' },
+  BL305: { rule: 'propagation variable is not ours to extend', severity: 'warn' },
 
   BL401: { rule: 'baseline pods lack the version label, so the service has no routes', severity: 'warn' },
   BL402: { rule: 'branches make the same host', severity: 'warn' },
