@@ -1,6 +1,7 @@
 /** Rules about spellings that Istio accepts and that do not do what their author meant. */
 import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
+import { bareDots } from '../regex/literal.ts';
 import { fewValuesOf } from '../regex/meaning.ts';
 import { entries, field, finding, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isLabel } from './istio-names.ts';
@@ -133,12 +134,18 @@ function plainValues(pattern: string): readonly string[] {
   return values.length > valuesFew ? [] : values;
 }
 
+/** The pattern with the dots escaped that were meant as dots: what it matches then is a host. */
+function withDots(pattern: string): string {
+  const offsets = new Set(bareDots(pattern, true).map(({ offset }) => offset));
+  return Array.from({ length: pattern.length }, (_, at) => (offsets.has(at) ? '\\.' : pattern.charAt(at))).join('');
+}
+
 /** `authority` is the Host as it was sent: with its port, in its case. Browsers send lower case, other clients what was typed. */
 function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Generator<Finding> {
   const { texts } = matchesOf(specOf(value), settings.regexReaders);
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
     if (!path.endsWith('.authority.regex')) continue;
-    const host = texts.common(pattern, '[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+') ?? texts.common(pattern, '[A-Za-z0-9.-]+');
+    const host = texts.common(withDots(pattern), '[A-Za-z0-9.-]+');
     const sent = host === undefined ? [] : [`${host}:443`, host.toLowerCase(), host.replace(/^[^.]*/, (label) => label.toUpperCase())];
     const missed = sent.filter((one) => texts.meets(one, { kind: 'regex', text: pattern, fold: false }) === false);
     if (missed.length > 0) yield finding(path, `${quote(pattern)} matches ${quote(host ?? '')}, and not ${missed.map(quote).join(' or ')}, as some clients send it`, 'name the host in hosts instead, or begin with (?i) and end in (:\\d+)?');
