@@ -1,14 +1,13 @@
 /** Validates a route object: its regexes, the object alone, then the object among the facts. An update is not refused for what it did not bring. */
-import { at, isObject, type JsonObject } from '../model/json.ts';
+import { isEqual } from '../model/equal.ts';
+import { at } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
+import { lostSubsetProblems } from '../validation/destination-rule-facts.ts';
+import { capped } from '../validation/regex-rules.ts';
+import { routeProblems } from '../validation/route-problems.ts';
 import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
-import { destinationRuleFactProblems, lostSubsetProblems } from './destination-rule-facts.ts';
-import { isEqual } from './equal.ts';
-import { objectProblems } from './object-rules.ts';
 import type { Review } from './review.ts';
-import { capped, checkRoutes } from './routes.ts';
 import type { Facts } from './scope.ts';
-import { virtualServiceFactProblems, type FactOwner } from './virtual-service-facts.ts';
 
 /** Decides about a route object that is created, updated or, for a DestinationRule, deleted. */
 export function reviewRoute(review: Review, facts: Facts): Decision {
@@ -17,29 +16,6 @@ export function reviewRoute(review: Review, facts: Facts): Decision {
   if (review.subResource !== '' || at(object, 'metadata', 'deletionTimestamp') !== undefined) return allowUnlessDenied([]);
   const problems = judge(capped(routeProblems(object, review, facts)), facts.settings.severities);
   return allowUnlessDenied(oldObject === undefined ? problems : withoutOld(problems, review, facts));
-}
-
-/** What a route object is called, when it does not say so itself. */
-export interface RouteName {
-  readonly namespace: string;
-  readonly name: string;
-  /** The object before an update. */
-  readonly oldObject?: JsonObject | undefined;
-}
-
-/** Returns everything that is wrong with a route object. */
-export function routeProblems(object: JsonObject, { namespace, name, oldObject }: RouteName, facts: Facts): readonly Problem[] {
-  const owner: FactOwner = { ...facts, object, namespace, name };
-  return [...checkRoutes(object), ...objectProblems(owner), ...factProblems(owner, oldObject)];
-}
-
-function factProblems(owner: FactOwner, before: JsonObject | undefined): readonly Problem[] {
-  const { object, snapshot } = owner;
-  const isVirtualService = object['kind'] === 'VirtualService';
-  if ((!isVirtualService && object['kind'] !== 'DestinationRule') || !isObject(object['spec'])) return [];
-  if (!snapshot.synced) return [{ code: 'BL267', path: '', message: 'the cluster is not read yet: only the object itself was checked' }];
-  if (isVirtualService) return [...virtualServiceFactProblems(owner)];
-  return [...destinationRuleFactProblems(owner), ...(before === undefined ? [] : lostSubsetProblems(owner, before, object))];
 }
 
 function lostOnDelete({ oldObject, namespace, name, kind, operation }: Review, facts: Facts): readonly Problem[] {

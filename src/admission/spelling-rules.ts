@@ -1,8 +1,10 @@
 /** Rules about how a workload's annotations are written. They need no cluster. */
+import { distance } from '../model/distance.ts';
 import { commaList, listAt, textAt } from '../model/json.ts';
 import { annotationPath, declaredKeys, fullKey } from '../model/keys.ts';
 import { parseLifetimeSeconds } from '../model/duration.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { injectIsKnown } from './inject-rules.ts';
 import type { Declaration, Rule } from './rule.ts';
 
 function ttlIsALifetime({ now }: Declaration): readonly Problem[] {
@@ -52,21 +54,5 @@ export function unknownKeys(declared: Readonly<Record<string, string>>, known: r
   });
 }
 
-/** Edit distance between two short words, at most 64 characters of each. */
-export function distance(a: string, b: string): number {
-  const from = a.slice(0, 64);
-  const to = b.slice(0, 64);
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j += 1) {
-      const substitute = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
-}
-
 /** Every rule about spelling. */
-export const spellingRules: readonly Rule[] = [ttlIsALifetime, booleansAreTrueOrFalse, containersAreInThePod, keysAreKnown, branchIsOnTheWorkload];
+export const spellingRules: readonly Rule[] = [ttlIsALifetime, booleansAreTrueOrFalse, containersAreInThePod, injectIsKnown, keysAreKnown, branchIsOnTheWorkload];

@@ -8,6 +8,7 @@ import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../mode
 import { quote } from '../model/problem.ts';
 import { resourceOf } from '../model/snapshot.ts';
 import { findFiles } from './files.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import { ClusterError, type ClusterProblem } from './port.ts';
 
 /** Bytes of one file, or of standard input: 40 times what the API server takes as one object; a dump of a large cluster still fits. */
@@ -115,7 +116,7 @@ export function placed(object: JsonObject): JsonObject {
 type Report = (line: number, reason: string) => void;
 
 function readItems(text: string, report: Report): readonly Item[] {
-  return readJson(text) ?? readYaml(text, report);
+  return readJson(text) ?? readPlain(text) ?? readYaml(text, report);
 }
 
 /** JSON is YAML too; this is the fast way for large dumps, without a line for every item. */
@@ -130,6 +131,31 @@ function readJson(text: string): readonly Item[] | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The fast way for YAML without anything special in it. */
+function readPlain(text: string): readonly Item[] | undefined {
+  const documents = readPlainYaml(text);
+  if (documents === undefined) return undefined;
+  const lineAt = lineCounter(text);
+  try {
+    return documents.flatMap(({ value, start, itemStarts }) => {
+      const line = lineAt(start);
+      return value === null ? [] : expand({ value: plain(value), line }, (index) => ({ line: lineAt(itemStarts[index] ?? start) }));
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a function from offsets to lines; cheap for offsets that only grow. */
+function lineCounter(text: string): (offset: number) => number {
+  const last = { offset: 0, line: 1 };
+  return (offset) => {
+    if (offset < last.offset) Object.assign(last, { offset: 0, line: 1 });
+    for (let at = text.indexOf('\n', last.offset); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) Object.assign(last, { offset: at + 1, line: last.line + 1 });
+    return last.line;
+  };
 }
 
 /** Returns the items of a text with their YAML, in the order and number of {@link parseManifests}; for finding places, not for keeping. */
@@ -151,7 +177,14 @@ function readYaml(text: string, report: Report, lines = new LineCounter()): read
 
 /** YAML as kubectl reads it is YAML 1.1 (`yes` is true, `<<` merges) without dates, times of day and binary. @see https://github.com/kubernetes-sigs/yaml */
 function kubernetesTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag !== 'string' && !foreignTags.has(tag.tag) && !('format' in tag && tag.format === 'TIME'));
+  return tags.filter((tag) => typeof tag !== 'string' && !foreignTags.has(tag.tag) && !('format' in tag && tag.format === 'TIME')).map(withDigits);
+}
+
+/** The library takes `e5` and `.` for numbers that are none. */
+function withDigits(tag: Tags[number]): Tags[number] {
+  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:float' || !('test' in tag) || tag.test === undefined) return tag;
+  const { test } = tag;
+  return { ...tag, test: new RegExp(`^(?=[-+]?(?:\\.?[0-9]|\\.(?:inf|Inf|INF|nan|NaN|NAN)$))(?:${test.source.replace(/^\^|\$$/g, '')})$`) };
 }
 
 const foreignTags: ReadonlySet<string> = new Set(['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`));

@@ -13,6 +13,7 @@ export interface CheckProblem {
   readonly path: string;
   readonly message: string;
   readonly fix: string;
+  /** Empty for what is in a cluster; then there are no lines and columns. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -26,21 +27,35 @@ export interface CheckProblem {
 /** Columns of a line that an excerpt shows. */
 const excerptWidth = 140;
 
-/** Prints problems by file, each with its line of the file and a caret. */
+/** Returns the object that a problem is about, for people. */
+export function objectOf({ kind, namespace, name }: CheckProblem): string {
+  return kind === '' ? '' : `${kind} ${namespace}/${name}`;
+}
+
+/** Prints problems by file, each with its line of the file and a caret; those of a cluster by object. */
 export function printText(problems: readonly CheckProblem[], colour: boolean): string {
   const paint = (code: string, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const lines: string[] = [];
-  let file: string | undefined;
+  let group: string | undefined;
   for (const problem of problems) {
-    if (problem.file !== file) lines.push(...(file === undefined ? [] : ['']), paint('1', problem.file));
-    file = problem.file;
+    const heading = problem.file === '' ? objectOf(problem) : problem.file;
+    if (heading !== group) lines.push(...(group === undefined ? [] : ['']), paint('1', heading));
+    group = heading;
     const { severity, code, message, fix } = problem;
-    const what = problem.kind === '' ? '' : ` ${problem.kind} ${problem.namespace}/${problem.name}:`;
-    lines.push(`  ${problem.line}:${problem.column} ${paint(severity === 'error' ? '31' : '33', severity)} ${code}${what} ${message}`);
+    lines.push(`  ${placeOf(problem)}${paint(severity === 'error' ? '31' : '33', severity)} ${code}${subjectOf(problem)} ${message}`);
     if (fix !== '') lines.push(`      ${paint('32', 'fix:')} ${fix}`);
     lines.push(...excerptOf(problem).map((text) => `      ${paint('2', text)}`));
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+function placeOf({ file, line, column }: CheckProblem): string {
+  return file === '' ? '' : `${line}:${column} `;
+}
+
+/** The object, where the heading is a file. */
+function subjectOf(problem: CheckProblem): string {
+  return problem.file === '' || problem.kind === '' ? '' : ` ${objectOf(problem)}:`;
 }
 
 /** The line and, under it, carets. A long line is cut around the place; tabs and control characters become blanks, so that carets stand right. */
@@ -54,9 +69,9 @@ function excerptOf({ source, line, column, endColumn }: CheckProblem): readonly 
   return [`${margin} | ${part.slice(indent).trimEnd()}`, `${' '.repeat(margin.length)} | ${' '.repeat(column - 1 - start - indent)}${'^'.repeat(width)}`];
 }
 
-/** Prints problems as `{problems: [...]}`. */
+/** Prints problems as `{problems: [...]}`; file, line and column are null for what is in a cluster. */
 export function printJson(problems: readonly CheckProblem[]): string {
-  const shown = problems.map(({ code, severity, kind, namespace, name, path, message, fix, file, line, column }) => ({ code, severity, kind, namespace, name, path, message, fix, file, line, column }));
+  const shown = problems.map(({ code, severity, kind, namespace, name, path, message, fix, file, line, column }) => ({ code, severity, kind, namespace, name, path, message, fix, ...(file === '' ? { file: null, line: null, column: null } : { file, line, column }) }));
   return `${JSON.stringify({ problems: shown }, null, 2)}\n`;
 }
 
@@ -82,7 +97,7 @@ function resultOf(problem: CheckProblem, ruleIndex: number): object {
     ruleId: code, ruleIndex, level: severity,
     message: { text: fix === '' ? message : `${message}; ${fix}` },
     locations: [{
-      physicalLocation: { artifactLocation: artifactOf(problem.file), region: { startLine: problem.line, startColumn: problem.column, endColumn: problem.endColumn } },
+      ...(problem.file === '' ? {} : { physicalLocation: { artifactLocation: artifactOf(problem.file), region: { startLine: problem.line, startColumn: problem.column, endColumn: problem.endColumn } } }),
       ...(kind === '' ? {} : { logicalLocations: [{ fullyQualifiedName: `${kind}/${namespace}/${name}${path === '' ? '' : `#${path}`}`, kind: 'resource' }] }),
     }],
     ...(ignoredFor === undefined ? {} : { suppressions: [{ kind: 'inSource', justification: ignoredFor }] }),

@@ -22,6 +22,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addCheck(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
+  addDoctor(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -53,7 +54,7 @@ function addReview(program: Command, io: Io, done: Done): void {
     .description('say what the webhook would say to these manifests, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'objects after admission, or the patches').choices(['yaml', 'json', 'patch']).default('yaml'));
-  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace']);
+  addSettings(command, ['branches', 'propagation'], ['clusterDomain', 'istioRootNamespace', 'regexReaders']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { review } = await import('./review.ts');
@@ -63,15 +64,22 @@ function addReview(program: Command, io: Io, done: Done): void {
 
 function addCheck(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('check'), program)
-    .description('find what is wrong with VirtualServices, DestinationRules, HTTPRoutes and GRPCRoutes, with the manifests themselves as the cluster')
-    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
+    .description('find what is wrong with VirtualServices, DestinationRules, HTTPRoutes and GRPCRoutes: with the manifests themselves as the cluster, or in a cluster')
+    .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather))
+    .addOption(new Option('--cluster', 'the routes of a cluster, read only; with -f: these manifests among what the cluster has'))
+    .addOption(new Option('-n, --namespace <name>', 'only routes of this namespace; repeatable').argParser(gather))
     .addOption(new Option('-o, --output <format>', 'for people, for programs, for code hosts').choices(['text', 'json', 'sarif']).default('text'))
     .addOption(new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(['error', 'warning']).default('error'));
-  addSettings(command, ['branches'], ['clusterDomain', 'istioRootNamespace']);
+  addSettings(command, ['branches'], ['kubeconfig', 'kubeContext', 'clusterDomain', 'istioRootNamespace', 'regexReaders']);
   command.action(async (flags: Record<string, unknown>) => {
+    const [files, cluster] = [(flags['file'] ?? []) as readonly string[], flags['cluster'] === true];
+    if (files.length === 0 && !cluster) command.error("error: name what to check: -f <path>, or --cluster");
     const settings = await settingsOf(flags, io);
     const { check } = await import('./check.ts');
-    const request = { files: flags['file'] as readonly string[], output: flags['output'] as CheckOutput, failOn: flags['failOn'] as CheckSeverity, settings, version: program.version() ?? '' };
+    const request = {
+      files, cluster, namespaces: (flags['namespace'] ?? []) as readonly string[], settings, version: program.version() ?? '',
+      output: flags['output'] as CheckOutput, failOn: flags['failOn'] as CheckSeverity,
+    };
     done(await check(request, io));
   });
 }
@@ -108,6 +116,22 @@ function addExplain(program: Command, io: Io, done: Done): void {
       files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
       headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
     }, io));
+  });
+}
+
+function addDoctor(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('doctor'), program)
+    .description('say which pods that a branch\'s requests pass through carry its header on, and what to do about the others')
+    .addOption(new Option('-f, --file <path>', 'manifests in place of the cluster: file, folder or - for standard input; repeatable').argParser(gather))
+    .addOption(new Option('-n, --namespace <name>', 'only this namespace'))
+    .addOption(new Option('--branch <name>', 'only namespaces that have this branch'))
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
+  addSettings(command, ['branches', 'propagation'], ['kubeconfig', 'kubeContext', 'clusterDomain']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { doctor } = await import('./doctor.ts');
+    const asked = { files: (flags['file'] ?? []) as readonly string[], namespace: flags['namespace'] as string | undefined, branch: flags['branch'] as string | undefined };
+    done(await doctor({ ...asked, output: flags['output'] as 'text' | 'json', settings }, io));
   });
 }
 

@@ -113,7 +113,12 @@ function crossCheck(settings: JsonObject, from: (key: string) => string): readon
   if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
     problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
   }
-  return problems;
+  return [...problems, ...agentImageIsMissing(settings, from)];
+}
+
+function agentImageIsMissing({ agentDelivery, agentImage }: JsonObject, from: (key: string) => string): readonly Problem[] {
+  if (agentImage !== '' || (agentDelivery !== 'image' && agentDelivery !== 'initContainer')) return [];
+  return [problem(from('agentImage'), `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`)];
 }
 
 function problem(path: string, message: string): Problem {

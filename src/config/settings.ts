@@ -1,5 +1,6 @@
 /** The one table of settings. Flags, environment, help, the README's table and validation all come from it. */
 import { problemKinds, type Severities } from '../model/problem.ts';
+import { regexReaders, type RegexReader } from '../model/regex-readers.ts';
 
 /** What a setting is about; `--help` and the README group by it. */
 export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'controller' | 'branches' | 'routes' | 'propagation';
@@ -37,6 +38,13 @@ export const defaultAgentHeaders = [
   'x-variant-id', 'baggage', 'traceparent', 'tracestate', 'x-request-id', 'x-correlation-id', 'x-feature-flags',
   'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'x-b3-flags', 'b3', 'x-ot-span-context',
 ] as const;
+
+const regexReadersSetting: Setting<readonly RegexReader[]> = {
+  group: 'routes',
+  default: regexReaders,
+  schema: { type: 'array', minItems: 1, items: { enum: regexReaders } },
+  help: 'who must take the regexes of routes: go (istiod), re2-utf8 (Envoys up to 1.39.0), re2-latin1 (Envoys since 1.39.1)',
+};
 
 const severities: Setting<Severities> = {
   group: 'branches',
@@ -103,6 +111,7 @@ export const settingsTable = {
   retryAttempts: whole('routes', 5, [0, 20], 'retries of every route; 0: what the mesh does without us'),
   retryOn: text('routes', 'connect-failure', 'when a route is retried, as Envoy names it', { pattern: '^[a-z0-9-]+(,[a-z0-9-]+)*$' }),
   routeTimeoutSeconds: whole('routes', 0, [0, 86_400], 'timeout of every route; 0: none'),
+  regexReaders: regexReadersSetting,
   regexMatches: flag('routes', false, 'match branches by one regex, e.g. (OPS-1234|ops-1234), in place of exact values'),
   baggageMatches: flag('routes', false, 'match the W3C baggage member named like the routing header, too'),
   responseHeader: text('routes', '', 'response header that says which version served and why, e.g. x-served-by; empty: none', { pattern: '^([a-z0-9][a-z0-9-]*)?$', maxLength: 64 }),
@@ -113,7 +122,9 @@ export const settingsTable = {
   agentHosts: list('propagation', [], 'further destinations that get them: host suffixes, namespaces, CIDRs'),
   agentGenerate: list('propagation', [], 'headers that the agent makes when a request has none, e.g. x-correlation-id', headerName),
   agentResponse: flag('propagation', false, 'repeat the carried headers in responses'),
-  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy'], 'containers that are never given propagation settings'),
+  agentDelivery: text('propagation', 'configMap', 'how the agent\'s file comes into a pod: configMap, image (an image volume; Kubernetes 1.35 or newer), initContainer, or none (settings only)', { enum: ['configMap', 'image', 'initContainer', 'none'] }),
+  agentImage: text('propagation', '', 'image with the file /agent.cjs, for agentDelivery image and initContainer; the latter also runs its cp, as the image\'s own user, which may not be root', { pattern: '^\\S*$', maxLength: 512 }),
+  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy', 'linkerd-init', 'envoy', 'cloud-sql-proxy', 'vault-agent'], 'containers that are never given propagation settings'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 /** Name of a setting, as in the YAML file. */

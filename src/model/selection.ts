@@ -1,7 +1,7 @@
 /** Selectors and labels: which Services select which pods, found by index instead of asking every object of a namespace. */
 import { derived } from './derived.ts';
 import { covers, withLabel, type Labels } from './json.ts';
-import type { Service, Workload } from './kubernetes.ts';
+import type { Pod, Service, Workload } from './kubernetes.ts';
 
 type Services = ReadonlyMap<string, Service>;
 type Workloads = ReadonlyMap<string, Workload>;
@@ -96,5 +96,19 @@ function byTemplateLabel(workloads: Workloads): ByPair<Workload> {
   for (const workload of workloads.values()) {
     for (const pair of Object.entries(workload.templateLabels)) add(index, pair, workload);
   }
+  return index;
+}
+
+/** Returns the pods that a Service selects, in the order of the collection. */
+export function podsBehind(pods: ReadonlyMap<string, Pod>, service: Service): readonly Pod[] {
+  const pairs = Object.entries(service.selector);
+  const [first] = pairs;
+  if (first === undefined) return [];
+  return (derived(pods, byLabel).get(first[0])?.get(first[1]) ?? []).filter((pod) => hasAll(pod.labels, pairs));
+}
+
+function byLabel(pods: ReadonlyMap<string, Pod>): ByPair<Pod> {
+  const index = new Map<string, Map<string, Pod[]>>();
+  for (const pod of pods.values()) for (const pair of Object.entries(pod.labels)) add(index, pair, pod);
   return index;
 }

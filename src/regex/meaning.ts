@@ -69,6 +69,22 @@ export function meaningOf(pattern: string, reader: MatchingReader = 're2-utf8'):
   return { pattern, reader, form: tree === undefined ? 'refused' : formOf(tree, reader === 're2-latin1') };
 }
 
+/** Steps that a state counts for when a pattern is made ready: the time that so many steps of a question take. */
+const stepsForState = 8;
+
+/** Returns what making a pattern ready cost, in steps. */
+export function costOf({ pattern, form }: Meaning): number {
+  return typeof form === 'string' ? pattern.length : form.automaton.nfa.does.length * stepsForState;
+}
+
+/** Returns all values of a pattern, shortest first, when they are few; undefined when they are many, none can be told, or one is no text. */
+export function valuesOf(pattern: Pattern): readonly string[] | undefined {
+  const { form } = ready(pattern);
+  if (typeof form === 'string' || form.words === undefined) return undefined;
+  const values = [...form.words.keys()];
+  return form.latin1 && values.some((value) => /[^\0-\x7f]/.test(value)) ? undefined : values;
+}
+
 function formOf(tree: Tree, latin1: boolean): Form | Why {
   if (!latin1 && hasByte(tree)) return 'bytes';
   const automaton = automatonOf(tree, latin1);

@@ -1,12 +1,10 @@
 /** The reading position in a pattern, the readers it is read for, and the first thing that one of them refuses. */
+import { regexReaders, type RegexReader } from '../model/regex-readers.ts';
 
-/**
- * Who compiles a route's regex: Go's regexp/syntax (istiod), RE2 over UTF-8 (Envoys up to 1.39.0), RE2 over Latin-1 (Envoys since 1.39.1).
- * The last takes every byte for a character of its own.
- */
-export const readers = ['go', 're2-utf8', 're2-latin1'] as const;
+/** All readers. */
+export const readers = regexReaders;
 /** One of {@link readers}. */
-export type Reader = (typeof readers)[number];
+export type Reader = RegexReader;
 
 /** Why a pattern is refused; the words are in `words.ts`. */
 export type Reason =

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import jsonPatch from 'fast-json-patch';
 import { test } from 'tap';
-import { isEqual } from '../../src/admission/equal.ts';
+import { isEqual } from '../../src/model/equal.ts';
 import { diff, whyNotApplicable, withValue } from '../../src/admission/json-patch.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 

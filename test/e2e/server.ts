@@ -17,7 +17,8 @@ const securePort = 9443;
 
 export interface Server {
   readonly plainUrl: string;
-  start(): Promise<void>;
+  /** Further flags count for this start only. */
+  start(...flags: readonly string[]): Promise<void>;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
   log(): string;
@@ -34,9 +35,9 @@ export async function installServer(box: Box, flags: readonly string[] = []): Pr
   let child: ChildProcess | undefined;
   const server: Server = {
     plainUrl,
-    async start() {
+    async start(...more) {
       const log = openSync(logFile, 'a');
-      child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0', ...flags], { stdio: ['ignore', log, log] });
+      child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0', ...flags, ...more], { stdio: ['ignore', log, log] });
       closeSync(log);
       const ended = once(child, 'exit').then(() => { throw new Error(`the server ended:\n${server.log()}`); });
       ended.catch(() => undefined);

@@ -1,0 +1,40 @@
+/** Everything that is wrong with a route object: its regexes, the object alone, then the object among the facts. In: an object of any shape; out: problems with codes; it never throws and asks nothing of the outside. */
+import { isObject, type JsonObject } from '../model/json.ts';
+import type { Problem } from '../model/problem.ts';
+import { destinationRuleFactProblems, lostSubsetProblems } from './destination-rule-facts.ts';
+import type { FactOwner } from './finding.ts';
+import { matchesOf } from './match-conditions.ts';
+import { checkRoutes } from './regex-rules.ts';
+import { objectProblems } from './rule-tables.ts';
+import { virtualServiceFactProblems } from './virtual-service-facts.ts';
+import { specOf } from './virtual-service-object.ts';
+
+/** What a route object is called, when it does not say so itself. */
+export interface RouteName {
+  readonly namespace: string;
+  readonly name: string;
+  /** The object before an update. */
+  readonly oldObject?: JsonObject | undefined;
+}
+
+/** Returns everything that is wrong with a route object. */
+export function routeProblems(object: JsonObject, { namespace, name, oldObject }: RouteName, { settings, snapshot }: Pick<FactOwner, 'settings' | 'snapshot'>): readonly Problem[] {
+  const owner: FactOwner = { object, namespace, name, settings, snapshot };
+  return [...checkRoutes(object, settings.regexReaders), ...objectProblems(owner), ...factProblems(owner, oldObject), ...unansweredProblems(owner)];
+}
+
+/** Last, when all rules have asked. */
+function unansweredProblems({ object, settings }: FactOwner): readonly Problem[] {
+  const count = object['kind'] === 'VirtualService' ? matchesOf(specOf(object), settings.regexReaders).texts.unanswered() : 0;
+  if (count === 0) return [];
+  return [{ code: 'BL272', path: 'spec.http', message: `spec.http has regexes whose meaning takes too long to compare (${count} ${count === 1 ? 'question' : 'questions'}): routes that hide each other may not have been told`, fix: 'write smaller regexes, or exact values' }];
+}
+
+function factProblems(owner: FactOwner, before: JsonObject | undefined): readonly Problem[] {
+  const { object, snapshot } = owner;
+  const isVirtualService = object['kind'] === 'VirtualService';
+  if ((!isVirtualService && object['kind'] !== 'DestinationRule') || !isObject(object['spec'])) return [];
+  if (!snapshot.synced) return [{ code: 'BL267', path: '', message: 'the cluster is not read yet: only the object itself was checked' }];
+  if (isVirtualService) return [...virtualServiceFactProblems(owner)];
+  return [...destinationRuleFactProblems(owner), ...(before === undefined ? [] : lostSubsetProblems(owner, before, object))];
+}

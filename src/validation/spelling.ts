@@ -1,0 +1,135 @@
+/** Rules about spellings that Istio accepts and that do not do what their author meant. */
+import { at, isObject, listAt, textAt } from '../model/json.ts';
+import { quote } from '../model/problem.ts';
+import { literalOf } from '../regex/literal.ts';
+import { entries, field, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import { hostFault, isLabel } from './istio-names.ts';
+import { regexesOf } from './regexes.ts';
+
+/** Rules over the spec of a VirtualService. */
+export const virtualServiceSpellingRows: readonly Row[] = [
+  { code: 'BL247', check: hostsAreFull },
+  { code: 'BL248', check: subsetsAreInLowerCase },
+  { code: 'BL255', check: objectIsCheap },
+];
+
+/** Rules over the spec of a DestinationRule. */
+export const destinationRuleSpellingRows: readonly Row[] = [{ code: 'BL247', check: ruleHostIsFull }];
+
+/** Rules over one HTTP route. */
+export const httpSpellingRows: readonly Row[] = [
+  { code: 'BL249', check: matchesCanMatch, about: ['match'] },
+  { code: 'BL250', check: headerNamesAreInLowerCase, about: ['match'] },
+  { code: 'BL251', check: routingHeaderIsSet, about: ['headers', 'route'] },
+];
+
+/** Rules over a whole object with regexes. */
+export const regexSpellingRows: readonly Row[] = [
+  { code: 'BL252', check: regexIsNeeded },
+  { code: 'BL254', check: authorityRegexTakesPorts },
+  { code: 'BL255', check: regexIsShort },
+];
+
+function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
+  const routes = ['http', 'tls', 'tcp'].flatMap((key) => members(spec, key));
+  const targets = routes.flatMap((route) => [...members(route, 'route'), ...members(route, 'mirrors')].map((target) => field(target, 'destination')));
+  const mirrors = routes.map((route) => field(route, 'mirror'));
+  for (const { value, path } of members(spec, 'hosts')) if (typeof value === 'string' && value !== '*') yield* partialHost(value, path, owner);
+  const seen = new Set<string>();
+  for (const { value, path } of [...targets, ...mirrors]) {
+    const host = textAt(value, 'host');
+    if (host === undefined || seen.has(host)) continue;
+    seen.add(host);
+    yield* partialHost(host, `${path}.host`, owner);
+  }
+}
+
+function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Finding> {
+  const host = textAt(value, 'host');
+  if (host !== undefined) yield* partialHost(host, `${path}.host`, owner);
+}
+
+/** A name without a dot is completed with the namespace of the rule; one with some of its parts is taken as it is, and meets nothing. */
+function* partialHost(host: string, path: string, { namespace, settings }: Owner): Generator<Finding> {
+  if (hostFault(host) !== undefined || host.startsWith('*')) return;
+  const full = `svc.${settings.clusterDomain}`;
+  const labels = host.split('.');
+  const isHalf = (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
+  if (labels.length === 1) yield finding(path, `is ${quote(host)}, which Istio completes with the namespace of this object`, `write ${host}.${namespace}.${full}`);
+  else if (isHalf) yield finding(path, `is ${quote(host)}, which Istio takes as it is and so is no Service`, `write ${labels.slice(0, 2).join('.')}.${full}`);
+}
+
+function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {
+  const seen = new Set<string>();
+  for (const route of ['http', 'tls', 'tcp'].flatMap((key) => members(spec, key)).flatMap((one) => members(one, 'route'))) {
+    const subset = textAt(route.value, 'destination', 'subset') ?? '';
+    if (!isLabel(subset) || subset === subset.toLowerCase() || seen.has(subset)) continue;
+    seen.add(subset);
+    yield finding(`${route.path}.destination.subset`, `is ${quote(subset)}: traffic between networks does not find a subset with upper case`, `name it ${quote(subset.toLowerCase())} here and in the DestinationRule; its label keeps ${quote(subset)}`);
+  }
+}
+
+const pseudoFields = ['authority', 'uri', 'scheme', 'method'];
+
+function* matchesCanMatch(route: Placed): Generator<Finding> {
+  for (const match of members(route, 'match')) {
+    for (const { key, path } of entries(match, 'headers')) {
+      const name = key.toLowerCase();
+      if (pseudoFields.includes(name)) yield finding(path, `asks for a header of the name ${quote(key)}, which no request has`, `write ${name} beside headers, not in it`);
+      else if (name === 'host') yield finding(path, 'asks for the header host, which proxies do not see as a header', 'write authority beside headers, or name the host in hosts');
+    }
+  }
+}
+
+function* headerNamesAreInLowerCase(route: Placed): Generator<Finding> {
+  for (const match of members(route, 'match')) {
+    for (const { key, path } of [...entries(match, 'headers'), ...entries(match, 'withoutHeaders')]) {
+      if (key !== key.toLowerCase() && !key.startsWith('@')) yield finding(path, `names ${quote(key)}; the Istio API asks for lower case, and readers take it for another header`, `write ${quote(key.toLowerCase())}`);
+    }
+  }
+}
+
+function* routingHeaderIsSet(route: Placed, { settings }: Owner): Generator<Finding> {
+  for (const place of [route, ...members(route, 'route')]) {
+    for (const { key, path } of entries(field(field(place, 'headers'), 'request'), 'add')) {
+      if (key.toLowerCase() !== settings.routingHeader) continue;
+      yield finding(path, `adds a second ${settings.routingHeader} to requests that have one: the values arrive as "a,b" and match no route`, `write headers.request.set with ${settings.routingHeader}`);
+    }
+  }
+}
+
+const routesMany = 500;
+const regexLongBytes = 512;
+
+function* objectIsCheap({ value, path }: Placed): Generator<Finding> {
+  const count = listAt(value, 'http').length;
+  if (count > routesMany) yield finding(`${path}.http`, `has ${count} routes, which proxies try one after another for every request`, 'split them by host');
+}
+
+function* regexIsShort({ value }: Placed): Generator<Finding> {
+  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
+    if (pattern.length > regexLongBytes && pattern.length <= 1024) yield finding(path, `has ${pattern.length} characters and is tried on every request`, 'match exact values, one match each');
+  }
+}
+
+function* regexIsNeeded({ value }: Placed): Generator<Finding> {
+  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
+    if (pattern === '' || pattern.length > regexLongBytes || path.endsWith('uriRegexRewrite.match')) continue;
+    const literal = literalOf(pattern);
+    if (literal !== undefined) yield finding(path, `is ${quote(pattern)}, which matches ${quote(literal)} and nothing else`, `write exact: ${quote(literal)}, which is faster and cannot be wrong`);
+  }
+}
+
+/** `authority` is the Host as it was sent: with its port, in its case. */
+function* authorityRegexTakesPorts({ value }: Placed): Generator<Finding> {
+  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
+    if (!path.endsWith('.authority.regex') || pattern.includes(':') || /\.[*+]\)*\$?$/.test(pattern)) continue;
+    yield finding(path, `${quote(pattern)} does not match a Host with a port, as some clients send it`, 'name the host in hosts instead, or end it in (:\\d+)?');
+  }
+}
+
+/** Tells whether a match looks at a header. */
+export function asksForHeader(match: unknown, header: string): boolean {
+  const headers = at(match, 'headers');
+  return isObject(headers) && Object.keys(headers).some((name) => name.toLowerCase() === header && isSet(headers, name));
+}

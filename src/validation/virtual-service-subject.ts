@@ -1,0 +1,144 @@
+/** A VirtualService under review with what its rules ask again and again: where it sends requests, who calls by it, what these see. */
+import { fullHost, isExported, namespacesWithRules, resolveRules, serviceOfHost } from '../model/destination-rules.ts';
+import { covers, isObject, listAt, numberAt, textAt } from '../model/json.ts';
+import { readVirtualService, type DestinationRule, type Gateway, type Service, type Subset, type VirtualService } from '../model/kubernetes.ts';
+import { baselineOf } from '../model/membership.ts';
+import type { ProblemCode } from '../model/problem.ts';
+import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
+import { field, isSet, members, type FactOwner, type Finding, type Placed } from './finding.ts';
+import { headerKey, matchesOf, type Matches } from './match-conditions.ts';
+import { specOf } from './virtual-service-object.ts';
+
+/** The VirtualService under review, with what its rules share. */
+export interface Subject extends VirtualService {
+  readonly targets: readonly Target[];
+  readonly matches: Matches;
+  /** Full host → what its clients see, filled on first use. */
+  readonly views: Map<string, readonly View[]>;
+}
+
+/** A rule about a VirtualService among the facts. */
+export type FactCheck = (spec: Placed, owner: FactOwner, self: Subject) => Iterable<Finding>;
+
+/** A row of a table of such rules. */
+export interface FactRow {
+  readonly code: ProblemCode;
+  readonly check: FactCheck;
+}
+
+/** A destination of an HTTP route or mirror. */
+export interface Target {
+  readonly path: string;
+  /** Index of its route. */
+  readonly route: number;
+  /** Full host. */
+  readonly host: string;
+  /** The Service of the host, when it is known. */
+  readonly service: Service | undefined;
+  /** Empty when none is named. */
+  readonly subset: string;
+  readonly hasPort: boolean;
+  readonly isMirror: boolean;
+  /** Requests may go there: its weight is not 0. */
+  readonly isLive: boolean;
+  /** Requests without a branch go there. */
+  readonly everybody: boolean;
+}
+
+/** Reads the VirtualService under review. */
+export function subjectOf(owner: FactOwner): Subject {
+  const spec = specOf(owner.object);
+  const route: VirtualService = { ...readVirtualService(owner.object), namespace: owner.namespace, name: owner.name };
+  const matches = matchesOf(spec, owner.settings.regexReaders);
+  return { ...route, matches, targets: targetsOf(spec, owner, route, matches), views: new Map() };
+}
+
+function targetsOf(spec: Placed, { settings, snapshot, namespace }: FactOwner, self: VirtualService, { all }: Matches): readonly Target[] {
+  const branchKey = headerKey(settings.routingHeader);
+  const plain = new Set(all.filter(({ asks }) => !asks.has(branchKey) && !asks.has('authority')).map(({ route }) => route));
+  const isMesh = boundToMesh(self);
+  return members(spec, 'http').flatMap((http, index) => destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
+    const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
+    const subset = textAt(value, 'subset') ?? '';
+    const service = serviceOf(snapshot, host, settings);
+    const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
+    const everybody = plain.has(index) && !isMirror && (isMesh || subset === baseline);
+    return { path, route: index, host, service, subset, hasPort: isSet(value, 'port', 'number'), isMirror, isLive, everybody };
+  }));
+}
+
+interface WrittenTarget {
+  readonly place: Placed;
+  readonly isMirror: boolean;
+  readonly isLive: boolean;
+}
+
+function destinationsOf(http: Placed): readonly WrittenTarget[] {
+  const several = listAt(http.value, 'route').length > 1;
+  const routes = members(http, 'route').map((target) => ({ place: field(target, 'destination'), isMirror: false, isLive: !several || (numberAt(target.value, 'weight') ?? 0) > 0 }));
+  const mirrors = [...members(http, 'mirrors').map((target) => field(target, 'destination')), field(http, 'mirror')].map((place) => ({ place, isMirror: true, isLive: true }));
+  return [...routes, ...mirrors].filter(({ place }) => isObject(place.value));
+}
+
+/** Returns the Service that a full host stands for, when it is known. */
+export function serviceOf(snapshot: Snapshot, host: string, mesh: FactOwner['settings']): Service | undefined {
+  const found = serviceOfHost(host, mesh);
+  return found && inNamespace(snapshot.services, found.namespace).get(found.name);
+}
+
+/** What a client sees of a host: the first rule that it would use, and the subsets of all of them. */
+export interface View {
+  readonly client: string;
+  readonly rule: DestinationRule | undefined;
+  /** Name → subset. Of two with one name the first counts. */
+  readonly subsets: ReadonlyMap<string, Subset>;
+}
+
+function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): View {
+  const rules = resolveRules(snapshot.destinationRules, { host, client }, settings);
+  const subsets = new Map<string, Subset>();
+  for (const subset of rules.flatMap((rule) => rule.subsets)) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  return { client, rule: rules[0], subsets };
+}
+
+/** Returns what each of the clients of a host sees of it. */
+export function viewsOf(host: string, owner: FactOwner, self: Subject): readonly View[] {
+  const views = self.views.get(host) ?? clientsOf(self, host, owner).map((client) => viewOf(host, client, owner));
+  self.views.set(host, views);
+  return views;
+}
+
+/** Returns the pod labels of a target's subset as its first client sees them; undefined when that is not known. */
+export function subsetOf({ host, subset }: Target, owner: FactOwner, self: Subject): Subset | undefined {
+  return viewsOf(host, owner, self).map(({ subsets }) => subsets.get(subset)).find((found) => found !== undefined);
+}
+
+/** Tells whether a VirtualService applies to sidecars. */
+export function boundToMesh({ gateways }: VirtualService): boolean {
+  return gateways.length === 0 || gateways.includes('mesh');
+}
+
+/** Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's, those that `exportTo` names, and those with rules of their own. */
+export function clientsOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
+  const clients = new Set<string>();
+  for (const gateway of self.gateways) if (gateway !== 'mesh') clients.add(homeOf(gatewayOf(snapshot, gateway, self.namespace), snapshot, settings.istioRootNamespace));
+  if (boundToMesh(self)) {
+    const service = serviceOfHost(host, settings)?.namespace;
+    const named = self.exportTo.filter((target) => target !== '*' && target !== '.');
+    const callers = [service ?? self.namespace, self.namespace, ...named, ...namespacesWithRules(snapshot.destinationRules, host, settings)];
+    for (const caller of callers) if (caller !== settings.istioRootNamespace && isExported(self, caller)) clients.add(caller);
+  }
+  return [...clients];
+}
+
+/** Where a Gateway's pods run: beside it, or in the root namespace; `''` when they are not found there. */
+function homeOf(gateway: Gateway | undefined, snapshot: Snapshot, root: string): string {
+  if (gateway === undefined) return '';
+  return [gateway.namespace, root].find((namespace) => [...inNamespace(snapshot.pods, namespace).values()].some(({ labels }) => covers(labels, gateway.selector))) ?? '';
+}
+
+/** Returns the Gateway that a VirtualService of a namespace names. */
+export function gatewayOf(snapshot: Snapshot, written: string, namespace: string): Gateway | undefined {
+  const parts = written.split('/');
+  return parts.length === 2 ? inNamespace(snapshot.gateways, parts[0] ?? '').get(parts[1] ?? '') : inNamespace(snapshot.gateways, namespace).get(written);
+}
