@@ -4,18 +4,18 @@ import { build } from 'esbuild';
 /** Largest size of the built agent, in bytes: it is copied into every namespace, and parsed by every process. */
 export const largestAgentBytes = 8 * 1024;
 
-/** Builds `src/agent/` to a file. Syntax that node 8 can parse: a file that an old one could not parse would end its process. */
+/** Builds `src/agent/` to a file. In syntax of 2018: a Node that is too old for the agent must be able to read that it is, or it would end. */
 export async function buildAgent(outfile: string): Promise<void> {
   await build({
     entryPoints: [new URL('../src/agent/main.ts', import.meta.url).pathname],
     outfile,
     bundle: true,
     platform: 'node',
-    target: 'node16',
-    // Newer than these are written out in older syntax.
-    supported: { 'optional-chain': false, 'nullish-coalescing': false, 'object-rest-spread': true, 'optional-catch-binding': false, 'logical-assignment': false },
+    target: 'es2018',
     format: 'cjs',
     minify: true,
+    // Names that are ours only.
+    mangleProps: /^(?:isInside|isEchoed|generate|added|store)$/,
     legalComments: 'none',
     logLevel: 'warning',
   });

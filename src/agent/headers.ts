@@ -2,45 +2,31 @@
 import type { Carried } from './context.ts';
 import type { AnyObject } from './replace.ts';
 
+type Pair = readonly [name: string, value: unknown];
+
 /** Returns headers with those of `carried` that they lack; the same ones when they lack none. Never changes what it was given. */
 export function withCarried(headers: unknown, carried: Carried): unknown {
-  const own = asListOrObject(headers);
-  const names = namesIn(own);
+  const names = namesIn(headers);
   const lacking = carried.filter(([name]) => !names.includes(name));
-  if (lacking.length === 0) return headers;
-  if (!Array.isArray(own)) return { ...own, ...Object.fromEntries(lacking) };
-  return Array.isArray(own[0]) ? [...(own as unknown[]), ...lacking] : (own as unknown[]).concat(...lacking);
-}
-
-/** Returns headers without some names. */
-export function without(headers: unknown, names: readonly string[]): unknown {
-  const own = asListOrObject(headers);
-  const isOther = (name: unknown): boolean => !names.includes(String(name).toLowerCase());
-  if (!Array.isArray(own)) return Object.fromEntries(Object.entries(own).filter(([name]) => isOther(name)));
-  const list = own as readonly unknown[];
-  return list.filter((item, index) => isOther(Array.isArray(item) ? item[0] : list[index - (index % 2)]));
-}
-
-/** Returns the value of a header. */
-export function valueOf(headers: unknown, name: string): unknown {
-  const own = asListOrObject(headers);
-  if (!Array.isArray(own)) return own[Object.keys(own).find((key) => key.toLowerCase() === name) ?? name];
-  const index = namesIn(own).indexOf(name);
-  if (index < 0) return undefined;
-  return Array.isArray(own[0]) ? (own[index] as readonly unknown[])[1] : own[2 * index + 1];
+  if (!lacking.length) return headers;
+  const isList = Array.isArray(headers);
+  if (isList && Array.isArray(headers[0])) return headers.concat(lacking);
+  if (isList || isIterable(headers)) return (isList ? headers as unknown[] : pairsOf(headers).flat()).concat(...lacking);
+  return { ...headers as AnyObject, ...Object.fromEntries(lacking) };
 }
 
 /** Returns the names in headers, in lower case. */
-export function namesIn(own: unknown): readonly string[] {
-  if (!Array.isArray(own)) return Object.keys(own as object).map((name) => name.toLowerCase());
-  const list = own as readonly unknown[];
-  const names = Array.isArray(list[0]) ? list.map((pair) => (pair as readonly unknown[])[0]) : list.filter((_, index) => index % 2 === 0);
-  return names.map((name) => String(name).toLowerCase());
+export function namesIn(headers: unknown): readonly string[] {
+  return pairsOf(headers).map(([name]) => name);
 }
 
-function asListOrObject(headers: unknown): AnyObject | unknown[] {
-  if (headers === undefined || headers === null) return {};
-  if (Array.isArray(headers)) return headers as unknown[];
-  if (typeof (headers as Iterable<unknown>)[Symbol.iterator] === 'function') return ([] as unknown[]).concat(...(headers as Iterable<unknown[]>));
-  return headers as AnyObject;
+/** Returns headers as pairs, names in lower case. */
+export function pairsOf(headers: unknown): readonly Pair[] {
+  const list = (isIterable(headers) ? [...headers as Iterable<unknown>] : Object.entries(headers || {}));
+  const pairs = (!list.length || Array.isArray(list[0]) ? list : list.map((name, index) => [name, list[index + 1]]).filter((_, index) => index % 2 === 0)) as Pair[];
+  return pairs.map(([name, value]) => [String(name).toLowerCase(), value]);
+}
+
+function isIterable(headers: unknown): boolean {
+  return typeof headers === 'object' && headers !== null && Symbol.iterator in headers;
 }

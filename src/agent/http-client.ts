@@ -3,43 +3,40 @@
  * request turns its headers into text. Not the caller's options, which may be shared, and late enough that a header set by the application is seen.
  */
 import type { ClientRequest } from 'node:http';
-import { attempt, carried, isStarted, type Carried } from './context.ts';
+import { carried, isStarted, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { withCarried } from './headers.ts';
-import { replace } from './replace.ts';
+import { prepareArguments } from './replace.ts';
 
 /** What the request was made for: text may be made later, in the context of whoever ends its body. */
 const madeFor = Symbol('branchline');
 
 type Request = ClientRequest & { [madeFor]?: Carried | null };
-type StoreHeader = (this: Request, firstLine: unknown, headers: unknown) => unknown;
 
 /** Hooks the class; `https` shares it. */
-export function hookHttpClients(config: Config): void {
-  const prototype = builtin.http().ClientRequest.prototype;
-  const { setHeader } = prototype;
+export function hookHttpClients({ isInside }: Config): void {
+  const { prototype } = builtin('http').ClientRequest;
   // The constructor asks for `host` and `expect`, whatever it was given, unless headers are an array: then it makes the text itself.
-  replace<Request['getHeader']>(prototype, 'getHeader', (original) => function getHeader(this: Request, name) {
-    if (isStarted() && this[madeFor] === undefined) this[madeFor] = carried() ?? null;
-    return Reflect.apply(original, this, [name]);
+  prepareArguments(prototype, 'getHeader', (self) => {
+    const request = self as Request;
+    if (isStarted() && request[madeFor] === undefined) request[madeFor] = carried() || null;
+    return undefined;
   });
-  replace<StoreHeader>(prototype, '_storeHeader', (original) => function storeHeader(this: Request, firstLine, headers) {
-    const added = isStarted() ? attempt(() => addTo(this, headers)) : undefined;
-    return Reflect.apply(original, this, [firstLine, added ?? headers]);
-  });
-
-  const addTo = (request: Request, headers: unknown): unknown => {
-    const store = Array.isArray(headers) ? carried() : request[madeFor];
-    if (!store || request.method === 'CONNECT' || !config.isInside(hostOf(request))) return headers;
-    if (Array.isArray(headers) || !headers) return withCarried(headers, store);
+  prepareArguments(prototype, '_storeHeader', (self, [firstLine, headers]) => {
+    const request = self as Request;
+    const isList = Array.isArray(headers);
+    const store = isList ? carried() : request[madeFor];
+    if (!store || request.method === 'CONNECT' || !isInside(hostOf(request))) return undefined;
+    if (isList || !headers) return [firstLine, withCarried(headers, store)];
     // These are the request's own, by identity.
-    for (const [name, value] of store) if (!request.hasHeader(name)) Reflect.apply(setHeader, request, [name, value]);
-    return headers;
-  };
+    for (const [name, value] of store) if (!request.hasHeader(name)) request.setHeader(name, value);
+    return undefined;
+  });
 }
 
 /** A forward proxy is told the whole URL; its own name is not where the request goes. */
-function hostOf({ path, host }: Request): string {
-  return /^[a-z]+:\/\/(?:[^/?#]*@)?([^/?#]+)/i.exec(path)?.[1] ?? host;
+function hostOf({ path, host }: Request): string | undefined {
+  const named = /^[a-z]+:\/\/([^/?#]*@)?([^/?#]+)/i.exec(path);
+  return named ? named[2] : host;
 }

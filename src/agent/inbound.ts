@@ -7,64 +7,52 @@ import { attempt, carried, isStarted, runWith, type Carried } from './context.ts
 import { builtin } from './builtin.ts';
 import { isValid, type Config } from './config.ts';
 import { withCarried } from './headers.ts';
-import { replace, type AnyObject } from './replace.ts';
+import { prepareArguments, replace, withMember, type AnyObject } from './replace.ts';
 
-type Emit = (this: object, event: unknown, ...args: unknown[]) => unknown;
+const inbound = ['request', 'stream', 'upgrade', 'checkContinue', 'checkExpectation', 'connect'];
 
 /** Hooks every server of the process. */
 export function hookServers(config: Config): void {
-  replace<Emit>(builtin.net().Server.prototype, 'emit', (original) => function emit(this: object, event, ...args) {
-    const proceed = (): unknown => Reflect.apply(original, this, [event, ...args]);
-    if (!isInbound(event)) return proceed();
-    const store = attempt(() => receive(event, args, config));
-    return store !== undefined || isStarted() ? runWith(store, proceed) : proceed();
+  replace(builtin('net').Server.prototype, 'emit', (original) => function (...args) {
+    const store = inbound.includes(args[0] as string) ? attempt(() => receive(args, config)) : carried();
+    return store || isStarted() ? runWith(store, () => original.apply(this, args)) : original.apply(this, args);
   });
 }
 
-function isInbound(event: unknown): boolean {
-  return event === 'request' || event === 'stream' || event === 'upgrade' || event === 'checkContinue' || event === 'checkExpectation' || event === 'connect';
-}
-
-/** An HTTP/2 request comes as a stream first, and is that stream's after. */
+/** What each HTTP/2 stream carries: it comes as a stream first, and as a request of that stream after. */
 const streams = new WeakMap<object, Carried>();
 
-function receive(event: unknown, [source, second]: readonly unknown[], config: Config): Carried | undefined {
-  const request = source as Partial<IncomingMessage> & AnyObject;
-  const stream = event === 'stream' ? request : request['stream'];
-  const known = typeof stream === 'object' && stream !== null ? streams.get(stream) : undefined;
-  const store = known ?? readCarried((event === 'stream' ? second : request.headers) as AnyObject | undefined, config);
-  if (store === undefined) return undefined;
+function receive([event, source, second]: readonly unknown[], config: Config): Carried | undefined {
+  const request = source as IncomingMessage & AnyObject;
+  const isStream = event === 'stream';
+  const known = streams.get((request['stream'] || request));
+  const store = known || readCarried((name) => ((isStream ? second : request.headers) as AnyObject)[name], config, config.generate);
+  if (!store) return undefined;
   bindEvents(request, store);
-  if (event === 'stream') {
-    streams.set(request, store);
-    if (config.isEchoed) echoInStream(request, store);
-  } else if (known === undefined && config.isEchoed && event !== 'upgrade' && event !== 'connect') echo(second as ServerResponse, store);
+  if (isStream) streams.set(request, store);
+  if (config.isEchoed && !known) echo((isStream ? request : second) as Partial<ServerResponse>, store);
   return store;
 }
 
-function readCarried(headers: AnyObject | undefined, { headers: names, generate }: Config): Carried | undefined {
-  if (!headers) return undefined;
+/** Reads what is to be carried, and makes what is to be made; undefined when that is nothing. */
+export function readCarried(read: (name: string) => unknown, { headers }: Config, generate: readonly string[] = []): Carried | undefined {
   const found: [string, string][] = [];
-  for (const name of names) {
-    const value = headers[name] ?? (generate.includes(name) ? builtin.crypto().randomUUID() : undefined);
-    if (value !== undefined && isValid(name, value)) found.push([name, value]);
+  for (const name of headers) {
+    const value = read(name) || (generate.includes(name) && builtin('crypto').randomUUID());
+    if (isValid(name, value)) found.push([name, value]);
   }
-  return found.length === 0 ? undefined : found;
+  return found.length ? found : undefined;
 }
 
 /** The body's events come from the socket, which serves one request after another: each is told whose it is. */
 function bindEvents(request: object, store: Carried): void {
-  replace<Emit>(request, 'emit', (original) => function emit(this: object, ...args) {
-    return carried() === store ? Reflect.apply(original, this, args) : runWith(store, () => Reflect.apply(original, this, args));
+  replace(request, 'emit', (original) => function (...args) {
+    return runWith(store, () => original.apply(this, args));
   });
 }
 
-function echo(response: ServerResponse, store: Carried): void {
-  for (const [name, value] of store) if (!response.hasHeader(name)) response.setHeader(name, value);
-}
-
-function echoInStream(stream: object, store: Carried): void {
-  replace<(this: object, headers: unknown, ...rest: unknown[]) => unknown>(stream, 'respond', (original) => function respond(this: object, headers, ...rest) {
-    return Reflect.apply(original, this, [attempt(() => withCarried(headers, store)) ?? headers, ...rest]);
-  });
+/** A response to HTTP/1 gets its headers now, so that the application can change them; a stream when it responds. An upgrade's socket gets none. */
+function echo(response: Partial<ServerResponse>, store: Carried): void {
+  prepareArguments(response, 'respond', (_, args) => withMember(args, 0, withCarried(args[0], store)));
+  if (response.setHeader) for (const [name, value] of store) response.setHeader(name, value);
 }

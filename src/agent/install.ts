@@ -11,23 +11,19 @@ import { createUndiciHook } from './undici.ts';
 
 /** Hooks the process. Call once. */
 export function install(config: Config): void {
-  const { isInside } = config;
-  const scoped: Config = config.isDebugged ? { ...config, isInside: (host) => say(host, isInside(host)) } : config;
-  attempt(() => { hookServers(scoped); });
-  attempt(() => { hookHttpClients(scoped); });
-  attempt(() => { hookHttp2Clients(scoped); });
-  const hookUndici = attempt(() => createUndiciHook(scoped));
-  attempt(() => {
-    hookModules((request, exports, load) => {
-      if (/undici/.test(request)) hookUndici?.(exports);
-      if (/(?:^|[\\/])client(?:\.js)?$/.test(request)) hookGrpc(exports, scoped, load);
-      if (/kafkajs|_model(?:\.js)?$/.test(request)) hookQueues(exports, scoped);
-    });
-  });
-}
-
-/** Names and decisions, never values: they may be secret. Written at once, past whatever the application made of its streams. */
-function say(host: unknown, isInside: boolean): boolean {
-  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${String(host)} is ${isInside ? 'inside' : 'outside'}`);
-  return isInside;
+  let hookUndici: ReturnType<typeof createUndiciHook> | undefined;
+  const hooks = [
+    () => { hookServers(config); },
+    () => { hookHttpClients(config); },
+    () => { hookHttp2Clients(config); },
+    () => { hookUndici = createUndiciHook(config); },
+    () => {
+      hookModules((exports, load) => {
+        hookUndici?.(exports);
+        hookGrpc(exports, config, load);
+        hookQueues(exports, config);
+      });
+    },
+  ];
+  hooks.forEach(attempt);
 }

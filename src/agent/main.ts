@@ -5,14 +5,13 @@
  */
 import { readConfig } from './config.ts';
 import { install } from './install.ts';
-import { builtin } from './builtin.ts';
 
 const mark = Symbol.for('branchline.agent');
 const world = globalThis as unknown as Record<symbol, unknown>;
 
 try {
   if (world[mark] === undefined && hasAsyncLocalStorage(process.versions.node)) {
-    const config = readConfig(process.env, builtin.net());
+    const config = readConfig(process.env);
     const status = { version: 1, active: config !== undefined };
     Object.defineProperty(world, mark, { value: status });
     if (config !== undefined) install(config);
@@ -23,6 +22,5 @@ try {
 
 /** Node 16.17 and newer; nothing newer than that may be used before this is known. */
 function hasAsyncLocalStorage(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > 16 || (major === 16 && minor >= 17);
+  return parseFloat(version) >= 16.17 && !/^16\.\d\./.test(version);
 }

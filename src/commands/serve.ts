@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openCertificates, type Certificates } from '../webhook/certificates.ts';
 import { startWebhook, type Webhook } from '../webhook/server.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { showRoutes, type RouteView } from './show-routes.ts';
 
 /** After the drain: longest wait for requests still in flight. With the longest drain of 25 s we are gone inside Kubernetes' 30 s. */
 const closeMilliseconds = 3000;
@@ -43,6 +44,7 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   let controller: Controller | undefined;
+  let view: RouteView | undefined;
   try {
     const report = ({ outcome, message }: { outcome: 'loaded' | 'refused'; message: string }): void => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); };
     const certificates = await openCertificates(settings, Date.now(), report);
@@ -58,9 +60,11 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
     if (settings.manifests.length > 0 || io.isTerminal) announce(webhook, certificates, settings, io);
     else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
     controller = await openController({ settings, log, metrics, cluster }, bundle);
+    view = settings.manifests.length > 0 ? showRoutes(cluster, settings, io) : undefined;
     await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller });
     return exitCodes.fine;
   } finally {
+    await view?.close();
     await controller?.close();
     await webhook?.close(closeMilliseconds);
     await cluster.close();

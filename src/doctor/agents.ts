@@ -13,7 +13,9 @@ import { restartOf, type PodState, type World } from './world.ts';
 export const deliveryCheck: Check = {
   name: 'delivery',
   question: 'Is the header agent there for pods that start?',
-  run: (world) => world.settings.agentDelivery !== 'configMap' || world.pods.length === 0 ? [] : world.namespaces.flatMap((namespace) => deliveryIn(world, namespace.name)),
+  run: (world) => world.settings.agentDelivery !== 'configMap' ? [] : world.namespaces
+    .filter(({ name }) => world.pods.some((pod) => pod.namespace === name && pod.wantsAgent))
+    .flatMap(({ name }) => deliveryIn(world, name)),
 };
 
 function deliveryIn(world: World, namespace: string): readonly Finding[] {

@@ -6,7 +6,7 @@ import { inNamespace, type Snapshot } from '../../model/snapshot.ts';
 import { withValue } from '../json-patch.ts';
 import type { Facts } from '../scope.ts';
 import { fillerOf, isFiller } from './filler.ts';
-import { withFirstMember, withMember } from './lists.ts';
+import { withAnnotation, withFirstMember, withMember } from './lists.ts';
 import type { Refusal } from './outcome.ts';
 
 /** A certain delivery: `source` names the ConfigMap or image, `deliver` adds to the pod what it takes. */
@@ -123,5 +123,5 @@ const safeToEvict = 'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volume
 /** A pod with an emptyDir keeps its node from being scaled away, unless the volume is said to hold nothing worth keeping. @see https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md */
 function spareTheAutoscaler(pod: JsonObject): JsonObject {
   const listed = textAt(objectAt(pod, 'metadata', 'annotations'), safeToEvict);
-  return withValue(pod, ['metadata', 'annotations', safeToEvict], listed === undefined || listed === '' ? agent.volume : `${listed},${agent.volume}`);
+  return withAnnotation(pod, safeToEvict, listed === undefined || listed === '' ? agent.volume : `${listed},${agent.volume}`);
 }

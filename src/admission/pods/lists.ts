@@ -1,5 +1,5 @@
-/** Edits of the lists of a container or pod: members are found by name, kept where they stand, and added once. */
-import { at, listAt, textAt, type JsonObject } from '../../model/json.ts';
+/** Edits of the lists and annotations of a container or pod: members are found by name, kept where they stand, and added once. */
+import { at, labelsAt, listAt, textAt, type JsonObject } from '../../model/json.ts';
 import { withValue } from '../json-patch.ts';
 
 /** Returns the variable of a name that counts (the last one, where it stands twice), and its index; -1 when there is none. */
@@ -32,4 +32,16 @@ export function withFirstMember(object: JsonObject, path: readonly string[], mem
 
 function withList(object: JsonObject, path: readonly string[]): JsonObject {
   return (at(object, ...path) ?? null) === null ? withValue(object, path, []) : object;
+}
+
+/** Annotations of one object, keys and values together, in bytes. @see https://github.com/kubernetes/apimachinery/blob/master/pkg/api/validation/objectmeta.go (TotalAnnotationSizeLimitB) */
+const annotationsLimitBytes = 256 * 1024;
+/** UTF-8 bytes of a UTF-16 unit, at most. */
+const bytesOfUnit = 3;
+
+/** Sets an annotation, unless the API server could refuse the object for having too much of them. */
+export function withAnnotation(object: JsonObject, key: string, value: string): JsonObject {
+  const others = Object.entries(labelsAt(object, 'metadata', 'annotations')).filter(([other]) => other !== key);
+  const units = [...others, [key, value] as const].reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  return units * bytesOfUnit > annotationsLimitBytes ? object : withValue(object, ['metadata', 'annotations', key], value);
 }

@@ -72,12 +72,24 @@ function isPreloaded(words: readonly string[]): boolean {
   return words.some((word, index) => word === `--require=${file}` || (word === file && ['--require', '-r'].includes(words[index - 1] ?? '')));
 }
 
-const closedQuotes = /^(?:[^"]|"(?:[^"\\]|\\.)*")*$/s;
-const word = /(?:[^ "]|"(?:[^"\\]|\\.)*")+/gs;
-const quoted = /"((?:[^"\\]|\\.)*)"/gs;
-
 /** Splits as node does: at blanks, unless they stand in double quotes, where a backslash keeps the next character; undefined where a quote is left open. @see https://github.com/nodejs/node/blob/main/src/node_options.cc (ParseNodeOptionsEnvVar) */
 export function wordsOf(options: string): readonly string[] | undefined {
-  if (!closedQuotes.test(options)) return undefined;
-  return [...options.matchAll(word)].map(([text]) => text.replace(quoted, (_, inside: string) => inside.replace(/\\(.)/gs, '$1')));
+  const words: string[] = [];
+  let isQuoted = false;
+  let isNew = true;
+  for (let at = 0; at < options.length; at += 1) {
+    if (options[at] === '"') isQuoted = !isQuoted;
+    else if (options[at] === ' ' && !isQuoted) isNew = true;
+    else {
+      if (options[at] === '\\' && isQuoted) at += 1;
+      lengthen(words, options.charAt(at), isNew);
+      isNew = false;
+    }
+  }
+  return isQuoted ? undefined : words;
+}
+
+function lengthen(words: string[], character: string, isNew: boolean): void {
+  if (isNew) words.push(character);
+  else words.push(`${words.pop() ?? ''}${character}`);
 }

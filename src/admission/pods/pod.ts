@@ -13,6 +13,7 @@ import type { Review } from '../review.ts';
 import type { Facts } from '../scope.ts';
 import { chooseContainers, type Placed } from './containers.ts';
 import { deliveryFor, type Delivered } from './delivery.ts';
+import { withAnnotation } from './lists.ts';
 import { mountAgent } from './mount.ts';
 import { preload, preloads } from './node-options.ts';
 import { giveAll, giveEach, given, refused, type Gift, type Refusal } from './outcome.ts';
@@ -64,7 +65,7 @@ interface Gifts {
 
 function giftsOf(injections: readonly Injection[], { namespace, facts: { settings, snapshot }, delivered }: Means): Gifts {
   const variables: Record<Injection, readonly Gift[]> = {
-    node: [(container) => ({ container: withAgentSettings(container, settings) })],
+    node: [(container) => ({ container: withAgentSettings(container, settings, namespace) })],
     otel: [withBaggagePropagator],
     spring: remoteFieldGifts(settings.routingHeader),
   };
@@ -128,6 +129,5 @@ function report({ pod, withAgent, withoutAgent, problems }: Given, delivered: De
     ...(delivery === undefined ? {} : { source: delivery.source, by: delivery.by, containers: withAgent }),
     ...(withoutAgent.length === 0 ? {} : { without: Object.fromEntries(withoutAgent.map(({ name, refusal: { code, why } }) => [name, `${why} [${code}]`])) }),
   };
-  const annotated = withValue(delivery?.deliver(pod) ?? pod, ['metadata', 'annotations', fullKey(podAgentKey)], JSON.stringify(told));
-  return { after: annotated, problems };
+  return { after: withAnnotation(delivery?.deliver(pod) ?? pod, fullKey(podAgentKey), JSON.stringify(told)), problems };
 }

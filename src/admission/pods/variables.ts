@@ -6,17 +6,23 @@ import { withValue } from '../json-patch.ts';
 import { isFromElsewhere, variableOf, withMember, withVariable } from './lists.ts';
 import { given, refused, type Gift, type Outcome } from './outcome.ts';
 
-/** Adds the agent's settings that the container does not set itself. The routing header is always among the headers. */
-export function withAgentSettings(container: JsonObject, settings: Settings): JsonObject {
+/** Adds the agent's settings that the container does not set itself. The routing header is always among the headers, `<service>.<own namespace>` among the destinations. */
+export function withAgentSettings(container: JsonObject, settings: Settings, namespace: string): JsonObject {
   const headers = new Set([...settings.agentHeaders, settings.routingHeader]);
+  const hosts = new Set([...(mayBeTopLevelDomain(namespace) ? [] : [namespace]), ...settings.agentHosts]);
   const wanted: readonly (readonly [string, string])[] = [
     [agentEnvironment.headers, [...headers].join(',')],
     [agentEnvironment.clusterDomain, settings.clusterDomain],
-    [agentEnvironment.hosts, settings.agentHosts.join(',')],
+    [agentEnvironment.hosts, [...hosts].join(',')],
     [agentEnvironment.generate, settings.agentGenerate.join(',')],
     [agentEnvironment.response, settings.agentResponse ? 'true' : ''],
   ];
   return wanted.filter(([, value]) => value !== '').reduce((current, [name, value]) => withVariable(current, name, value), container);
+}
+
+/** Tells whether `shop.dev` could be somebody's host outside as well as a Service of namespace `dev`: top-level domains are letters, or encoded ones. @see ICANN, gTLD Applicant Guidebook, 2.2.1.3.2 */
+function mayBeTopLevelDomain(namespace: string): boolean {
+  return /^(?:[a-z]*|xn--.*)$/.test(namespace);
 }
 
 const propagators = 'OTEL_PROPAGATORS';

@@ -1,13 +1,23 @@
 // Runs every server and every client that can be had here under sixty requests at once, every fourth without a header, and prints what arrived
 // downstream as JSON: right, wrong (somebody else's header), lost (none where there should be one), of so many; or why it could not be tried.
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { makeClients } from './clients.js';
 import { listen, startDownstream } from './downstream.js';
 import { makeServers, sendHttp } from './servers.js';
 import http from 'node:http';
+import { Worker, isMainThread } from 'node:worker_threads';
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
-const { loader = 'import', pair: pairFolder, only = '', global: globalDispatcher, at = 60 } = JSON.parse(process.argv[2] ?? '{}');
+const { loader = 'import', pair: pairFolder, only = '', global: globalDispatcher, at = 60, inside } = JSON.parse(process.argv[2] ?? '{}');
+// The same again in a worker, or in a child process: each has the agent by itself.
+if (inside !== undefined) {
+  const options = JSON.stringify({ ...JSON.parse(process.argv[2]), inside: undefined });
+  const self = fileURLToPath(import.meta.url);
+  const code = await new Promise((resolve) => { (inside === 'worker' ? new Worker(self, { argv: [options] }) : fork(self, [options])).on('exit', resolve); });
+  process.exit(code);
+}
 globalThis.AGENT_GLOBAL_DISPATCHER = globalDispatcher;
 const require = createRequire(import.meta.url);
 const atOnce = at;
@@ -73,4 +83,5 @@ for (const [name, start] of Object.entries(makeServers({ serve, pair, load, down
     rows.push({ kind: 'server', name, absent: String(error?.message ?? error).split('\n')[0] });
   }
 }
-process.stdout.write(JSON.stringify(rows), () => { process.exit(); });
+if (isMainThread) process.stdout.write(JSON.stringify(rows), () => { process.exit(); });
+else { writeSync(1, JSON.stringify(rows)); process.exit(); }
