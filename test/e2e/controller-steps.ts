@@ -157,7 +157,7 @@ async function quietStory({ story, box, server }: Scene): Promise<void> {
 }
 
 async function leads(server: Server): Promise<void> {
-  await waitFor('it to lead', async () => ((await (await fetch(`${server.plainUrl}/metrics`)).text()).includes('branchline_leader 1') ? true : undefined));
+  await waitFor('it to lead', async () => (/^branchline_leader 1$/m.test(await (await fetch(`${server.plainUrl}/metrics`)).text()) ? true : undefined));
 }
 
 async function endStory({ story, box }: Scene): Promise<void> {
@@ -197,7 +197,7 @@ async function uninstallStory({ story, box, server }: Scene): Promise<void> {
   });
   await story.step('uninstall again finds nothing, and the replica that still runs writes nothing', async () => {
     expectText((await run()).stderr, 'nothing is left', 'uninstall');
-    expectText(await (await fetch(`${server.plainUrl}/metrics`)).text(), 'branchline_leader 0', 'metrics');
+    expectText(await (await fetch(`${server.plainUrl}/metrics`)).text(), /^branchline_leader 0$/m, 'metrics');
     expectEqual(await routesOf(box, 'fact-find-ui-ingress'), undefined, 'routes');
   });
 }

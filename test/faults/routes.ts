@@ -67,7 +67,7 @@ async function story(): Promise<void> {
   const rows: Row[] = [];
   try {
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
-    server = await installServer(mesh.box, ['--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--log-level', 'warn']);
+    server = await installServer(mesh.box, ['--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--max-branches-per-service', '0', '--log-level', 'warn']);
     const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: `${service('fact-find', '{ branchline.dev/context: /fact-find }')}---${workload({ name: 'fact-find', app: 'fact-find', replicas: 2 })}` });
     await waitFor('the public path', async () => ((await gateway.send({ host: 'ww-green.example.io', path: '/fact-find' })).status === 200 ? true : undefined));
@@ -195,7 +195,7 @@ async function restartServer(scene: Scene): Promise<string> {
   await scene.server.kill();
   await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=2');
   await scene.server.start();
-  await waitFor('it to lead', async () => ((await (await fetch(`${scene.server.plainUrl}/metrics`)).text()).includes('branchline_leader 1') ? true : undefined), 40_000);
+  await waitFor('it to lead', async () => (/^branchline_leader 1$/m.test(await (await fetch(`${scene.server.plainUrl}/metrics`)).text()) ? true : undefined), 40_000);
   await served(scene, 'OPS-1234');
   return 'leads again';
 }
@@ -204,7 +204,7 @@ async function restartServer(scene: Scene): Promise<string> {
 async function changeLeader(scene: Scene): Promise<string> {
   const certs = mkdtempSync(join(tmpdir(), 'certs-'));
   const second: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, '../../dist/branchline.js'), 'serve', '--kubeconfig', scene.server.kubeconfig, '--listen-port', '9444', '--plain-port', '9081', '--cert-directory', certs, '--drain-seconds', '0', '--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--log-level', 'error'], { stdio: 'ignore' });
-  const leads = async (): Promise<boolean> => (await (await fetch('http://127.0.0.1:9081/metrics')).text()).includes('branchline_leader 1');
+  const leads = async (): Promise<boolean> => /^branchline_leader 1$/m.test(await (await fetch('http://127.0.0.1:9081/metrics')).text());
   try {
     await waitFor('the follower to be ready', async () => (await fetch('http://127.0.0.1:9081/readyz').then(({ ok }) => ok, () => false)) ? true : undefined);
     const started = performance.now();
