@@ -33,6 +33,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
     settingsOf: (flags) => settingsOf(flags, io),
   });
   addCompletion(program, io);
+  addUninstall(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -95,6 +96,23 @@ function addServe(program: Command, io: Io, done: Done): void {
     const { serve } = await import('./serve.ts');
     done(await serve(settings, io));
   });
+}
+
+function addUninstall(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('uninstall'), program)
+    .description('take routes, gates, finalizers and annotations of ours out of the cluster, in the order that keeps the baselines whole')
+    .addOption(new Option('--timeout-seconds <seconds>', 'give up after so long and say what is left').argParser(seconds).default(120));
+  addSettings(command, ['controller', 'branches', 'routes'], ['kubeconfig', 'kubeContext', 'clusterDomain', 'watchSilenceSeconds']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { uninstall } = await import('./uninstall.ts');
+    done(await uninstall({ settings, timeoutSeconds: flags['timeoutSeconds'] as number }, io));
+  });
+}
+
+function seconds(value: string): number {
+  if (!/^[1-9][0-9]{0,4}$/.test(value)) throw new InvalidArgumentError('write a number of seconds');
+  return Number(value);
 }
 
 function addReview(program: Command, io: Io, done: Done): void {

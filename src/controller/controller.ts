@@ -64,6 +64,7 @@ export function startController(site: ControllerSite): Controller {
     async close() {
       stop.abort();
       await running;
+      site.writes.close();
       metrics.controller.leads(false);
     },
   };

@@ -38,6 +38,9 @@ export function runningOnly(stages: string): string {
 /** Pause after a watch ended or broke, in milliseconds. */
 const retryPauseMs = 50;
 
+/** How long after a watch's last word a pod that it did not name is forgotten, in milliseconds. */
+const forgetMs = 1000;
+
 /** Starts keeping the readiness of every pod; goes on through restarts of the API server until it is closed. */
 export function startKubelet(api: Api): Kubelet {
   const pods = new Map<string, RunningPod>();
@@ -57,13 +60,17 @@ export function startKubelet(api: Api): Kubelet {
   };
 }
 
-/** A watch without a resource version starts with everything that is there; pods deleted meanwhile are forgotten first. */
+/** A watch without a resource version starts with everything that is there. */
 async function keepUntilFailure(api: Api, pods: Map<string, RunningPod>, closing: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const unfinished = new Set<Promise<void>>();
-  pods.clear();
+  const before = new Set(pods.keys());
+  // While the API server is away pods go on; those that are not told of again have gone meanwhile.
+  const forget = setTimeout(() => { for (const address of before) pods.delete(address); }, forgetMs);
   const onEvent = (event: unknown) => {
     const pod = at(event, 'object');
+    before.delete(textAt(pod, 'status', 'podIP') ?? '');
+    if (before.size > 0) forget.refresh();
     remember(pods, pod, textAt(event, 'type') === 'DELETED');
     if (textAt(event, 'type') === 'DELETED') return;
     const keeping = keep(api, pod).catch(() => { failed.abort(); }).finally(() => unfinished.delete(keeping));
@@ -74,6 +81,7 @@ async function keepUntilFailure(api: Api, pods: Map<string, RunningPod>, closing
   } catch {
     // The API server is away, or we were told to stop: the loop decides.
   }
+  clearTimeout(forget);
   await Promise.all(unfinished);
 }
 

@@ -12,7 +12,7 @@ export interface FakeClock extends Clock {
 
 /** Resolves when everything that was set off is done, as far as it needs no time. */
 export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
+  for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
 }
 
 export function createFakeClock(start = 1_000): FakeClock {

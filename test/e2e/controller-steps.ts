@@ -1,4 +1,7 @@
 /** What the controller does in a real cluster, step by step: objects, order, gates, reports, foreign hands, uninstall. Proxies are not part of it. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { at, labelsAt, listAt, textAt } from '../../src/model/json.ts';
 import type { Box } from '../box/start.ts';
 import { service, tenant, workload } from './manifests.ts';
@@ -16,7 +19,7 @@ const status = 'branchline.dev/status';
 
 /** Tells the controller's story in a fresh cluster. */
 export async function controllerSteps(scene: Scene): Promise<void> {
-  for (const part of [branchStory, readinessStory, foreignStory, quietStory, endStory, retireStory]) await part(scene);
+  for (const part of [branchStory, readinessStory, foreignStory, quietStory, endStory, retireStory, uninstallStory]) await part(scene);
 }
 
 async function get(box: Box, ...args: readonly string[]): Promise<unknown> {
@@ -154,7 +157,7 @@ async function quietStory({ story, box, server }: Scene): Promise<void> {
 }
 
 async function leads(server: Server): Promise<void> {
-  await waitFor('it to lead', async () => ((await (await fetch(`${server.plainUrl}/metrics`)).text()).includes('branchline_leader 1') ? true : undefined));
+  await waitFor('it to lead', async () => (/^branchline_leader 1$/m.test(await (await fetch(`${server.plainUrl}/metrics`)).text()) ? true : undefined));
 }
 
 async function endStory({ story, box }: Scene): Promise<void> {
@@ -176,5 +179,25 @@ async function retireStory({ story, box }: Scene): Promise<void> {
     const ready = listAt(await get(box, 'pods', '-l', 'version=OPS-1234'), 'items').flatMap((pod) => listAt(pod, 'status', 'conditions').filter((one) => textAt(one, 'type') === 'Ready').map((one) => textAt(one, 'status')));
     expectEqual(ready, ['False'], 'readiness of the branch');
     expectEqual(await statusOf(box, 'deployment', 'fact-find-ui-ops-1234'), '', 'status');
+  });
+}
+
+async function uninstallStory({ story, box, server }: Scene): Promise<void> {
+  const run = () => promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../dist/branchline.js'), 'uninstall', '--kubeconfig', server.kubeconfig, '--settle-milliseconds', '300', '--timeout-seconds', '30']);
+  await story.step('uninstall: gates, routes, subsets, annotations and the Lease go, while a replica still runs', async () => {
+    await box.kubectl(['label', 'namespace', 'ww-green', 'branchline.dev/enabled=true']);
+    await until('routes in the mesh', () => routesOf(box, 'fact-find-ui-mesh'), 'ops-1234 master');
+    expectText((await run()).stderr, 'nothing is left', 'uninstall');
+    expectEqual(listAt(await get(box, 'virtualservices,destinationrules,configmaps', '-l', 'app.kubernetes.io/managed-by=branchline'), 'items').length, 0, 'objects of ours');
+    expectEqual(await statusOf(box, 'deployment', 'fact-find-ui-ops-1234'), '', 'status');
+    const leases = JSON.parse((await box.kubectl(['-n', 'branchline-system', 'get', 'leases', '-o', 'json'])).stdout) as unknown;
+    expectEqual(listAt(leases, 'items').length, 0, 'Leases');
+    const ready = listAt(await get(box, 'pods', '-l', 'version=OPS-1234'), 'items').flatMap((pod) => listAt(pod, 'status', 'conditions').filter((one) => textAt(one, 'type') === 'Ready').map((one) => textAt(one, 'status')));
+    expectEqual(ready, ['False'], 'readiness of the branch');
+  });
+  await story.step('uninstall again finds nothing, and the replica that still runs writes nothing', async () => {
+    expectText((await run()).stderr, 'nothing is left', 'uninstall');
+    expectText(await (await fetch(`${server.plainUrl}/metrics`)).text(), /^branchline_leader 0$/m, 'metrics');
+    expectEqual(await routesOf(box, 'fact-find-ui-ingress'), undefined, 'routes');
   });
 }

@@ -17,8 +17,12 @@ const securePort = 9443;
 
 export interface Server {
   readonly plainUrl: string;
+  /** Of its ServiceAccount. */
+  readonly kubeconfig: string;
   /** Further flags count for this start only. */
   start(...flags: readonly string[]): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
   log(): string;
@@ -35,6 +39,7 @@ export async function installServer(box: Box, flags: readonly string[] = []): Pr
   let child: ChildProcess | undefined;
   const server: Server = {
     plainUrl,
+    kubeconfig,
     async start(...more) {
       const log = openSync(logFile, 'a');
       child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0', ...flags, ...more], { stdio: ['ignore', log, log] });
@@ -42,6 +47,11 @@ export async function installServer(box: Box, flags: readonly string[] = []): Pr
       const ended = once(child, 'exit').then(() => { throw new Error(`the server ended:\n${server.log()}`); });
       ended.catch(() => undefined);
       await Promise.race([ended, waitFor('the server to be ready', async () => ((await isReady(plainUrl)) ? true : undefined))]);
+    },
+    async kill() {
+      if (child === undefined || child.exitCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
     },
     async stop() {
       if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;

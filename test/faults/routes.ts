@@ -1,0 +1,310 @@
+/**
+ * What must not cost a request, tried on real Envoys, istiod and API server: `node test/faults/routes.ts` after `npm run build`. Steady baseline traffic goes on through
+ * branches that come, change, crash and go, and through restarts of everything; none of it may fail or reach a branch. Prints a table.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { textAt } from '../../src/model/json.ts';
+import { toTable } from '../bench/table.ts';
+import { ensureArtifacts } from '../box/binaries.ts';
+import { runInside } from '../box/inside.ts';
+import { allArtifacts, startMesh, type Mesh } from '../box/mesh.ts';
+import { missingTools } from '../box/missing-tools.ts';
+import { isInside } from '../box/network.ts';
+import type { Proxy } from '../box/proxy.ts';
+import { service, workload } from '../e2e/manifests.ts';
+import { installServer, type Server } from '../e2e/server.ts';
+import { waitFor } from '../e2e/steps.ts';
+import { startTraffic, summary, wants, type Traffic } from '../e2e/traffic.ts';
+
+const foundations = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ww-green
+  labels: { branchline.dev/enabled: "true", istio-injection: enabled }
+  annotations: { branchline.dev/domain: ww-green.example.io }
+---
+{ apiVersion: v1, kind: Namespace, metadata: { name: callers } }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: public, namespace: istio-system }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+`;
+
+const host = 'fact-find.ww-green.svc.cluster.local';
+const branchHeader = [['x-variant-id', 'OPS-1234']] as const;
+/** The settle time of the run: five times istiod's debounce. */
+const settleMilliseconds = 500;
+
+interface Scene {
+  readonly mesh: Mesh;
+  readonly server: Server;
+  readonly gateway: Proxy;
+  readonly sidecar: Proxy;
+  readonly rows: Row[];
+  /** Of the baseline, for the whole run. */
+  readonly traffic: Traffic;
+}
+
+interface Row {
+  readonly what: string;
+  readonly baseline: number;
+  readonly faults: string;
+  readonly notes: string;
+  readonly isPassed: boolean;
+}
+
+async function story(): Promise<void> {
+  const mesh = await startMesh();
+  let server: Server | undefined;
+  let traffic: Traffic | undefined;
+  const rows: Row[] = [];
+  try {
+    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
+    server = await installServer(mesh.box, ['--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--max-branches-per-service', '0', '--log-level', 'warn']);
+    const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
+    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: `${service('fact-find', '{ branchline.dev/context: /fact-find }')}---${workload({ name: 'fact-find', app: 'fact-find', replicas: 2 })}` });
+    await waitFor('the public path', async () => ((await gateway.send({ host: 'ww-green.example.io', path: '/fact-find' })).status === 200 ? true : undefined));
+    await mesh.settled();
+    traffic = startTraffic([
+      { proxy: sidecar, request: { host }, judge: wants('fact-find', 'master') },
+      { proxy: gateway, request: { host: 'ww-green.example.io', path: '/fact-find' }, judge: wants('fact-find', 'master') },
+    ], 200);
+    const scene: Scene = { mesh, server, gateway, sidecar, rows, traffic };
+    for (const [what, act] of trials) await trial(scene, what, act);
+  } finally {
+    await traffic?.stop();
+    report(rows);
+    await server?.stop();
+    await mesh.stop();
+  }
+}
+
+type Act = (scene: Scene) => Promise<string | { readonly notes: string; readonly isPassed: boolean }>;
+
+/** One thing that happens, and what the baseline's requests met meanwhile. */
+async function trial(scene: Scene, what: string, act: Act): Promise<void> {
+  const { traffic, rows } = scene;
+  const [sent, failed] = [traffic.count(), traffic.faults.length];
+  let result: { readonly notes: string; readonly isPassed: boolean };
+  try {
+    const said = await act(scene);
+    result = typeof said === 'string' ? { notes: said, isPassed: true } : said;
+    await sleep(500);
+  } catch (error) {
+    result = { notes: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), isPassed: false };
+  }
+  const faults = traffic.faults.slice(failed);
+  rows.push({ what, baseline: traffic.count() - sent, faults: faults.length === 0 ? '0' : summary(faults), notes: result.notes, isPassed: result.isPassed && faults.length === 0 });
+  console.log(`${rows.at(-1)?.isPassed === true ? 'ok' : 'not ok'} - ${what}: ${result.notes}; baseline ${faults.length === 0 ? 'whole' : summary(faults)}`);
+}
+
+function report(rows: readonly Row[]): void {
+  console.log(toTable('Routes while things happen, and while they go wrong', rows.map(({ what, baseline, faults, notes, isPassed }) => ({ 'what happened': what, 'baseline requests': baseline, 'failed or misrouted': faults, '': isPassed ? 'ok' : 'FAILED', notes }))));
+  const passed = rows.filter(({ isPassed }) => isPassed).length;
+  console.log(`\n${passed} passed, ${rows.length - passed} failed`);
+  process.exitCode = rows.length > 0 && passed === rows.length ? 0 : 1;
+}
+
+const apply = ({ mesh }: Scene, manifest: string) => mesh.box.kubectl(['apply', '-f', '-'], { stdin: manifest });
+const kubectl = ({ mesh }: Scene, ...args: readonly string[]) => mesh.box.kubectl(['-n', 'ww-green', ...args]);
+const branch = workload({ name: 'fact-find-ops-1234', app: 'fact-find', branch: 'OPS-1234' });
+
+async function statusOf(scene: Scene, name: string): Promise<string> {
+  return textAt(JSON.parse((await kubectl(scene, 'get', 'deployment', name, '-o', 'json')).stdout), 'metadata', 'annotations', 'branchline.dev/status') ?? '';
+}
+
+async function routed(scene: Scene, name = 'fact-find-ops-1234'): Promise<void> {
+  await waitFor(`${name} to be routed`, async () => ((await statusOf(scene, name)) === 'routed' ? true : undefined), 40_000);
+}
+
+/** Waits until an Envoy answers with this version for the branch's header. */
+async function served(scene: Scene, version: string): Promise<void> {
+  await waitFor(`${version} to serve`, async () => ((await scene.sidecar.send({ host, headers: branchHeader })).version === version ? true : undefined), 40_000);
+}
+
+/** Traffic with the branch's header, which the branch or the baseline may answer. */
+function branchTraffic({ sidecar }: Scene): Traffic {
+  return startTraffic([{ proxy: sidecar, request: { host, headers: branchHeader }, judge: (reply) => (reply.status === 200 ? undefined : `status ${reply.status}`) }], 200);
+}
+
+function judged(traffic: Traffic, words: string, limit = 0): { readonly notes: string; readonly isPassed: boolean } {
+  return { notes: `${words}: ${traffic.faults.length} of ${traffic.count()} failed${traffic.faults.length === 0 ? '' : ` (${summary(traffic.faults)})`}`, isPassed: traffic.faults.length <= limit };
+}
+
+const rounds = 20;
+
+/** The window of errors after the last ready pod's end: from the first error to the last, over rounds. */
+async function lastPodsEnd(scene: Scene): Promise<{ readonly notes: string; readonly isPassed: boolean }> {
+  const windows: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, true);
+    await served(scene, 'OPS-1234');
+    const traffic = branchTraffic(scene);
+    await sleep(100);
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, false);
+    await served(scene, 'master');
+    await sleep(200);
+    await traffic.stop();
+    const times = traffic.faults.map(({ atMilliseconds }) => atMilliseconds);
+    windows.push(times.length === 0 ? 0 : Math.max(...times) - Math.min(...times) + 5);
+  }
+  await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, true);
+  await served(scene, 'OPS-1234');
+  const median = quantile(windows, 0.5);
+  return { notes: `window of errors: median ${Math.round(median)} ms, most ${Math.round(Math.max(...windows))} ms of ${rounds} rounds (goal: median 100 ms)`, isPassed: median <= 100 };
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+const fleet = Array.from({ length: 50 }, (_, index) => `OPS-${2000 + index}`);
+const nameOf = (id: string): string => `fact-find-${id.toLowerCase()}`;
+
+async function fifty(scene: Scene): Promise<string> {
+  await apply(scene, fleet.map((id) => workload({ name: nameOf(id), app: 'fact-find', branch: id })).join('---'));
+  for (const id of fleet) await routed(scene, nameOf(id));
+  return '50 branches routed';
+}
+
+/** From the pod's readiness, as we set it, until an Envoy answers by it; the subset is settled. */
+async function readyToRouted(scene: Scene): Promise<{ readonly notes: string; readonly isPassed: boolean }> {
+  const times: number[] = [];
+  for (const id of fleet) await scene.mesh.setReady('ww-green', { version: id }, false);
+  await sleep(settleMilliseconds + 500);
+  for (const id of fleet) {
+    const started = performance.now();
+    const setting = scene.mesh.setReady('ww-green', { version: id }, true);
+    while ((await scene.sidecar.send({ host, headers: [['x-variant-id', id]] })).version !== id) await sleep(2);
+    times.push(performance.now() - started);
+    await setting;
+  }
+  const [p50, p95] = [quantile(times, 0.5), quantile(times, 0.95)];
+  return { notes: `p50 ${Math.round(p50)} ms, p95 ${Math.round(p95)} ms of ${times.length} (goal: p95 300 ms)`, isPassed: p95 <= 300 };
+}
+
+async function restartServer(scene: Scene): Promise<string> {
+  await scene.server.kill();
+  await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=2');
+  await scene.server.start();
+  await waitFor('it to lead', async () => (/^branchline_leader 1$/m.test(await (await fetch(`${scene.server.plainUrl}/metrics`)).text()) ? true : undefined), 40_000);
+  await served(scene, 'OPS-1234');
+  return 'leads again';
+}
+
+/** A second replica, and the first one killed. */
+async function changeLeader(scene: Scene): Promise<string> {
+  const certs = mkdtempSync(join(tmpdir(), 'certs-'));
+  const second: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, '../../dist/branchline.js'), 'serve', '--kubeconfig', scene.server.kubeconfig, '--listen-port', '9444', '--plain-port', '9081', '--cert-directory', certs, '--drain-seconds', '0', '--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--log-level', 'error'], { stdio: 'ignore' });
+  const leads = async (): Promise<boolean> => /^branchline_leader 1$/m.test(await (await fetch('http://127.0.0.1:9081/metrics')).text());
+  try {
+    await waitFor('the follower to be ready', async () => (await fetch('http://127.0.0.1:9081/readyz').then(({ ok }) => ok, () => false)) ? true : undefined);
+    const started = performance.now();
+    await scene.server.kill();
+    await waitFor('the follower to lead', async () => ((await leads()) ? true : undefined), 40_000);
+    const took = performance.now() - started;
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, false);
+    await served(scene, 'master');
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, true);
+    await served(scene, 'OPS-1234');
+    return `another leads after ${(took / 1000).toFixed(1)} s, and routes`;
+  } finally {
+    second.kill('SIGTERM');
+    await once(second, 'exit');
+    await scene.server.start();
+  }
+}
+
+async function deletedWith(scene: Scene, graceful: boolean): Promise<{ readonly notes: string; readonly isPassed: boolean }> {
+  const traffic = branchTraffic(scene);
+  await sleep(100);
+  await kubectl(scene, 'delete', 'deployment', 'fact-find-ops-1234', '--wait=true');
+  await served(scene, 'master');
+  await sleep(300);
+  await traffic.stop();
+  return graceful ? judged(traffic, 'branch requests') : judged(traffic, 'branch requests (pods end at once)', Infinity);
+}
+
+const trials: readonly (readonly [string, Act])[] = [
+  ['first branch of the service', async (scene) => {
+    const traffic = branchTraffic(scene);
+    await apply(scene, branch);
+    await routed(scene);
+    await served(scene, 'OPS-1234');
+    await traffic.stop();
+    return judged(traffic, 'branch requests');
+  }],
+  ['rolling update of the branch', async (scene) => {
+    await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=2');
+    await kubectl(scene, 'set', 'image', 'deployment/fact-find-ops-1234', 'app=fact-find:next');
+    await kubectl(scene, 'rollout', 'status', 'deployment/fact-find-ops-1234', '--timeout=60s');
+    return 'done';
+  }],
+  ['last ready pod ends, 20 times', async (scene) => {
+    await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=1');
+    await scene.mesh.settled();
+    return lastPodsEnd(scene);
+  }],
+  ['crash: the branch resets every connection', async (scene) => {
+    scene.mesh.setDead('ww-green', { version: 'OPS-1234' }, true);
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, false);
+    await served(scene, 'master');
+    scene.mesh.setDead('ww-green', { version: 'OPS-1234' }, false);
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, true);
+    await served(scene, 'OPS-1234');
+    return 'the baseline took over, and gave back';
+  }],
+  ['scale to zero and back', async (scene) => {
+    await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=0');
+    await served(scene, 'master');
+    await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=1');
+    await served(scene, 'OPS-1234');
+    return 'done';
+  }],
+  ['controller and webhook killed (-9), restarted', restartServer],
+  ['leader change', changeLeader],
+  ['API server restart: every watch drops', async (scene) => {
+    await scene.mesh.box.restartApiServer();
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, false);
+    await served(scene, 'master');
+    await scene.mesh.setReady('ww-green', { version: 'OPS-1234' }, true);
+    await served(scene, 'OPS-1234');
+    return 'follows again';
+  }],
+  ['50 branches at once', fifty],
+  ['ready to routed, as an Envoy sees it', readyToRouted],
+  ['50 branches deleted at once', async (scene) => {
+    await kubectl(scene, 'delete', 'deployment', ...fleet.map(nameOf));
+    await waitFor('the subsets to go', async () => ((await kubectl(scene, 'get', 'destinationrule', 'fact-find', '-o', 'yaml')).stdout.includes('OPS-20') ? undefined : true), 60_000);
+    return 'nothing is left of them';
+  }],
+  ['deletion', (scene) => deletedWith(scene, false)],
+  ['deletion with graceful end', async (scene) => {
+    await scene.server.stop();
+    await scene.server.start('--graceful-end', 'true');
+    await waitFor('the default route to go', async () => ((await kubectl(scene, 'get', 'virtualservices', '-o', 'name')).stdout.includes('fact-find-mesh') ? undefined : true), 40_000);
+    await apply(scene, branch);
+    await routed(scene);
+    await served(scene, 'OPS-1234');
+    return deletedWith(scene, true);
+  }],
+];
+
+if (isInside()) {
+  await story();
+} else {
+  const missing = await missingTools(allArtifacts);
+  if (missing.length > 0) console.log(`skipped, since this machine lacks:\n${missing.join('\n')}\n\n0 passed, 0 failed`);
+  else {
+    await ensureArtifacts(allArtifacts);
+    process.exitCode = await runInside(import.meta.filename);
+  }
+}
