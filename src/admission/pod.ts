@@ -6,6 +6,7 @@ import { readDeclared, type AgentConfigMap } from '../model/kubernetes.ts';
 import type { Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, workloadKey, type Snapshot } from '../model/snapshot.ts';
 import { withValue } from './json-patch.ts';
+import { withReadinessGate } from './readiness-gate.ts';
 import type { Review } from './review.ts';
 import type { Facts } from './scope.ts';
 
@@ -22,8 +23,9 @@ export function mutatePod(review: Review, { settings, snapshot }: Facts): PodMut
   if (namespaceOf(snapshot, review.namespace)?.enabled !== true) return undefined;
   if (textAt(object, 'metadata', 'annotations', mirrorPodAnnotation) !== undefined) return undefined;
   const declared = declaredFor(object, review.namespace, snapshot);
-  if (declared['propagate'] === 'false') return undefined;
-  return propagate(object, chosenContainers(object, declared, settings), { settings, delivery: deliveryIn(snapshot, review.namespace) });
+  const gated = withReadinessGate(object, { settings, snapshot, namespace: review.namespace, owner: ownerOf(object), declared });
+  if (declared['propagate'] === 'false') return gated === object ? undefined : { after: gated, problems: [] };
+  return propagate(gated, chosenContainers(object, declared, settings), { settings, delivery: deliveryIn(snapshot, review.namespace) });
 }
 
 /** The pod's own annotations, then those of the workload that it belongs to. */

@@ -35,6 +35,15 @@ export interface GetOptions {
   readonly silenceMilliseconds: number;
 }
 
+/** What a request that changes something is. */
+export interface SendOptions extends GetOptions {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** JSON. */
+  readonly body?: object;
+  /** Of the body; a patch's kind. Default `application/json`. */
+  readonly contentType?: string;
+}
+
 /** One API server. */
 export interface ApiServer {
   /**
@@ -42,6 +51,12 @@ export interface ApiServer {
    * @throws {ApiError} for any other answer, {@link ClusterError} when there is none. The body throws {@link ClusterError} when it ends early.
    */
   get(path: string, options: GetOptions): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Sends a request that changes something; resolves with the object that the API server answers with. It may have been carried out also when this rejects
+   * without an answer.
+   * @throws {ApiError} for any answer but 200, 201 and 202, {@link ClusterError} when there is none.
+   */
+  send(path: string, options: SendOptions): Promise<unknown>;
   /** Ends all connections. */
   close(): void;
 }
@@ -66,18 +81,26 @@ export async function connect(options: ServerOptions): Promise<ApiServer> {
     return { url, request };
   }
 
+  async function ask(path: string, { query = {}, signal, silenceMilliseconds }: GetOptions, sent?: SendOptions): Promise<AsyncIterable<Uint8Array>> {
+    const { url, request } = await prepare(path, query).catch((error: unknown) => {
+      throw new ClusterError(`the credentials cannot be had: ${reasonOf(error)}`, true, error);
+    });
+    signal.throwIfAborted();
+    const exchange = open(url, sent === undefined ? request : { ...request, ...sendingOf(request, sent) }, { signal, silenceMilliseconds, body: sent?.body });
+    const response = await exchange.response;
+    const status = response.statusCode ?? 0;
+    if (status === 200 || (sent !== undefined && (status === 201 || status === 202))) return exchange.body(response);
+    // Another token may be in the kubeconfig by now, or come of running the credential plugin again.
+    if (status === 401) config = undefined;
+    throw await toApiError(response, exchange.body(response));
+  }
+
   return {
-    async get(path, { query = {}, signal, silenceMilliseconds }) {
-      const { url, request } = await prepare(path, query).catch((error: unknown) => {
-        throw new ClusterError(`the credentials cannot be had: ${reasonOf(error)}`, true, error);
-      });
-      signal.throwIfAborted();
-      const exchange = open(url, request, signal, silenceMilliseconds);
-      const response = await exchange.response;
-      if (response.statusCode === 200) return exchange.body(response);
-      // Another token may be in the kubeconfig by now, or come of running the credential plugin again.
-      if (response.statusCode === 401) config = undefined;
-      throw await toApiError(response, exchange.body(response));
+    get: (path, options) => ask(path, options),
+    async send(path, options) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of await ask(path, options, options)) chunks.push(chunk);
+      return parseAnswer(Buffer.concat(chunks).toString());
     },
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
@@ -90,8 +113,28 @@ interface Exchange {
   readonly body: (response: IncomingMessage) => AsyncIterable<Uint8Array>;
 }
 
+/** With its length said: node would send the body of a DELETE without, and what reads it takes that for the next request. */
+function sendingOf(request: RequestOptions, { method, body, contentType = 'application/json' }: SendOptions): RequestOptions {
+  const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body));
+  return { method, headers: { ...request.headers, 'content-type': contentType, 'content-length': length } };
+}
+
+function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ClusterError('the answer is no JSON', true);
+  }
+}
+
+interface Limits {
+  readonly signal: AbortSignal;
+  readonly silenceMilliseconds: number;
+  readonly body: object | undefined;
+}
+
 /** Sends a request that ends when it is aborted, and when nothing is heard for too long. */
-function open(url: URL, options: RequestOptions, signal: AbortSignal, silenceMilliseconds: number): Exchange {
+function open(url: URL, options: RequestOptions, { signal, silenceMilliseconds, body: sent }: Limits): Exchange {
   const request = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
   let stream: ClientRequest | IncomingMessage = request;
   const give = (up: Error): void => void stream.destroy(up);
@@ -127,7 +170,7 @@ function open(url: URL, options: RequestOptions, signal: AbortSignal, silenceMil
       release();
       reject(toClusterError(error));
     });
-    request.end();
+    request.end(sent === undefined ? undefined : JSON.stringify(sent));
   });
   return { response, body };
 }

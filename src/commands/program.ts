@@ -40,7 +40,7 @@ type Done = (code: ExitCode) => void;
 function addServe(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('serve'), program)
     .description('serve the admission webhook (TLS), health and metrics, against a cluster or a folder of manifests');
-  addSettings(command, ['server', 'certificates', 'cluster', 'branches', 'routes', 'propagation']);
+  addSettings(command, ['server', 'certificates', 'cluster', 'controller', 'branches', 'routes', 'propagation']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { serve } = await import('./serve.ts');

@@ -1,7 +1,18 @@
 /** `branchline serve`: cluster, certificates and webhook put together, until the signal to stop. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/settings.ts';
 import { openFolder } from '../cluster/folder.ts';
+import { openFolderWrites } from '../cluster/folder-writes.ts';
 import type { Cluster } from '../cluster/port.ts';
+import type { Writes } from '../cluster/writes.ts';
+import { agent } from '../model/keys.ts';
+import { startController, type Controller } from '../controller/controller.ts';
+import { bundleAgent, type AgentBundle } from '../controller/agent-config-maps.ts';
+import { systemClock } from '../controller/clock.ts';
 import { openLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openCertificates, type Certificates } from '../webhook/certificates.ts';
@@ -31,6 +42,7 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   cluster.synced.catch(() => undefined);
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
+  let controller: Controller | undefined;
   try {
     const report = ({ outcome, message }: { outcome: 'loaded' | 'refused'; message: string }): void => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); };
     const certificates = await openCertificates(settings, Date.now(), report);
@@ -44,18 +56,55 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
     });
     if (settings.manifests.length > 0 || io.isTerminal) announce(webhook, certificates, settings, io);
     else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
-    await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook });
+    controller = await openController({ settings, log, metrics, cluster });
+    await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller });
     return exitCodes.fine;
   } finally {
+    await controller?.close();
     await webhook?.close(closeMilliseconds);
     await cluster.close();
   }
 }
 
 async function openCluster(settings: Settings): Promise<Cluster> {
-  if (settings.manifests.length > 0) return openFolder(settings.manifests);
+  if (settings.manifests.length > 0) return openFolder(await withOutput(settings));
   const { openKubernetes } = await import('../cluster/kubernetes.ts');
   return openKubernetes({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, silenceMilliseconds: settings.watchSilenceSeconds * 1000 });
+}
+
+/** What was written is read again, so that it counts as there. */
+async function withOutput({ manifests, outputDirectory }: Settings): Promise<readonly string[]> {
+  if (outputDirectory === '') return manifests;
+  await mkdir(outputDirectory, { recursive: true });
+  return [...manifests, outputDirectory];
+}
+
+/** Who writes routes: into the cluster, into a folder, or nobody. */
+async function openController({ settings, log, metrics, cluster }: Pick<Running, 'settings' | 'log' | 'metrics' | 'cluster'>): Promise<Controller | undefined> {
+  const isFolder = settings.manifests.length > 0;
+  if (!settings.controller || (isFolder && settings.outputDirectory === '')) return undefined;
+  const identity = `${hostname()}_${randomUUID()}`;
+  const site = { cluster, settings, log, metrics, identity, clock: systemClock, random: Math.random, agent: await readAgent(settings, log) };
+  return startController({ ...site, writes: await openWrites(settings), isAlone: isFolder });
+}
+
+/** Opens the way to write to what the settings name. */
+async function openWrites(settings: Settings): Promise<Writes> {
+  if (settings.manifests.length > 0) return openFolderWrites(settings.outputDirectory);
+  const { openKubernetesWrites } = await import('../cluster/kubernetes-writes.ts');
+  // In flight when the Lease is lost, it is over before another replica can take that.
+  return openKubernetesWrites({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, timeoutMilliseconds: settings.leaseSeconds * 1000 / 4 });
+}
+
+/** The agent that was named must be there; the one beside the program may be. */
+async function readAgent({ agentFile }: Settings, log: Log): Promise<AgentBundle | undefined> {
+  const file = agentFile === '' ? join(dirname(fileURLToPath(import.meta.url)), agent.file) : agentFile;
+  const content = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (agentFile !== '') throw new Error(`the header agent cannot be read: ${describe(error)}; correct --agent-file`);
+    return undefined;
+  });
+  if (content === undefined) log.warn({ file }, 'no header agent is beside the program: pods get settings only');
+  return content === undefined ? undefined : bundleAgent(content);
 }
 
 interface Running {
@@ -66,9 +115,10 @@ interface Running {
   readonly cluster: Cluster;
   readonly certificates: Certificates;
   readonly webhook: Webhook;
+  readonly controller: Controller | undefined;
 }
 
-async function serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook }: Running): Promise<void> {
+async function serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller }: Running): Promise<void> {
   const reported = new Set<string>();
   const tick = async (): Promise<void> => {
     if (await certificates.refresh(Date.now())) {
@@ -86,6 +136,8 @@ async function serveUntilStopped({ settings, io, log, metrics, cluster, certific
     await Promise.race([aborted(io.stop), failed]);
     log.info({ drainSeconds: settings.drainSeconds }, 'draining: unready, still serving');
     webhook.drain();
+    // The Lease goes back first, so that another replica writes while we drain.
+    await controller?.close();
     await new Promise((resolve) => { setTimeout(resolve, settings.drainSeconds * 1000); });
   } finally {
     clearInterval(timer);

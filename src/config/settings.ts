@@ -3,7 +3,7 @@ import { problemKinds, type Severities } from '../model/problem.ts';
 import { regexReaders, type RegexReader } from '../model/regex-readers.ts';
 
 /** What a setting is about; `--help` and the README group by it. */
-export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'branches' | 'routes' | 'propagation';
+export type SettingGroup = 'server' | 'certificates' | 'cluster' | 'controller' | 'branches' | 'routes' | 'propagation';
 
 /** One setting: its default, the JSON Schema that its value must meet, one line of help (with the unit). */
 export interface Setting<T> {
@@ -86,6 +86,16 @@ export const settingsTable = {
   clusterDomain: text('cluster', 'cluster.local', 'DNS domain of the cluster', { format: 'hostname' }),
   istioRootNamespace: text('cluster', 'istio-system', 'root namespace of the mesh, whose DestinationRules hold for everybody', { minLength: 1 }),
   watchSilenceSeconds: whole('cluster', 90, [5, 3600], 'a watch without a word for this long is opened anew; the API server says something every 60 s'),
+
+  controller: flag('controller', true, 'write routes into the cluster; false: webhook only'),
+  outputDirectory: text('controller', '', 'with manifests: folder that the routes are written into; empty: nothing is written'),
+  systemNamespace: text('controller', 'branchline-system', 'namespace of branchline itself, where its Lease is', { minLength: 1 }),
+  leaseName: text('controller', 'branchline', 'Lease by which replicas agree on the one that writes', { minLength: 1 }),
+  leaseSeconds: whole('controller', 15, [3, 600], 'a Lease that is not renewed for this long may be taken; its holder stops after two thirds, and renews each two fifteenths'),
+  readinessGate: flag('controller', true, 'branch pods are not ready before their service has its default route, and so never take the baseline\'s traffic'),
+  gracefulEnd: flag('controller', false, 'a finalizer on branch workloads: a deleted one stays until its routes are away; while no controller runs, so does the workload'),
+  flapSeconds: whole('controller', 10, [0, 3600], 'the route of a branch whose pods come and go appears at most once in this time; it goes at once'),
+  agentFile: text('controller', '', 'header agent that pods preload (one file); default: agent.cjs beside the program, when it is there'),
 
   routingHeader: text('branches', 'x-variant-id', 'header that carries the branch id', headerName),
   versionLabel: text('branches', 'version', 'pod label that carries the version', labelKey),

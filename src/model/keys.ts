@@ -5,8 +5,8 @@ export const keyPrefix = 'branchline.dev/';
 
 /** Annotations and labels of ours, without the prefix, by the kind that carries them. @see README, "What a developer does" */
 export const declaredKeys = {
-  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'header', 'url'],
-  service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http'],
+  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'header', 'url', 'status'],
+  service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http', 'status'],
   namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress'],
 } as const;
 
@@ -20,6 +20,18 @@ export const enabledLabel = `${keyPrefix}enabled`;
 export const managedByLabel = 'app.kubernetes.io/managed-by';
 /** Value of {@link managedByLabel} on what we own. */
 export const managedByValue = 'branchline';
+
+/** Readiness gate of branch pods: they are not ready before the default route is out, and so take no traffic of the baseline. */
+export const routedGate = `${keyPrefix}routed`;
+
+/** Finalizer of branch workloads where their end waits for that of their routes. */
+export const routesFinalizer = `${keyPrefix}routes`;
+
+/** Annotation on the Lease of replicas that are to stop for good. */
+export const retiredAnnotation = `${keyPrefix}retired`;
+
+/** Name under which we write: the owner of fields in server-side apply. */
+export const fieldManager = 'branchline';
 
 /** Static pods carry this; the API server only mirrors them, so changing one changes nothing. */
 export const mirrorPodAnnotation = 'kubernetes.io/config.mirror';

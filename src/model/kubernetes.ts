@@ -1,6 +1,6 @@
 /** The parts of Kubernetes and Istio objects that decisions need: small projections, made from raw objects, safe to keep by the thousand. */
 import { at, commaList, isObject, labelsAt, listAt, numberAt, objectAt, textAt, toLabels, type JsonObject, type Labels } from './json.ts';
-import { enabledLabel, keyPrefix, managedByLabel, managedByValue } from './keys.ts';
+import { agent, enabledLabel, keyPrefix, managedByLabel, managedByValue, routedGate, routesFinalizer } from './keys.ts';
 
 /** What every projection has. `declared` holds our annotations, without `branchline.dev/`. */
 export interface Meta {
@@ -27,6 +27,7 @@ export interface ServicePort {
 
 /** A Service: whom it selects (empty: nobody) and by which ports. */
 export interface Service extends Meta {
+  readonly uid: string;
   readonly selector: Labels;
   readonly ports: readonly ServicePort[];
 }
@@ -39,16 +40,29 @@ export type WorkloadKind = (typeof workloadKinds)[number];
 /** A Deployment, StatefulSet or Rollout. `desired` is the wanted number of pods. */
 export interface Workload extends Meta {
   readonly kind: WorkloadKind;
+  readonly uid: string;
+  /** Told to go, and not gone yet. */
+  readonly leaving: boolean;
+  /** Stays until its routes are away: it has our finalizer. */
+  readonly held: boolean;
   readonly templateLabels: Labels;
   readonly desired: number;
   /** Ready pods as its status counts them; undefined when it has no status (a manifest). */
   readonly readyPods: number | undefined;
 }
 
+/** Our readiness gate of a pod: it has none, the default route is out (`open`), or it is not, as far as the pod says. */
+export type Gate = 'none' | 'open' | 'closed';
+
 /** A Pod: its labels and whether it is ready. */
 export interface Pod extends Meta {
   readonly labels: Labels;
   readonly ready: boolean;
+  /** Told to go: never ready again. */
+  readonly leaving: boolean;
+  readonly gate: Gate;
+  /** Name of the ConfigMap that delivers the header agent to it; empty: none does. */
+  readonly agent: string;
 }
 
 /** The part of a Service's endpoints that one EndpointSlice holds. */
@@ -64,6 +78,12 @@ export interface Endpoint {
   readonly ready: boolean;
 }
 
+/** Which object, and which state of it, the API server holds; both empty in a manifest. */
+export interface Stored {
+  readonly uid: string;
+  readonly revision: string;
+}
+
 /** Where a VirtualService sends requests. `host` is as written (short or full). */
 export interface Destination {
   readonly host: string;
@@ -71,7 +91,7 @@ export interface Destination {
 }
 
 /** A VirtualService: which hosts and gateways it serves, where to. */
-export interface VirtualService extends Meta {
+export interface VirtualService extends Meta, Stored {
   readonly managed: boolean;
   readonly hosts: readonly string[];
   readonly gateways: readonly string[];
@@ -93,7 +113,7 @@ export interface Subset {
 }
 
 /** A DestinationRule: the subsets of a host. `host` is as written (short or full, maybe a wildcard). */
-export interface DestinationRule extends Meta {
+export interface DestinationRule extends Meta, Stored {
   readonly managed: boolean;
   readonly host: string;
   readonly subsets: readonly Subset[];
@@ -129,6 +149,18 @@ export function readMeta(object: unknown): Meta {
   };
 }
 
+function readStored(object: unknown): Stored {
+  return { uid: uidOf(object), revision: textAt(object, 'metadata', 'resourceVersion') ?? '' };
+}
+
+function uidOf(object: unknown): string {
+  return textAt(object, 'metadata', 'uid') ?? '';
+}
+
+function isLeaving(object: unknown): boolean {
+  return at(object, 'metadata', 'deletionTimestamp') !== undefined;
+}
+
 /** Reads our annotations of an object, without their prefix. */
 export function readDeclared(object: unknown): Labels {
   const ours: [string, unknown][] = [];
@@ -145,7 +177,7 @@ export function readNamespace(object: unknown): Namespace {
     ...readMeta(object),
     namespace: '',
     enabled: labels[enabledLabel] === 'true',
-    leaving: at(object, 'metadata', 'deletionTimestamp') !== undefined,
+    leaving: isLeaving(object),
     sidecars: injectsSidecars(labels),
   };
 }
@@ -161,6 +193,7 @@ export function readService(object: unknown): Service {
   const external = textAt(object, 'spec', 'type') === 'ExternalName';
   return {
     ...readMeta(object),
+    uid: uidOf(object),
     selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
     ports: listAt(object, 'spec', 'ports').map((port) => ({
       name: textAt(port, 'name') ?? '',
@@ -176,6 +209,9 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
   return {
     ...readMeta(object),
     kind,
+    uid: uidOf(object),
+    leaving: isLeaving(object),
+    held: listAt(object, 'metadata', 'finalizers').includes(routesFinalizer),
     templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
     desired: numberAt(object, 'spec', 'replicas') ?? 1,
     readyPods: Object.keys(objectAt(object, 'status')).length === 0 ? undefined : (numberAt(object, 'status', 'readyReplicas') ?? 0),
@@ -184,14 +220,30 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
 
 /** Projects a Pod. A pod that is being deleted is not ready. */
 export function readPod(object: unknown): Pod {
-  const ready = listAt(object, 'status', 'conditions').some(
-    (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
-  );
+  const leaving = isLeaving(object);
   return {
     ...readMeta(object),
     labels: labelsAt(object, 'metadata', 'labels'),
-    ready: ready && at(object, 'metadata', 'deletionTimestamp') === undefined,
+    ready: isTrue(object, 'Ready') && !leaving,
+    leaving,
+    gate: gateOf(object),
+    agent: agentOf(object),
   };
+}
+
+function gateOf(pod: unknown): Gate {
+  const gates = listAt(pod, 'spec', 'readinessGates');
+  if (!gates.some((gate) => textAt(gate, 'conditionType') === routedGate)) return 'none';
+  return isTrue(pod, routedGate) ? 'open' : 'closed';
+}
+
+function isTrue(pod: unknown, type: string): boolean {
+  return listAt(pod, 'status', 'conditions').some((condition) => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True');
+}
+
+function agentOf(pod: unknown): string {
+  const volume = listAt(pod, 'spec', 'volumes').find((one) => textAt(one, 'name') === agent.volume);
+  return textAt(volume, 'configMap', 'name') ?? '';
 }
 
 /** Projects a VirtualService: hosts, gateways, and the destinations of its http, tls and tcp routes and mirrors. */
@@ -199,6 +251,7 @@ export function readVirtualService(object: unknown): VirtualService {
   const routes = ['http', 'tls', 'tcp'].flatMap((protocol) => listAt(object, 'spec', protocol));
   return {
     ...readMeta(object),
+    ...readStored(object),
     managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
     hosts: texts(listAt(object, 'spec', 'hosts')),
     gateways: texts(listAt(object, 'spec', 'gateways')),
@@ -221,6 +274,7 @@ function isPartial(routes: readonly unknown[]): boolean {
 export function readDestinationRule(object: unknown): DestinationRule {
   return {
     ...readMeta(object),
+    ...readStored(object),
     managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
     host: textAt(object, 'spec', 'host') ?? '',
     subsets: listAt(object, 'spec', 'subsets').map((subset) => ({ name: textAt(subset, 'name') ?? '', labels: labelsAt(subset, 'labels') })),

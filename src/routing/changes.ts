@@ -77,12 +77,18 @@ function stepsOf(before: RouteObject | undefined, after: RouteObject | undefined
   return object.kind === 'DestinationRule' ? subsetSteps(before, after) : [[routePhase(object, after), changeOf(before, after)]];
 }
 
+/** Tells whether an object of ours is a public host: it delegates. */
+export function isHost({ spec }: RouteObject): boolean {
+  return listAt(spec, 'http').some((route) => isObject(at(route, 'delegate')));
+}
+
 function routePhase(object: RouteObject, after: RouteObject | undefined): PhaseName {
-  if (listAt(object.spec, 'http').some((route) => isObject(at(route, 'delegate')))) return 'hosts written';
+  if (isHost(object)) return 'hosts written';
   return after === undefined ? 'routes removed' : 'routes written';
 }
 
-function changeOf(before: RouteObject | undefined, after: RouteObject | undefined): Change {
+/** Makes the change from one state to another; one of them is there. */
+export function changeOf(before: RouteObject | undefined, after: RouteObject | undefined): Change {
   const { kind, metadata } = (after ?? before) as RouteObject;
   const action = before === undefined ? 'create' : after === undefined ? 'delete' : 'configure';
   return { action, kind, namespace: metadata.namespace, name: metadata.name, before, after };

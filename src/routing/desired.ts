@@ -8,8 +8,10 @@ import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
 import { hasHeaders, hostOf, type RouteObject } from './istio.ts';
 import { byCodeUnit, layOut, type NamespaceLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
+import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
+import { unpaced, type Pace } from './pace.ts';
 import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
-import { routesOf, type Route, type ServiceRoutes } from './routes.ts';
+import { routesOf, waitingOf, type Route, type ServiceRoutes } from './routes.ts';
 import { serviceObjects, type Naming } from './service-manifests.ts';
 import { sitesOf, type Site } from './site.ts';
 
@@ -26,7 +28,7 @@ export interface NamespaceRoutes {
 export interface Desired {
   readonly namespaces: ReadonlyMap<string, NamespaceRoutes>;
   readonly objects: Map<string, RouteObject>;
-  /** Hosts' objects that would be too large: neither written nor, when they exist, taken away. */
+  /** Objects that stay as they are, written or not: hosts' that would be too large, and those of a blocked service whose branches would otherwise take everybody's traffic. */
   readonly withheld: Set<string>;
   readonly claims: Claims;
   readonly problems: RoutingProblem[];
@@ -38,20 +40,20 @@ export function keyOf({ kind, metadata }: Pick<RouteObject, 'kind' | 'metadata'>
 }
 
 /** Decides every route and makes every object. */
-export function desiredOf(snapshot: Snapshot, settings: Settings): Desired {
+export function desiredOf(snapshot: Snapshot, settings: Settings, pace: Pace = unpaced): Desired {
   const claims = claimsOf(snapshot, settings);
   const problems: RoutingProblem[] = [];
   const owners = new Map<string, string>();
   const namespaces = new Map<string, NamespaceRoutes>();
   for (const name of [...inNamespace(snapshot.namespaces, '').keys()].sort(byCodeUnit)) {
-    const layout = layOut(snapshot, name, settings);
+    const layout = layOut(snapshot, name, settings) ?? layOutLeaving(snapshot, name, pace, settings);
     if (layout === undefined) continue;
-    const { sites, problems: clashes } = sitesOf(layout, settings);
+    const { sites, problems: clashes } = layout.namespace.enabled ? sitesOf(layout, settings) : { sites: [], problems: [] };
     const owned = sites.flatMap((site) => ownedPart(site, owners, problems));
     namespaces.set(name, { layout, sites: owned, decided: new Map(), branchRoutes: new Map(), problems: [...layout.problems, ...clashes] });
   }
   const desired: Desired = { namespaces, objects: new Map(), withheld: new Set(), claims, problems };
-  const context: Context = { snapshot, settings, desired, domains: owners, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
+  const context: Context = { snapshot, settings, pace, desired, domains: owners, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
   for (const routes of namespaces.values()) {
     decideAll(routes, context);
     makeHosts(routes, context);
@@ -63,6 +65,7 @@ export function desiredOf(snapshot: Snapshot, settings: Settings): Desired {
 interface Context {
   readonly snapshot: Snapshot;
   readonly settings: Settings;
+  readonly pace: Pace;
   readonly desired: Desired;
   /** Domain → namespace and first domain of the site that has it. */
   readonly domains: ReadonlyMap<string, string>;
@@ -90,10 +93,16 @@ function decideAll(routes: NamespaceRoutes, context: Context): void {
 }
 
 /** Decides one service, notes its branches' routes, and returns its objects. */
-function decide(routes: NamespaceRoutes, service: ServiceLayout, endpoints: SlicesByService, { snapshot, settings, desired, naming }: Context): readonly RouteObject[] {
-  const { name, namespace } = service.service;
+function decide(routes: NamespaceRoutes, declared: ServiceLayout, endpoints: SlicesByService, context: Context): readonly RouteObject[] {
+  const { snapshot, settings, desired, naming, pace } = context;
+  const { name, namespace } = declared.service;
+  const host = hostOf(name, namespace, settings);
+  const service = withLeaving(declared, snapshot, pace, settings);
   const readiness = readinessOf(snapshot, service, endpoints, settings);
-  const circumstances = { meshOwner: desired.claims.mesh.get(hostOf(name, namespace, settings)), versionLabel: settings.versionLabel };
+  const circumstances = {
+    meshOwner: desired.claims.mesh.get(host), versionLabel: settings.versionLabel,
+    waiting: waitingOf(service, readiness, host, pace), isBaselineKnown: pace.isKnown(host, service.baseline.subset) || pace.isRouted(host),
+  };
   let decided = routesOf(service, readiness, circumstances);
   let objects = serviceObjects(decided, naming, settings);
   for (let large = tooLarge(objects, settings); large !== undefined && decided.layout.branches.length > 0; large = tooLarge(objects, settings)) {
@@ -103,7 +112,22 @@ function decide(routes: NamespaceRoutes, service: ServiceLayout, endpoints: Slic
   }
   routes.decided.set(name, decided);
   noteBranches(routes, { ...decided, layout: service });
-  return objects;
+  return withhold(objects, decided, readiness.ready, context);
+}
+
+/**
+ * Without its default route the branches of a service would take everybody's traffic. So a blocked one keeps the routes that it has while branches are
+ * exposed and its baseline, as far as it is labelled, serves.
+ */
+function withhold(objects: readonly RouteObject[], { layout, blocked }: ServiceRoutes, ready: ReadonlySet<string>, { snapshot, settings, desired, naming, pace }: Context): readonly RouteObject[] {
+  const { name, namespace } = layout.service;
+  const wanted = [['DestinationRule', name], ['VirtualService', `${name}-mesh`], ['VirtualService', `${name}-ingress`]] as const;
+  const keys = wanted.map(([kind, object]) => keyOf({ kind, metadata: { namespace, name: naming(kind, namespace, object), labels: {} } }));
+  for (const key of keys) desired.withheld.delete(key);
+  const stays = blocked !== undefined && pace.isRouted(hostOf(name, namespace, settings)) && ready.has(layout.baseline.version) && hasExposedBranches(layout, snapshot, settings);
+  if (!stays) return objects;
+  for (const key of keys) desired.withheld.add(key);
+  return objects.filter((object) => !keys.includes(keyOf(object)));
 }
 
 function tooLarge(objects: readonly RouteObject[], { objectSizeLimitBytes }: Settings): RouteObject | undefined {
@@ -159,6 +183,7 @@ function put(object: RouteObject | undefined, { desired, settings }: Context): v
   if (object === undefined) return;
   if (sizeOf(object) <= settings.objectSizeLimitBytes) {
     desired.objects.set(keyOf(object), object);
+    desired.withheld.delete(keyOf(object));
     return;
   }
   desired.withheld.add(keyOf(object));
@@ -195,12 +220,12 @@ export type Touched = ReadonlySet<string>;
  * Decides anew the services behind a Service whose endpoints changed, and their hosts; nothing else. Changes `desired`.
  * Only readiness may have changed since it was made: for anything else make it anew.
  */
-export function redecide(desired: Desired, { snapshot, settings }: { readonly snapshot: Snapshot; readonly settings: Settings }, changed: { readonly namespace: string; readonly service: string }): Touched {
+export function redecide(desired: Desired, { snapshot, settings, pace = unpaced }: { readonly snapshot: Snapshot; readonly settings: Settings; readonly pace?: Pace }, changed: { readonly namespace: string; readonly service: string }): Touched {
   const touched = new Set<string>();
   const routes = desired.namespaces.get(changed.namespace);
   if (routes === undefined) return touched;
   const domains = new Map([...desired.namespaces.values()].flatMap(({ sites }) => sites.flatMap((site) => site.domains.map((domain) => [domain, site.namespace] as const))));
-  const context: Context = { snapshot, settings, desired, domains, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
+  const context: Context = { snapshot, settings, pace, desired, domains, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
   for (const service of routes.layout.services.values()) {
     if (servicesBehind(service).has(changed.service)) redecideService(routes, service, context, touched);
   }

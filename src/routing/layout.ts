@@ -43,6 +43,8 @@ export interface ServiceLayout {
   readonly others: readonly Workload[];
   readonly branches: readonly BranchLayout[];
   readonly versions: readonly VersionLayout[];
+  /** Versions that nothing declares any more and that pods still carry. */
+  readonly leaving: readonly VersionLayout[];
   /** Ports that Istio routes by HTTP rules. */
   readonly ports: readonly ServicePort[];
   /** Tells whether the versions of this Service are told apart by subsets; else the Service's own pods all serve everybody. */
@@ -147,7 +149,7 @@ function layOutService({ namespace, service, members, others, labels }: Parts, s
     }];
   });
   return {
-    namespace, service, others, branches, ports: service.ports.filter(isHttpPort),
+    namespace, service, others, branches, leaving: [], ports: service.ports.filter(isHttpPort),
     baseline: { version: baseline, subset: subsets.get(baseline) ?? baseline },
     versions: versions.map((version) => ({ version, subset: subsets.get(version) ?? version })),
     hasSubsets: Object.keys(service.selector).length > 0 && (versions.length > 0 || branches.some((one) => one.own === undefined)),

@@ -47,7 +47,7 @@ export function readinessOf(snapshot: Snapshot, layout: ServiceLayout, endpoints
     if (readyPods(snapshot, own, { endpoints, workloads }).length > 0) ready.add(branch.id);
     else ready.delete(branch.id);
   }
-  const known = new Set([layout.baseline.version, ...branches.map(({ branch }) => branch.id), ...layout.versions.map(({ version }) => version)]);
+  const known = new Set([layout.baseline.version, ...branches.map(({ branch }) => branch.id), ...[...layout.versions, ...layout.leaving].map(({ version }) => version)]);
   const strangers = [...versions].filter((version) => !known.has(version)).sort(byCodeUnit);
   return { ready, strangers, hasBaseline: hasBaseline(layout, versions, strangers, settings) };
 }

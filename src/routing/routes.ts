@@ -7,6 +7,7 @@ import type { Service } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { extraOf } from './istio.ts';
 import { byCodeUnit, type BranchLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
+import type { Pace } from './pace.ts';
 import type { Readiness } from './readiness.ts';
 
 /** Where requests come from: other services, or a Gateway. */
@@ -51,33 +52,43 @@ export interface Circumstances {
   /** The foreign VirtualService that has the service's host in the mesh. */
   readonly meshOwner: string | undefined;
   readonly versionLabel: string;
+  /** Ready versions that have no route yet, and why. */
+  readonly waiting: ReadonlyMap<string, string>;
+  /** Tells whether the default route may name the baseline's subset; before, whoever has no route of ours sees the whole Service. */
+  readonly isBaselineKnown: boolean;
 }
 
 /** Decides the routes of one service. */
-export function routesOf(layout: ServiceLayout, readiness: Readiness, { meshOwner, versionLabel }: Circumstances): ServiceRoutes {
-  const problems = [...problemsOf(layout, readiness, { meshOwner, versionLabel })];
+export function routesOf(layout: ServiceLayout, readiness: Readiness, circumstances: Circumstances): ServiceRoutes {
+  const { meshOwner, isBaselineKnown } = circumstances;
+  const problems = [...problemsOf(layout, readiness, circumstances)];
   const blocked = blockOf(layout, readiness);
-  const reachable = isPublic(layout.service, layout.namespace) && layout.ports.length > 0;
-  const plan = blocked === undefined ? versionRoutes(layout, readiness) : [baselineRoute(layout, { ...readiness, hasBaseline: true }, false)];
-  const inMesh = blocked === undefined && meshOwner === undefined && (layout.branches.length > 0 || layout.versions.length > 0);
+  const reachable = layout.namespace.enabled && isPublic(layout.service, layout.namespace) && layout.ports.length > 0;
+  const plan = blocked === undefined ? versionRoutes(layout, readiness, circumstances) : [baselineRoute(layout, { ...readiness, hasBaseline: true }, false)];
+  const inMesh = blocked === undefined && meshOwner === undefined && hasVersions(layout) && (isBaselineKnown || !layout.hasSubsets);
   const place = (entry: Entry): readonly Route[] => plan.map((route, order) => ({ ...route, namespace: layout.namespace.name, service: layout.service.name, entry, order }));
   return {
     layout, isPublic: reachable, blocked, problems,
     routes: [...(inMesh ? place('mesh') : []), ...(reachable ? place('ingress') : [])],
-    reasons: new Map(layout.branches.map((one) => [one.branch.id, blocked ?? branchReason(one, readiness)])),
+    reasons: new Map(layout.branches.map((one) => [one.branch.id, blocked ?? branchReason(one, readiness, circumstances)])),
   };
+}
+
+function hasVersions({ branches, versions, leaving }: ServiceLayout): boolean {
+  return branches.length > 0 || versions.length > 0 || leaving.length > 0;
 }
 
 type Unplaced = Pick<Route, 'version' | 'branch' | 'path' | 'target' | 'reason'>;
 
-function versionRoutes(layout: ServiceLayout, readiness: Readiness): readonly Unplaced[] {
-  const branches = layout.branches.filter(({ branch }) => readiness.ready.has(branch.id)).map((one): Unplaced => ({
-    version: one.branch.id, branch: one, path: undefined, target: branchTarget(layout, one), reason: branchReason(one, readiness),
+function versionRoutes(layout: ServiceLayout, readiness: Readiness, circumstances: Circumstances): readonly Unplaced[] {
+  const isServed = (version: string): boolean => readiness.ready.has(version) && !circumstances.waiting.has(version);
+  const branches = layout.branches.filter(({ branch }) => isServed(branch.id)).map((one): Unplaced => ({
+    version: one.branch.id, branch: one, path: undefined, target: branchTarget(layout, one), reason: branchReason(one, readiness, circumstances),
   }));
-  const versions = layout.versions.filter(({ version }) => readiness.ready.has(version)).flatMap(({ version, subset }) => pathsOf(layout.service).map((context): Unplaced => ({
+  const versions = layout.versions.filter(({ version }) => isServed(version)).flatMap(({ version, subset }) => pathsOf(layout.service).map((context): Unplaced => ({
     version, branch: undefined, path: below(context, version), target: { kind: 'subset', service: layout.service.name, subset }, reason: `long-lived version ${version} by path`,
   })));
-  return [...branches, ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')), baselineRoute(layout, readiness, layout.hasSubsets)];
+  return [...branches, ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')), baselineRoute(layout, readiness, layout.hasSubsets && circumstances.isBaselineKnown)];
 }
 
 /** Orders paths: longer first, then by code units. */
@@ -114,8 +125,9 @@ function baselineRoute({ service, baseline }: ServiceLayout, { hasBaseline }: Re
   return { version, branch: undefined, path: undefined, target, reason: 'baseline' };
 }
 
-function branchReason({ branch }: BranchLayout, { ready }: Readiness): string {
-  return ready.has(branch.id) ? `${branch.id} is ready` : `no ready pod of ${branch.id}: baseline`;
+function branchReason({ branch }: BranchLayout, { ready }: Readiness, { waiting }: Circumstances): string {
+  if (!ready.has(branch.id)) return `no ready pod of ${branch.id}: baseline`;
+  return waiting.get(branch.id) ?? `${branch.id} is ready`;
 }
 
 function blockOf({ ports, service, hasSubsets }: ServiceLayout, { strangers }: Readiness): string | undefined {
@@ -136,6 +148,23 @@ function* problemsOf(layout: ServiceLayout, readiness: Readiness, { meshOwner, v
   if (meshOwner !== undefined && (branches.length > 0 || layout.versions.length > 0)) {
     yield { ...at, code: 'BL403', message: `VirtualService ${meshOwner} has the host of ${service.name} in the mesh: no mesh routes of ours; remove it, or route there yourself` };
   }
+}
+
+/** Returns why ready versions have no route yet: version → reason. */
+export function waitingOf(layout: ServiceLayout, { ready }: Readiness, host: string, pace: Pace): ReadonlyMap<string, string> {
+  const { namespace, name: service } = layout.service;
+  const waiting = new Map<string, string>();
+  const ask = (version: string, subset: string | undefined): void => {
+    if (!ready.has(version)) return;
+    if (subset !== undefined && !pace.isKnown(host, subset)) waiting.set(version, `the proxies do not know ${version} yet: baseline`);
+    else if (!pace.mayAppear({ namespace, service, version })) waiting.set(version, `${version} came and went too often, and waits: baseline`);
+  };
+  for (const { version, subset } of layout.versions) ask(version, subset);
+  for (const { branch, subset, own, workloads } of layout.branches) {
+    if (workloads.every(({ leaving }) => leaving)) waiting.set(branch.id, `${branch.id} is being deleted: baseline`);
+    else ask(branch.id, own === undefined ? subset : undefined);
+  }
+  return waiting;
 }
 
 function* unlabelled({ branches, service }: ServiceLayout, versionLabel: string): Generator<RoutingProblem> {

@@ -34,7 +34,7 @@ function destinationRule({ layout }: ServiceRoutes, settings: Settings): JsonObj
   const branches = layout.branches.filter(({ own }) => own === undefined);
   const subsets = [
     subset(layout.baseline.subset, layout.baseline.version),
-    ...layout.versions.map((one) => subset(one.subset, one.version)),
+    ...[...layout.versions, ...layout.leaving].map((one) => subset(one.subset, one.version)),
     ...branches.map((one) => subset(one.subset, one.branch.id)),
   ].sort((a, b) => byCodeUnit(a['name'] as string, b['name'] as string));
   return { host: hostOf(layout.service.name, layout.service.namespace, settings), subsets };

@@ -27,6 +27,19 @@ export interface EndedReview {
   readonly milliseconds: number;
 }
 
+/** What the controller tells the metrics. */
+export interface ControllerMetrics {
+  /** Whether this process is the one that writes. */
+  leads(isLeader: boolean): void;
+  passed(milliseconds: number): void;
+  wrote(kind: string, outcome: 'written' | 'failed'): void;
+  conflicted(kind: string): void;
+  /** From ready to routed. */
+  readonly routed: (milliseconds: number) => void;
+  /** The state of every branch workload. */
+  branches(states: readonly string[]): void;
+}
+
 /** What the rest of the program tells the metrics. */
 export interface Metrics {
   /** A request for a review came in. Each is ended once, by {@link Metrics.ended}. */
@@ -34,6 +47,7 @@ export interface Metrics {
   ended(review: EndedReview): void;
   found(problem: { readonly code: string; readonly severity: Severity }): void;
   certificateExpires(epochMilliseconds: number): void;
+  readonly controller: ControllerMetrics;
   /** Renders the text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -50,6 +64,12 @@ export const metricsTable = [
   { name: 'branchline_cache_age_seconds', kind: 'gauge', labels: ['kind'], help: 'Since the cluster last said anything about a kind' },
   { name: 'branchline_watch_restarts_total', kind: 'counter', labels: ['kind'], help: 'Watches that ended before their time' },
   { name: 'branchline_relist_diffs_total', kind: 'counter', labels: ['kind'], help: 'Objects that a new list found different: events that were missed' },
+  { name: 'branchline_leader', kind: 'gauge', labels: [], help: '1 for the replica that writes routes, 0 for the others' },
+  { name: 'branchline_branches', kind: 'gauge', labels: ['state'], help: 'Branch workloads; state is routed, waiting (for ready pods, for the proxies) or withheld' },
+  { name: 'branchline_routed_seconds', kind: 'histogram', labels: [], help: 'From the first ready endpoint of a branch, as the controller sees it, until its routes are written' },
+  { name: 'branchline_controller_pass_seconds', kind: 'histogram', labels: [], help: 'Passes of the controller, writes included' },
+  { name: 'branchline_controller_writes_total', kind: 'counter', labels: ['kind', 'outcome'], help: 'Writes into the cluster; outcome is written or failed' },
+  { name: 'branchline_controller_conflicts_total', kind: 'counter', labels: ['kind'], help: 'Objects of ours that somebody else changed, owns or has the name of' },
 ] as const;
 
 type MetricName = (typeof metricsTable)[number]['name'];
@@ -69,6 +89,7 @@ export function createMetrics(freshness: () => readonly CacheFreshness[]): Metri
   return {
     ...createReviewMetrics(registry),
     found: ({ code, severity }) => { problems.inc({ code, severity }); },
+    controller: createControllerMetrics(registry),
     certificateExpires: (epochMilliseconds) => { expiry.set(epochMilliseconds / 1000); },
     async render() {
       fillCache(freshness());
@@ -97,6 +118,28 @@ function createReviewMetrics(registry: Registry): Pick<Metrics, 'began' | 'ended
       else tally.count += 1;
       latency.observe({ path }, milliseconds / 1000);
       if (outcome === 'shed') shed.inc();
+    },
+  };
+}
+
+/** From 50 ms, a write of a settled branch, to minutes of a mesh that is slow to settle. */
+const routedBucketsSeconds = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+function createControllerMetrics(registry: Registry): ControllerMetrics {
+  const leader = new Gauge(optionsOf('branchline_leader', registry));
+  const branches = new Gauge(optionsOf('branchline_branches', registry));
+  const routed = new Histogram({ ...optionsOf('branchline_routed_seconds', registry), buckets: routedBucketsSeconds });
+  const passes = new Histogram({ ...optionsOf('branchline_controller_pass_seconds', registry), buckets: latencyBucketsSeconds });
+  const writes = new Counter(optionsOf('branchline_controller_writes_total', registry));
+  const conflicts = new Counter(optionsOf('branchline_controller_conflicts_total', registry));
+  return {
+    leads: (isLeader) => { leader.set(isLeader ? 1 : 0); },
+    passed: (milliseconds) => { passes.observe(milliseconds / 1000); },
+    wrote: (kind, outcome) => { writes.inc({ kind, outcome }); },
+    conflicted: (kind) => { conflicts.inc({ kind }); },
+    routed: (milliseconds) => { routed.observe(milliseconds / 1000); },
+    branches(states) {
+      for (const state of ['routed', 'waiting', 'withheld']) branches.set({ state }, states.filter((one) => one === state).length);
     },
   };
 }

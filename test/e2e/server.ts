@@ -23,7 +23,7 @@ export interface Server {
 }
 
 /** Gives the server its account, its Service and the webhook configurations of `examples/kubernetes`, and returns the way to start it. */
-export async function installServer(box: Box): Promise<Server> {
+export async function installServer(box: Box, flags: readonly string[] = []): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'server-'));
   const certs = join(folder, 'certs');
   const logFile = join(folder, 'log');
@@ -35,7 +35,7 @@ export async function installServer(box: Box): Promise<Server> {
     plainUrl,
     async start() {
       const log = openSync(logFile, 'a');
-      child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0'], { stdio: ['ignore', log, log] });
+      child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0', ...flags], { stdio: ['ignore', log, log] });
       closeSync(log);
       const ended = once(child, 'exit').then(() => { throw new Error(`the server ended:\n${server.log()}`); });
       ended.catch(() => undefined);

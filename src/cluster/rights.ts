@@ -1,0 +1,35 @@
+/** Every right that `branchline serve` needs, in one list: `examples/kubernetes/rbac.yaml` and the chart hold the same, by test, and the end-to-end tests run with no others. */
+
+/** One rule of a Role. */
+export interface Right {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  /** What it is for. */
+  readonly why: string;
+}
+
+/** Rights to read, everywhere or in every namespace in scope: all that the webhook needs. */
+export const readRights: readonly Right[] = [
+  { apiGroups: [''], resources: ['namespaces', 'services', 'pods', 'configmaps'], verbs: ['list', 'watch'], why: 'who is what, and who is ready' },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'], why: 'who takes requests' },
+  { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['list', 'watch'], why: 'branches and baselines' },
+  { apiGroups: ['argoproj.io'], resources: ['rollouts'], verbs: ['list', 'watch'], why: 'the same, where Argo Rollouts is installed' },
+  { apiGroups: ['networking.istio.io'], resources: ['virtualservices', 'destinationrules', 'gateways'], verbs: ['list', 'watch'], why: 'routes, ours and others\'' },
+];
+
+/** Rights to write, which the controller needs besides. Server-side apply asks for `patch`, and for `create` where it makes something new. */
+export const writeRights: readonly Right[] = [
+  { apiGroups: ['networking.istio.io'], resources: ['virtualservices', 'destinationrules'], verbs: ['create', 'patch', 'delete'], why: 'routes of ours' },
+  { apiGroups: ['apps'], resources: ['deployments', 'statefulsets'], verbs: ['patch'], why: 'status annotation and finalizer of branch workloads' },
+  { apiGroups: ['argoproj.io'], resources: ['rollouts'], verbs: ['patch'], why: 'the same' },
+  { apiGroups: [''], resources: ['services'], verbs: ['patch'], why: 'status annotation of a service that cannot be routed' },
+  { apiGroups: [''], resources: ['pods/status'], verbs: ['patch'], why: 'readiness gate of branch pods' },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'delete'], why: 'delivery of the header agent' },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'], why: 'Events on workloads, Services and routes' },
+];
+
+/** Rights in branchline's own namespace only. */
+export const ownRights: readonly Right[] = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update', 'delete'], why: 'which replica writes; uninstall removes it' },
+];

@@ -1,0 +1,58 @@
+/**
+ * The header agent in every namespace in scope: one immutable ConfigMap, named by what is in it. The pod webhook refers to the newest that it sees, so a new one is
+ * there before anybody names it; an old one goes when no pod has it and none can come to any more.
+ */
+import { createHash } from 'node:crypto';
+import type { JsonObject } from '../model/json.ts';
+import { agent, managedByLabel, managedByValue } from '../model/keys.ts';
+import { inNamespace, type Snapshot } from '../model/snapshot.ts';
+
+/** The agent as it is delivered: its file's content, and the name of the ConfigMap that holds it. */
+export interface AgentBundle {
+  readonly content: string;
+  readonly name: string;
+}
+
+/** What to write: ConfigMaps that are missing, and ones that nobody needs. */
+export interface AgentChanges {
+  readonly create: readonly JsonObject[];
+  readonly remove: readonly { readonly namespace: string; readonly name: string }[];
+}
+
+/** Hexadecimal digits of the hash in a name: chance makes no two agents alike. */
+const hashDigits = 12;
+
+/** An old ConfigMap is kept for this long after a newer one came, in milliseconds: replicas of the webhook learn of that at different times. */
+const overlapMilliseconds = 10 * 60 * 1000;
+
+/** Names an agent by its content. */
+export function bundleAgent(content: string): AgentBundle {
+  return { content, name: `${agent.configMapPrefix}${createHash('sha256').update(content).digest('hex').slice(0, hashDigits)}` };
+}
+
+/** Decides which ConfigMaps are missing and which are not needed. `now` is the time since 1970. Without a bundle nothing is made, and nothing that pods have goes. */
+export function agentChanges(snapshot: Snapshot, bundle: AgentBundle | undefined, now: number): AgentChanges {
+  const inScope = new Set([...inNamespace(snapshot.namespaces, '').values()].filter(({ enabled, leaving }) => enabled && !leaving).map(({ name }) => name));
+  const missing = bundle === undefined ? [] : [...inScope].filter((namespace) => !inNamespace(snapshot.agentConfigMaps, namespace).has(bundle.name));
+  return {
+    create: bundle === undefined ? [] : missing.map((namespace) => configMap(namespace, bundle)),
+    remove: [...snapshot.agentConfigMaps.keys()].flatMap((namespace) => unneeded(snapshot, namespace, inScope.has(namespace) ? { bundle, now } : undefined)),
+  };
+}
+
+/** In scope only what is older than the wanted one, and that only when it has been there for a while. */
+function unneeded(snapshot: Snapshot, namespace: string, inScope: { readonly bundle: AgentBundle | undefined; readonly now: number } | undefined): AgentChanges['remove'] {
+  const maps = inNamespace(snapshot.agentConfigMaps, namespace);
+  const wanted = maps.get(inScope?.bundle?.name ?? '');
+  if (inScope !== undefined && (wanted === undefined || Date.parse(wanted.created) + overlapMilliseconds > inScope.now)) return [];
+  const used = new Set([...inNamespace(snapshot.pods, namespace).values()].map((pod) => pod.agent));
+  return [...maps.values()].filter(({ name }) => name.startsWith(agent.configMapPrefix) && name !== wanted?.name && !used.has(name)).map(({ name }) => ({ namespace, name }));
+}
+
+function configMap(namespace: string, { name, content }: AgentBundle): JsonObject {
+  return {
+    apiVersion: 'v1', kind: 'ConfigMap',
+    metadata: { namespace, name, labels: { [managedByLabel]: managedByValue } },
+    immutable: true, data: { [agent.file]: content },
+  };
+}

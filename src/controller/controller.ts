@@ -1,0 +1,159 @@
+/**
+ * The controller: takes part in the election, and while it holds the Lease, passes write routes and upkeep writes the rest. Followers do nothing but follow the
+ * cluster, so that they can go on at once.
+ */
+import type { Cluster } from '../cluster/port.ts';
+import type { Writes } from '../cluster/writes.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { AgentBundle } from './agent-config-maps.ts';
+import type { Clock } from './clock.ts';
+import { createEventQueue, type EventQueue } from './events.ts';
+import { takePart, type Held } from './lease.ts';
+import type { RouteReport } from './objects.ts';
+import { startPasses } from './passes.ts';
+import type { ServiceStatus, WorkloadStatus } from './statuses.ts';
+import { startUpkeep } from './upkeep.ts';
+
+/** What the controller works with. */
+export interface ControllerSite {
+  readonly cluster: Cluster;
+  readonly writes: Writes;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'controller'>;
+  /** Names this process among the replicas; never used before. */
+  readonly identity: string;
+  /** The header agent to deliver, if there is one. */
+  readonly agent: AgentBundle | undefined;
+  /** Writes without an election: nobody else can (a folder). */
+  readonly isAlone?: boolean;
+  /** Takes the Lease also when it is marked as retired: `uninstall`. */
+  readonly takesRetired?: boolean;
+}
+
+/** A running controller. */
+export interface Controller {
+  /** Stops writing, gives the Lease back; resolves when that is done. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts the controller once the cluster is read. */
+export function startController(site: ControllerSite): Controller {
+  const { settings, clock, log, metrics, random, identity } = site;
+  const stop = new AbortController();
+  const report = (outcome: 'won' | 'lost' | 'retired' | 'unreachable', reason: string): void => {
+    if (outcome !== 'unreachable') metrics.controller.leads(outcome === 'won');
+    log[outcome === 'won' ? 'info' : 'warn']({ lease: settings.leaseName, outcome, reason }, 'leader election');
+  };
+  const running = site.cluster.synced.then(async () => {
+    if (site.isAlone === true) return lead(site, { signal: stop.signal, isHeld: () => !stop.signal.aborted });
+    const durationMilliseconds = settings.leaseSeconds * 1000;
+    const lease = { writes: site.writes, clock, random, identity, namespace: settings.systemNamespace, name: settings.leaseName, durationMilliseconds, report, takesRetired: site.takesRetired === true };
+    return takePart(lease, (held) => lead(site, held), stop.signal);
+  }).catch((error: unknown) => { if (!stop.signal.aborted) log.error({ reason: describe(error) }, 'the controller ended'); });
+  return {
+    async close() {
+      stop.abort();
+      await running;
+      metrics.controller.leads(false);
+    },
+  };
+}
+
+/** Writes until the Lease is lost; resolves when the last write is answered. */
+async function lead(site: ControllerSite, held: Held): Promise<void> {
+  const { cluster, writes, settings, clock, log, metrics, identity } = site;
+  const events = createEventQueue(clock, identity);
+  const bug = (error: unknown): void => { log.error({ reason: describe(error) }, 'this is a bug: a turn of the controller failed'); };
+  const passes = startPasses({
+    cluster, writes, settings, clock, held, bug,
+    report: (one) => { reportRoute(one, site, events); },
+    passed: (milliseconds) => {
+      metrics.controller.passed(milliseconds);
+      upkeep.soon();
+    },
+  });
+  const told = createTeller(site, events);
+  const upkeep = startUpkeep({
+    cluster, writes, settings, clock, held, bug, events, agent: site.agent, planner: passes.planner,
+    decided: told,
+    report: (outcome, kind, object, reason) => {
+      metrics.controller.wrote(kind, outcome);
+      log[outcome === 'failed' ? 'warn' : 'debug']({ kind, object, outcome, reason }, 'upkeep');
+    },
+  });
+  const leave = cluster.onChange(({ collection }) => { if (collection === 'pods' || collection === 'workloads' || collection === 'agentConfigMaps' || collection === 'services') upkeep.soon(); });
+  await Promise.all([passes.ended, upkeep.ended]).finally(leave);
+}
+
+function reportRoute({ outcome, action, kind, namespace, name, uid, reason }: RouteReport, { metrics, log }: ControllerSite, events: EventQueue): void {
+  const foreign = { 'put back': putBack, 'left alone': leftAlone, conflict: conflicted, written: undefined, failed: undefined }[outcome];
+  if (foreign !== undefined) metrics.controller.conflicted(kind);
+  if (['written', 'failed', 'conflict'].includes(outcome)) metrics.controller.wrote(kind, outcome === 'written' ? 'written' : 'failed');
+  log[outcome === 'written' ? 'info' : 'warn']({ action, kind, namespace, name, outcome, reason }, 'route');
+  if (foreign !== undefined) events.add({ apiVersion: 'networking.istio.io/v1', kind, namespace, name, uid, type: 'Warning', reason: foreign.reason, note: `${reason}${foreign.advice}` });
+}
+
+const putBack = { reason: 'PutBack', advice: '; branchline puts it back: change the workload or Service in place of it' };
+const leftAlone = { reason: 'LeftAlone', advice: ', again and again; branchline leaves it alone for a while: find out who does' };
+const conflicted = { reason: 'Conflict', advice: '' };
+
+/** Says changes of statuses in Events and metrics. What an annotation says already was said before, maybe by an earlier leader. */
+function createTeller({ clock, metrics }: ControllerSite, events: EventQueue): (workloads: readonly WorkloadStatus[], services: readonly ServiceStatus[]) => void {
+  const said = new Map<string, string>();
+  const readySince = new Map<string, number>();
+  return (workloads, services) => {
+    for (const status of workloads) {
+      const key = `${status.workload.kind} ${status.workload.namespace}/${status.workload.name}`;
+      timeRouted(key, status, { readySince, now: clock.now(), routed: metrics.controller.routed });
+      if ((said.get(key) ?? status.workload.declared['status']) !== status.text && !status.workload.leaving) sayWorkload(status, events);
+      said.set(key, status.text);
+    }
+    for (const { service, problems } of services) {
+      for (const { code, message } of problems) events.add({ kind: 'Service', apiVersion: 'v1', namespace: service.namespace, name: service.name, uid: service.uid, type: 'Warning', reason: 'RoutingProblem', note: `${message} [${code}]` });
+    }
+    forgetGone(workloads, [said, readySince]);
+    metrics.controller.branches(workloads.map(({ state }) => state));
+  };
+}
+
+function forgetGone(workloads: readonly WorkloadStatus[], maps: readonly Map<string, unknown>[]): void {
+  const known = new Set(workloads.map(({ workload }) => `${workload.kind} ${workload.namespace}/${workload.name}`));
+  for (const map of maps) for (const key of map.keys()) if (!known.has(key)) map.delete(key);
+}
+
+interface Timing {
+  readonly readySince: Map<string, number>;
+  readonly now: number;
+  readonly routed: (milliseconds: number) => void;
+}
+
+/** From when a branch is seen to be ready until its routes are written. What was routed when we began is not timed. */
+function timeRouted(key: string, { isReady, state }: WorkloadStatus, { readySince, now, routed }: Timing): void {
+  const since = readySince.get(key);
+  if (!isReady) readySince.delete(key);
+  else if (since === undefined) readySince.set(key, state === 'routed' ? Infinity : now);
+  else if (state === 'routed' && since !== Infinity) {
+    routed(now - since);
+    readySince.set(key, Infinity);
+  }
+}
+
+function sayWorkload({ workload, branch, service, state, text }: WorkloadStatus, events: EventQueue): void {
+  const { kind, namespace, name, uid, declared } = workload;
+  const where = declared['url'] ?? `header ${declared['header'] ?? branch}`;
+  const words = {
+    routed: { type: 'Normal', reason: 'Routed', note: `${branch} of ${service} is reached by ${where}` },
+    waiting: { type: 'Normal', reason: 'Waiting', note: `${branch} of ${service} is ${text}; the baseline serves its requests` },
+    withheld: { type: 'Warning', reason: 'Withheld', note: `${branch} of ${service} is ${text}` },
+  } as const;
+  events.add({ kind, apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1', namespace, name, uid, ...words[state] });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,222 @@
+/**
+ * What the proxies know, as far as we can: every object of ours that exists, since when each subset stands, since when which route names it, and when
+ * the last one stopped to. Times are milliseconds on the caller's clock; it never asks one.
+ */
+import { isObject, labelsAt, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { isSame } from './changes.ts';
+import type { RouteObject } from './istio.ts';
+
+/** Objects of ours and their age. */
+export interface Ledger {
+  /** Every object that exists, by key. */
+  readonly objects: ReadonlyMap<string, RouteObject>;
+  /** An object exists now, in this form; undefined: it does not. */
+  observe(key: string, object: RouteObject | undefined, now: number): void;
+  /** From when on routes may name a subset; undefined when there is no such subset. */
+  knownAt(host: string, subset: string): number | undefined;
+  /** From when on nothing needs what a reference names; undefined while something does. */
+  freeAt(reference: string): number | undefined;
+  /** Since when an object has named a reference, without a break; undefined when it does not. */
+  namedSince(key: string, reference: string): number | undefined;
+  /** Since when an object exists. */
+  existsSince(key: string): number | undefined;
+  /** Tells whether any route names a subset of the host. */
+  readonly isRouted: (host: string) => boolean;
+  /** Returns the subsets of a host: name → its labels. */
+  subsetsOf(host: string): ReadonlyMap<string, JsonObject>;
+  /** Tells whether another rule of ours for the same host has a subset of that name, known to the proxies. */
+  isElsewhere(key: string, subset: string, now: number): boolean;
+  /** Forgets when references ended that nobody can ask for any more. */
+  prune(now: number): void;
+}
+
+/** Returns how routes refer to a subset. */
+export function subsetReference(host: string, subset: string): string {
+  return `subset ${host} ${subset}`;
+}
+
+/** Returns how routes refer to all pods of a Service. */
+export function hostReference(host: string): string {
+  return `host ${host}`;
+}
+
+/** Returns how roots refer to what they delegate to. */
+export function delegateReference(namespace: string, name: string): string {
+  return `delegate ${namespace}/${name}`;
+}
+
+/** Returns everything that a VirtualService refers to: subsets, Services, and what it delegates to. */
+export function referencesOf({ spec, metadata }: RouteObject): ReadonlySet<string> {
+  const references = new Set<string>();
+  for (const route of listAt(spec, 'http')) {
+    const delegate = textAt(route, 'delegate', 'name');
+    if (delegate !== undefined) references.add(delegateReference(textAt(route, 'delegate', 'namespace') ?? metadata.namespace, delegate));
+    for (const target of listAt(route, 'route')) {
+      const [host, subset] = [textAt(target, 'destination', 'host') ?? '', textAt(target, 'destination', 'subset')];
+      references.add(subset === undefined ? hostReference(host) : subsetReference(host, subset));
+    }
+  }
+  return references;
+}
+
+/** Returns the subsets of a DestinationRule: name → labels. */
+export function subsetsIn({ spec }: RouteObject): ReadonlyMap<string, JsonObject> {
+  return new Map(listAt(spec, 'subsets').filter(isObject).map((subset) => [textAt(subset, 'name') ?? '', objectAt(subset, 'labels')]));
+}
+
+/** Routes of ours: since when which names what, and when the last one stopped to. */
+interface RouteBook {
+  observe(key: string, object: RouteObject | undefined, now: number): void;
+  readonly namedSince: (key: string, reference: string) => number | undefined;
+  isNamed(reference: string): boolean;
+  endedAt(reference: string): number | undefined;
+  readonly isRouted: (host: string) => boolean;
+  prune(before: number): void;
+}
+
+function createRouteBook(): RouteBook {
+  const named = new Map<string, ReadonlyMap<string, number>>();
+  const counts = new Map<string, number>();
+  const ended = new Map<string, number>();
+  const hosts = new Map<string, number>();
+
+  function count(reference: string, by: 1 | -1, now: number): void {
+    if (add(counts, reference, by)) ended.delete(reference);
+    else ended.set(reference, now);
+    if (reference.startsWith('subset ')) add(hosts, reference.split(' ')[1] ?? '', by);
+  }
+
+  return {
+    observe(key, object, now) {
+      const before = named.get(key) ?? new Map<string, number>();
+      const after = object === undefined ? new Set<string>() : referencesOf(object);
+      for (const reference of before.keys()) if (!after.has(reference)) count(reference, -1, now);
+      for (const reference of after) if (!before.has(reference)) count(reference, 1, now);
+      if (object === undefined) named.delete(key);
+      else named.set(key, new Map([...after].map((reference) => [reference, before.get(reference) ?? now])));
+    },
+    namedSince: (key, reference) => named.get(key)?.get(reference),
+    isNamed: (reference) => counts.has(reference),
+    endedAt: (reference) => ended.get(reference),
+    isRouted: (host) => hosts.has(host),
+    prune(before) {
+      for (const [reference, at] of ended) if (at <= before) ended.delete(reference);
+    },
+  };
+}
+
+/** Counts; tells whether anything is left. */
+function add(counts: Map<string, number>, key: string, by: 1 | -1): boolean {
+  const after = (counts.get(key) ?? 0) + by;
+  if (after > 0) counts.set(key, after);
+  else counts.delete(key);
+  return after > 0;
+}
+
+interface KnownSubset {
+  readonly labels: JsonObject;
+  readonly since: number;
+}
+
+interface KnownRule {
+  readonly host: string;
+  readonly subsets: ReadonlyMap<string, KnownSubset>;
+}
+
+/** DestinationRules of ours: since when which subset stands. A host has one, and for a moment two when its name changes. */
+interface RuleBook {
+  observe(key: string, object: RouteObject | undefined, now: number): void;
+  /** Subsets of a host by the rules' keys. */
+  rulesOf(host: string): ReadonlyMap<string, KnownRule>;
+}
+
+function createRuleBook(): RuleBook {
+  const hosts = new Map<string, Map<string, KnownRule>>();
+  const hostOfKey = new Map<string, string>();
+  const none: ReadonlyMap<string, KnownRule> = new Map();
+
+  function forget(key: string): KnownRule | undefined {
+    const host = hostOfKey.get(key);
+    const rules = host === undefined ? undefined : hosts.get(host);
+    const before = rules?.get(key);
+    rules?.delete(key);
+    if (host !== undefined && rules?.size === 0) hosts.delete(host);
+    hostOfKey.delete(key);
+    return before;
+  }
+
+  return {
+    observe(key, object, now) {
+      const before = forget(key);
+      if (object === undefined) return;
+      const host = textAt(object.spec, 'host') ?? '';
+      const subsets = [...subsetsIn(object)].map(([name, labels]) => {
+        const same = before?.host === host ? before.subsets.get(name) : undefined;
+        return [name, same !== undefined && isSame(same.labels, labels) ? same : { labels, since: now }] as const;
+      });
+      const rules = hosts.get(host) ?? new Map<string, KnownRule>();
+      hosts.set(host, rules.set(key, { host, subsets: new Map(subsets) }));
+      hostOfKey.set(key, host);
+    },
+    rulesOf: (host) => hosts.get(host) ?? none,
+  };
+}
+
+/**
+ * Makes a ledger of what exists at the start. What a route names already was known long ago, whoever wrote it; of every other subset we only know that it
+ * is there, so its time begins now.
+ */
+export function createLedger(existing: ReadonlyMap<string, RouteObject>, settleMilliseconds: number, now: number): Ledger {
+  const objects = new Map<string, RouteObject>();
+  const since = new Map<string, number>();
+  const routes = createRouteBook();
+  const rules = createRuleBook();
+
+  function observe(key: string, object: RouteObject | undefined, at: number): void {
+    const kind = (object ?? objects.get(key))?.kind;
+    if (kind === 'DestinationRule') rules.observe(key, object, at);
+    else if (kind === 'VirtualService') routes.observe(key, object, at);
+    if (object === undefined) {
+      objects.delete(key);
+      since.delete(key);
+    } else {
+      objects.set(key, object);
+      since.set(key, since.get(key) ?? at);
+    }
+  }
+
+  const isNamedIn = (object: RouteObject): boolean => [...subsetsIn(object).keys()].every((subset) => routes.isNamed(subsetReference(textAt(object.spec, 'host') ?? '', subset)));
+  for (const [key, object] of existing) if (object.kind === 'VirtualService') observe(key, object, now);
+  for (const [key, object] of existing) {
+    if (object.kind !== 'DestinationRule') continue;
+    const host = textAt(object.spec, 'host') ?? '';
+    const named = listAt(object.spec, 'subsets').filter((subset) => routes.isNamed(subsetReference(host, textAt(subset, 'name') ?? '')));
+    observe(key, { ...object, spec: { ...object.spec, subsets: named } }, -Infinity);
+    if (!isNamedIn(object)) observe(key, object, now);
+    objects.set(key, object);
+  }
+
+  return {
+    objects,
+    observe,
+    knownAt(host, name) {
+      const times = [...rules.rulesOf(host).values()].flatMap(({ subsets }) => subsets.get(name)?.since ?? []);
+      return times.length === 0 ? undefined : Math.min(...times) + settleMilliseconds;
+    },
+    freeAt: (reference) => (routes.isNamed(reference) ? undefined : (routes.endedAt(reference) ?? -Infinity) + settleMilliseconds),
+    namedSince: routes.namedSince,
+    existsSince: (key) => since.get(key),
+    isRouted: routes.isRouted,
+    subsetsOf: (host) => new Map([...rules.rulesOf(host).values()].flatMap(({ subsets }) => [...subsets].map(([name, { labels }]) => [name, labels] as const))),
+    isElsewhere: (key, name, at) => {
+      const host = textAt(objects.get(key)?.spec, 'host') ?? '';
+      return [...rules.rulesOf(host)].some(([other, { subsets }]) => other !== key && (subsets.get(name)?.since ?? Infinity) + settleMilliseconds <= at);
+    },
+    prune: (at) => { routes.prune(at - settleMilliseconds); },
+  };
+}
+
+/** Returns the version that a subset's labels select. */
+export function versionOfLabels(labels: JsonObject, versionLabel: string): string {
+  return labelsAt({ labels }, 'labels')[versionLabel] ?? '';
+}

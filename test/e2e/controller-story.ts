@@ -1,0 +1,25 @@
+/** The controller's story, inside a box's network: real API server, our server with its own rights, pods whose gates count. */
+import { ensureArtifacts } from '../box/binaries.ts';
+import { gatedStages } from '../box/gates.ts';
+import { startBox } from '../box/start.ts';
+import { controllerSteps } from './controller-steps.ts';
+import { installServer, type Server } from './server.ts';
+import { createStory, expectEqual } from './steps.ts';
+
+const { 'istio-crds.yaml': crds } = await ensureArtifacts(['istio-crds.yaml']);
+const box = await startBox({ stages: await gatedStages() });
+const story = createStory();
+let server: Server | undefined;
+try {
+  await box.kubectl(['apply', '--server-side', '-f', crds]);
+  await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  server = await installServer(box, ['--settle-milliseconds', '300', '--flap-seconds', '2']);
+  await controllerSteps({ story, box, server });
+} catch (error) {
+  await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+} finally {
+  const code = await server?.stop();
+  if (code !== undefined) await story.step('the server ends with 0 on SIGTERM', () => Promise.resolve(expectEqual(code, 0, 'exit code')));
+  if (!story.finish()) console.log(server?.log() ?? '');
+  await box.stop();
+}
