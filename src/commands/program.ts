@@ -22,6 +22,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   addCheck(program, io, (code) => { exitCode = code; });
   addRender(program, io, (code) => { exitCode = code; });
   addExplain(program, io, (code) => { exitCode = code; });
+  addDoctor(program, io, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -115,6 +116,17 @@ function addExplain(program: Command, io: Io, done: Done): void {
       files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
       headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
     }, io));
+  });
+}
+
+function addDoctor(program: Command, io: Io, done: Done): void {
+  const command = inherit(program.command('doctor'), program)
+    .description('say whether the installation in a cluster is whole and the API server reaches it; changes nothing');
+  addSettings(command, [], ['kubeconfig', 'kubeContext', 'systemNamespace', 'leaseName', 'webhookConfiguration']);
+  command.action(async (flags: Record<string, unknown>) => {
+    const settings = await settingsOf(flags, io);
+    const { doctor } = await import('./doctor.ts');
+    done(await doctor(settings, io));
   });
 }
 
