@@ -12,6 +12,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+// A server goes on when nobody reads what it says any more.
+process.stderr.on('error', () => undefined);
+
 const io: Io = {
   environment: process.env,
   out: (text) => void process.stdout.write(text),

@@ -24,7 +24,8 @@ test('npm start serves the example tenant, and what it says to try works', { tim
   let printed = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { printed += text; });
   const commands = (): readonly string[] => printed.split('\n').filter((line) => line.trim().startsWith('curl ')).map((line) => line.trim());
-  while (commands().length < 3) {
+  const route = '+ ww-green/fact-find-ui OPS-1234: x-variant-id: OPS-1234 or ops-1234';
+  while (commands().length < 3 || !printed.includes(route)) {
     await Promise.race([once(child.stderr, 'data'), once(child, 'exit').then(() => { throw new Error(`npm start ended:\n${printed}`); })]);
   }
   const ask = async (command: string): Promise<Answer> => JSON.parse((await promisify(execFile)('sh', ['-c', command], { cwd: root })).stdout) as Answer;

@@ -5,7 +5,7 @@ import { validateDeclaration, validateWorkload } from './declaration.ts';
 import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
 import { diff, whyNotApplicable } from './json-patch.ts';
-import { mutatePod } from './pod.ts';
+import { mutatePod } from './pods/pod.ts';
 import { mutateProbe, validateProbe } from './probe.ts';
 import type { Review } from './review.ts';
 import { reviewRoute } from './route-review.ts';

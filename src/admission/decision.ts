@@ -84,6 +84,14 @@ function wrap(line: string): readonly string[] {
   return current === '' ? parts : [...parts, current];
 }
 
+/** Puts warnings together again that were broken for the API server. */
+export function unwrap(warnings: readonly string[]): readonly string[] {
+  return warnings.reduce<readonly string[]>((whole, line) => {
+    const last = whole.at(-1);
+    return last !== undefined && line.startsWith(`${continuation} `) ? [...whole.slice(0, -1), `${last} ${line.slice(continuation.length + 1)}`] : [...whole, line];
+  }, []);
+}
+
 const continuation = 'branchline:  ';
 
 function cut(text: string): string {

@@ -1,43 +1,61 @@
 /** Validates declarations: gathers what the rules of a kind need, runs them all, and never blocks what a living branch did not change. */
 import type { Problem } from '../model/problem.ts';
 import { isEqual } from '../model/equal.ts';
+import { everybodysPodsCarryTheBaseline } from './baseline-rules.ts';
 import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
 import { collisionRules, identityRules } from './name-rules.ts';
 import { namespaceRules, serviceRules } from './owner-rules.ts';
 import { reachRules } from './reach-rules.ts';
-import { admittedBranch, isInScope, readBranchReview, readWorkloadReview, type Facts, type WorkloadReview } from './scope.ts';
+import { isInScope, liveBranch, readBranchBefore, readBranchReview, readWorkloadReview, staysInPlace, type Facts, type WorkloadReview } from './scope.ts';
 import type { Declaration, Rule } from './rule.ts';
 import { spellingRules } from './spelling-rules.ts';
 import type { Review } from './review.ts';
 import { readMeta } from '../model/kubernetes.ts';
-import { enabledLabel } from '../model/keys.ts';
+import { enabledLabel, writtenKeys } from '../model/keys.ts';
 import { branchesIn, type Membership } from '../model/membership.ts';
 import { namespaceOf } from '../model/snapshot.ts';
-import { labelsAt, type JsonObject } from '../model/json.ts';
+import { labelsAt, toLabels, type JsonObject, type Labels } from '../model/json.ts';
 
-/** Validates a workload that is or was a branch; everything else passes. */
+/** Validates a workload: all of one that is or was a branch; of everything else what would take the baseline from under branches. */
 export function validateWorkload(review: Review, facts: Facts): readonly JudgedProblem[] {
   const workload = readWorkloadReview(review, facts.snapshot);
   if (workload === undefined) return [];
   if (!isInScope(workload)) return judge(outOfScope(workload), facts.settings.severities);
   const branch = readBranchReview(workload, facts);
-  const isBranch = branch !== undefined || workload.now.declared['branch'] !== undefined || admittedBranch(workload.before, facts.settings.versionLabel) !== undefined;
-  const declaration: Declaration = { ...workload, ...facts, review: branch, siblings: isBranch ? siblingsOf(workload, facts) : [] };
-  const problems = judge(isBranch ? branchProblems(declaration) : run(spellingRules, declaration), facts.settings.severities);
-  return isSettled(workload) ? problems.map(toWarn) : problems;
+  const live = liveBranch(workload, facts);
+  const isBranch = branch !== undefined || workload.now.declared['branch'] !== undefined || live !== undefined;
+  const inPlace = staysInPlace(branch, readBranchBefore(workload, facts));
+  const declaration: Declaration = { ...workload, ...facts, review: branch, live, inPlace, siblings: isBranch ? siblingsOf(workload, facts) : [] };
+  return isBranch ? branchProblems(declaration) : [...ownWords(spellingRules, declaration), ...worldsWords(baselineRules(declaration), declaration)];
 }
 
 /** A workload that cannot be this branch at all is told so, and not also how that branch would fare. */
-function branchProblems(declaration: Declaration): readonly Problem[] {
-  const about = [...run(spellingRules, declaration), ...run(identityRules, declaration)];
+function branchProblems(declaration: Declaration): readonly JudgedProblem[] {
+  const about = [...ownWords(spellingRules, declaration), ...ownWords(identityRules, declaration)];
   if (about.some(({ code }) => identityCodes.has(code))) return about;
-  return [...about, ...run(collisionRules, declaration), ...run(factRules(declaration), declaration)];
+  return [...about, ...worldsWords([...collisionRules, ...factRules(declaration)], declaration)];
 }
 
-const identityCodes: ReadonlySet<string> = new Set(['BL101', 'BL102', 'BL103', 'BL104']);
+const identityCodes: ReadonlySet<string> = new Set(['BL101', 'BL102', 'BL103', 'BL104', 'BL129']);
+
+/** What the object says itself: not refused once it stands there. */
+function ownWords(rules: readonly Rule[], declaration: Declaration): readonly JudgedProblem[] {
+  const problems = judge(run(rules, declaration), declaration.settings.severities);
+  return isSettled(declaration) ? problems.map(toWarn) : problems;
+}
+
+/** What the world around it says: not refused to a branch that stays where it is (a redeployment, a change of scale). */
+function worldsWords(rules: readonly Rule[], declaration: Declaration): readonly JudgedProblem[] {
+  const problems = judge(run(rules, declaration), declaration.settings.severities);
+  return declaration.inPlace ? problems.map(toWarn) : problems;
+}
 
 function run(rules: readonly Rule[], declaration: Declaration): readonly Problem[] {
   return rules.flatMap((rule) => rule(declaration));
+}
+
+function baselineRules({ namespace, snapshot }: Declaration): readonly Rule[] {
+  return snapshot.synced && namespace !== undefined ? [everybodysPodsCarryTheBaseline] : [];
 }
 
 /** Rules that need to know the cluster; without facts the object alone is judged, and that is said. */
@@ -64,9 +82,15 @@ function siblingsOf({ now }: WorkloadReview, { snapshot, settings }: Facts): rea
   return branchesIn(snapshot, now.namespace, settings).filter(({ workload }) => workload.name !== now.name || workload.kind !== now.kind);
 }
 
-/** An update that leaves the declaration as it was (a rollout, the deployment controller's own writes) is not refused for what the world around it became. */
+/** An update that leaves the declaration as its author wrote it (a rollout, the deployment controller's own writes); what we wrote ourselves does not count. */
 function isSettled({ now, before }: WorkloadReview): boolean {
-  return before !== undefined && isEqual(before.declared, now.declared) && isEqual(before.templateLabels, now.templateLabels);
+  return before !== undefined && isEqual(asWritten(before.declared), asWritten(now.declared)) && isEqual(before.templateLabels, now.templateLabels);
+}
+
+const ours: ReadonlySet<string> = new Set(writtenKeys);
+
+function asWritten(declared: Labels): Labels {
+  return toLabels(Object.entries(declared).filter(([key]) => !ours.has(key)));
 }
 
 function toWarn(problem: JudgedProblem): JudgedProblem {

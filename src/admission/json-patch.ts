@@ -1,6 +1,6 @@
 /** Edits without touching the original, and the RFC 6902 operations between the two. Unchanged parts are shared, so a diff costs only what changed. */
 import jsonPatch from 'fast-json-patch';
-import { isObject, type JsonObject } from '../model/json.ts';
+import { isObject, textAt, type JsonObject } from '../model/json.ts';
 
 /** One RFC 6902 operation. */
 export type Operation =
@@ -39,8 +39,8 @@ function setInList(list: readonly unknown[], path: Path, value: unknown, depth: 
 }
 
 /**
- * Returns the operations that turn `before` into `after`, in the key order of `after`: only what differs, list members appended
- * with `/-`, never reordered. A list that got shorter is replaced as a whole.
+ * Returns the operations that turn `before` into `after`, in the key order of `after`: only what differs, list members put in front with `/0` or
+ * appended with `/-`, never reordered. A list that got shorter is replaced as a whole.
  */
 export function diff(before: unknown, after: unknown, path = ''): readonly Operation[] {
   if (before === after) return [];
@@ -67,9 +67,20 @@ function diffObjects(before: JsonObject, after: JsonObject, path: string): reado
 }
 
 function diffLists(before: readonly unknown[], after: readonly unknown[], path: string): readonly Operation[] {
-  const changed = before.flatMap((member, index) => (member === after[index] ? [] : diff(member, after[index], `${path}/${index}`)));
-  const added = after.slice(before.length).map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
-  return [...changed, ...added];
+  const lead = leadOf(before, after);
+  const led = after.slice(0, lead).reverse().map((value): Operation => ({ op: 'add', path: `${path}/0`, value }));
+  const changed = before.flatMap((member, index) => (member === after[index + lead] ? [] : diff(member, after[index + lead], `${path}/${index + lead}`)));
+  const added = after.slice(before.length + lead).map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
+  return [...led, ...changed, ...added];
+}
+
+/** How many members were put in front: those before the one that was the first, which is the same object, or has its name. */
+function leadOf(before: readonly unknown[], after: readonly unknown[]): number {
+  const [first] = before;
+  if (!isObject(first) || after[0] === first) return 0;
+  const name = textAt(first, 'name');
+  const lead = after.findIndex((member) => member === first || (name !== undefined && textAt(member, 'name') === name));
+  return lead > 0 && lead + before.length <= after.length ? lead : 0;
 }
 
 /**

@@ -1,14 +1,16 @@
 /** Rules about what a branch is called and whether this workload may be it. */
-import { isSameId, parseBranch } from '../model/branch.ts';
+import { isSameId, isSameRef, parseBranch, type Branch } from '../model/branch.ts';
 import { derived } from '../model/derived.ts';
 import { publicHostsOf } from '../model/exposure.ts';
-import { baselineOf, branchesIn, versionsOf, type Membership } from '../model/membership.ts';
+import { baselineOf, branchesIn, servicesShared, versionsOf, type Membership } from '../model/membership.ts';
+import { textAt } from '../model/json.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
-import { domainsOf, type Service, type VirtualService } from '../model/kubernetes.ts';
+import { domainsOf, type Service, type VirtualService, type Workload } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { servicesSelecting } from '../model/selection.ts';
 import type { Declaration, Rule } from './rule.ts';
-import { admittedBranch } from './scope.ts';
+import { hasTemplate } from './scope.ts';
 
 const branchPath = annotationPath('branch');
 
@@ -20,29 +22,72 @@ function nameMakesAnId({ now }: Declaration): readonly Problem[] {
 
 function nameIsNotTheBaselines({ review, namespace, settings }: Declaration): readonly Problem[] {
   if (review === undefined) return [];
-  const service = review.choice.found === 'one' ? review.choice.service : undefined;
-  const taken = [baselineOf(namespace, service, settings), ...(service === undefined ? [] : versionsOf(service))];
+  const services = [...(review.choice.found === 'one' ? [review.choice.service] : []), ...servicesShared(review.choice)];
+  const taken = [...(services.length === 0 ? [undefined] : services).map((service) => baselineOf(namespace, service, settings)), ...services.flatMap(versionsOf)];
   const clash = taken.find((version) => isSameId(version, review.branch.id));
   if (clash === undefined) return [];
   return [{ code: 'BL102', path: branchPath, message: `branch ${quote(review.branch.name)} is named like ${quote(clash)}, which serves everybody; give the branch a name of its own` }];
 }
 
-function existingWorkloadStaysWhatItIs({ now, before }: Declaration): readonly Problem[] {
-  const name = now.declared['branch'];
-  if (before === undefined || name === undefined || before.declared['branch'] !== undefined) return [];
-  return [{
-    code: 'BL103',
-    path: branchPath,
-    message: `${now.kind} ${now.name} exists already and is no branch; its selector cannot change. Deploy ${name} under a name of its own, e.g. ${now.name}-${parseBranch(name)?.host ?? 'branch'}, beside it`,
-  }];
+function existingWorkloadStaysWhatItIs({ now, before, review, live, settings }: Declaration): readonly Problem[] {
+  if (before === undefined || before.declared['branch'] !== undefined || live !== undefined) return [];
+  const declared = now.declared['branch'];
+  if (declared !== undefined) {
+    return [{ code: 'BL103', path: branchPath, message: `${now.kind} ${now.name} exists already and is no branch; its selector cannot change. ${deployBeside(now, declared)}` }];
+  }
+  const label = settings.versionLabel;
+  if (review === undefined || before.templateLabels[label] === now.templateLabels[label]) return [];
+  const { name } = review.branch;
+  return [{ code: 'BL103', path: versionPath(label), message: `${now.kind} ${now.name} is no branch; ${label}=${name} would make it one and take its pods from everybody. ${deployBeside(now, name)}` }];
 }
 
-function liveBranchKeepsItsName({ now, before, settings }: Declaration): readonly Problem[] {
-  const live = admittedBranch(before, settings.versionLabel);
+function deployBeside({ name }: Workload, branch: string): string {
+  return `Deploy ${branch} under a name of its own, e.g. ${name}-${parseBranch(branch)?.host ?? 'branch'}, beside it`;
+}
+
+function liveBranchKeepsItsName(declaration: Declaration): readonly Problem[] {
+  const { before, live } = declaration;
+  if (before === undefined || live === undefined) return [];
+  return before.declared['branch'] === undefined ? labelledStaysABranch(declaration, live) : declaredKeepsItsName(declaration, live, before.declared['branch']);
+}
+
+function declaredKeepsItsName({ now }: Declaration, live: Branch, declared: string): readonly Problem[] {
   const name = now.declared['branch'];
-  if (live === undefined || name === before?.declared['branch']) return [];
+  if (name !== undefined && isSameRef(name, declared)) return [];
   const wish = name === undefined ? `without ${fullKey('branch')} it would be nobody's` : `it cannot become ${quote(name)}`;
-  return [{ code: 'BL104', path: branchPath, message: `${now.kind} ${now.name} is branch ${live.name}; ${wish}. Delete it, or deploy the other one under another name` }];
+  return [cannotBecome(now, live, wish, branchPath)];
+}
+
+function labelledStaysABranch(declaration: Declaration, live: Branch): readonly Problem[] {
+  if (mayBe(declaration, live)) return [];
+  const { now, settings } = declaration;
+  const name = now.declared['branch'];
+  if (name !== undefined) return [cannotBecome(now, live, `it cannot become ${quote(name)}`, branchPath)];
+  return [cannotBecome(now, live, `its pods cannot become everybody's (${settings.versionLabel}=${now.templateLabels[settings.versionLabel] ?? ''})`, versionPath(settings.versionLabel))];
+}
+
+function cannotBecome(now: Workload, live: Branch, wish: string, path: string): Problem {
+  return { code: 'BL104', path, message: `${now.kind} ${now.name} is branch ${live.name}; ${wish}. Delete it, or deploy the other one under another name` };
+}
+
+/** A branch by label may become another one, or declare itself; its pods may not join those that serve everybody. */
+function mayBe({ now, review, snapshot }: Declaration, live: Branch): boolean {
+  if (review !== undefined) return now.declared['branch'] === undefined || review.branch.id === live.id;
+  return now.declared['branch'] === undefined && servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels).length === 0;
+}
+
+/** Argo may take the pods from a Deployment's template (`workloadRef`): their labels are that Deployment's. */
+function podTemplateIsItsOwn({ now, object }: Declaration): readonly Problem[] {
+  if (now.kind !== 'Rollout' || now.declared['branch'] === undefined || hasTemplate(object)) return [];
+  const lender = textAt(object, 'spec', 'workloadRef', 'name');
+  const fix = lender === undefined
+    ? 'give it a spec.template'
+    : `put ${fullKey('branch')} on ${textAt(object, 'spec', 'workloadRef', 'kind') ?? 'Deployment'} ${lender} in its place (if that is the branch's alone), or write the template into the Rollout`;
+  return [{ code: 'BL129', path: 'spec.template', message: `Rollout ${now.name} has no pod template of its own, so its pods cannot be labelled as branch ${now.declared['branch']}: ${fix}` }];
+}
+
+function versionPath(versionLabel: string): string {
+  return `spec.template.metadata.labels[${versionLabel}]`;
 }
 
 function oneWorkloadABranch({ now, review, siblings }: Declaration): readonly Problem[] {
@@ -60,7 +105,7 @@ function oneWorkloadABranch({ now, review, siblings }: Declaration): readonly Pr
 function idAndHostAreItsOwn(declaration: Declaration): readonly Problem[] {
   const branch = declaration.review?.branch;
   if (branch === undefined) return [];
-  const other = [...declaration.siblings, ...neighbours(declaration)].find((sibling) => sibling.branch.name !== branch.name && (sibling.branch.id === branch.id || sibling.branch.host === branch.host));
+  const other = [...declaration.siblings, ...neighbours(declaration)].find((sibling) => !isSameRef(sibling.branch.name, branch.name) && (sibling.branch.id === branch.id || sibling.branch.host === branch.host));
   if (other === undefined) return [];
   const where = other.workload.namespace === declaration.now.namespace ? '' : ` in ${other.workload.namespace}`;
   return [{ code: 'BL106', path: branchPath, message: `branch ${quote(branch.name)} would have the same host ${quote(branch.host)} as branch ${quote(other.branch.name)} (${other.workload.name}${where}); use that very name, or another one` }];
@@ -111,7 +156,7 @@ function foreignHosts(routes: ReadonlyMap<string, VirtualService>): ReadonlyMap<
 }
 
 /** Rules about whether this workload can be this branch at all. */
-export const identityRules: readonly Rule[] = [nameMakesAnId, nameIsNotTheBaselines, existingWorkloadStaysWhatItIs, liveBranchKeepsItsName];
+export const identityRules: readonly Rule[] = [nameMakesAnId, nameIsNotTheBaselines, existingWorkloadStaysWhatItIs, liveBranchKeepsItsName, podTemplateIsItsOwn];
 
 /** Rules about what is there already. */
 export const collisionRules: readonly Rule[] = [oneWorkloadABranch, idAndHostAreItsOwn, hostIsFree];

@@ -8,6 +8,7 @@ import { baselineOf } from '../model/membership.ts';
 import { quote, type Problem, type ProblemCode } from '../model/problem.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { readService } from '../model/kubernetes.ts';
+import { namespaceInjectIsKnown } from './inject-rules.ts';
 import type { Facts } from './scope.ts';
 import { unknownKeys } from './spelling-rules.ts';
 
@@ -122,6 +123,6 @@ export const serviceRules: readonly OwnerRule[] = [
 
 /** Every rule about a Namespace. */
 export const namespaceRules: readonly OwnerRule[] = [
-  hasShapes(namespaceShapes, 'BL141'), enabledIsTrueOrFalse,
+  hasShapes(namespaceShapes, 'BL141'), enabledIsTrueOrFalse, namespaceInjectIsKnown,
   ({ now }) => unknownKeys(now.declared, declaredKeys.namespace),
 ];

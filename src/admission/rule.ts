@@ -1,4 +1,5 @@
 /** What a rule about a workload is given, and what it returns. */
+import type { Branch } from '../model/branch.ts';
 import type { Membership } from '../model/membership.ts';
 import type { Problem } from '../model/problem.ts';
 import type { BranchReview, Facts, WorkloadReview } from './scope.ts';
@@ -7,6 +8,10 @@ import type { BranchReview, Facts, WorkloadReview } from './scope.ts';
 export interface Declaration extends WorkloadReview, Facts {
   /** Undefined when the declared name makes no id. */
   readonly review: BranchReview | undefined;
+  /** The branch that an update finds: declared or by label, and labelled so. */
+  readonly live: Branch | undefined;
+  /** An update that leaves the branch what it is, behind the same Services. */
+  readonly inPlace: boolean;
   readonly siblings: readonly Membership[];
 }
 

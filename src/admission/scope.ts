@@ -1,6 +1,6 @@
 /** What a review of a workload is about: the workload before and now, where, and whether it is ours to look at. */
 import type { Settings } from '../config/settings.ts';
-import { parseBranch, type Branch } from '../model/branch.ts';
+import type { Branch } from '../model/branch.ts';
 import { at, isObject, withLabel, type JsonObject } from '../model/json.ts';
 import { readWorkload, workloadKinds, type Namespace, type Workload, type WorkloadKind } from '../model/kubernetes.ts';
 import { branchOf, chooseService, type ServiceChoice } from '../model/membership.ts';
@@ -11,6 +11,10 @@ import type { Review } from './review.ts';
 export interface Facts {
   readonly settings: Settings;
   readonly snapshot: Snapshot;
+  /** Minor version of the API server, e.g. 35; 0 while it is not known, undefined where there is none to ask (manifests). */
+  readonly kubernetesMinor?: number | undefined;
+  /** Name of the ConfigMap that holds the agent of this release; undefined: whichever is the newest. */
+  readonly agentConfigMap?: string | undefined;
 }
 
 /** A workload under review. */
@@ -63,23 +67,42 @@ export interface BranchReview {
   readonly choice: ServiceChoice;
 }
 
-/** Reads the branch that the workload declares or, in a by-label namespace, is; undefined for everything else. */
-export function readBranchReview({ now, before }: WorkloadReview, { settings, snapshot }: Facts): BranchReview | undefined {
-  const branch = branchOf(now, snapshot, settings);
+/** Reads the branch that the workload declares or, in a by-label namespace, is; undefined for everything else. A `service` that an update drops still counts. */
+export function readBranchReview({ now, before }: WorkloadReview, facts: Facts): BranchReview | undefined {
+  return readBranch(now, now.declared['service'] ?? before?.declared['service'], facts);
+}
+
+/** Reads the branch that the workload was before this update, by what is known of the cluster now; undefined for everything else. */
+export function readBranchBefore({ before }: WorkloadReview, facts: Facts): BranchReview | undefined {
+  return before === undefined ? undefined : readBranch(before, before.declared['service'], facts);
+}
+
+function readBranch(workload: Workload, service: string | undefined, { settings, snapshot }: Facts): BranchReview | undefined {
+  const branch = branchOf(workload, snapshot, settings);
   if (branch === undefined) return undefined;
-  const service = now.declared['service'] ?? before?.declared['service'];
   const labelled: Workload = {
-    ...now,
-    declared: service === undefined ? now.declared : withLabel(now.declared, 'service', service),
-    templateLabels: withLabel(now.templateLabels, settings.versionLabel, branch.id),
+    ...workload,
+    declared: service === undefined ? workload.declared : withLabel(workload.declared, 'service', service),
+    templateLabels: withLabel(workload.templateLabels, settings.versionLabel, branch.id),
   };
   return { branch, choice: chooseService(snapshot, labelled, settings.versionLabel) };
 }
 
-/** Tells whether the old object was a branch that we admitted: declared, and its pods labelled with its id. Returns that branch. */
-export function admittedBranch(before: Workload | undefined, versionLabel: string): Branch | undefined {
-  const branch = parseBranch(before?.declared['branch'] ?? '');
-  return branch !== undefined && before?.templateLabels[versionLabel] === branch.id ? branch : undefined;
+/** Returns the branch that the old object was, declared or by label, if its pods carried its id: one that we admitted, or need not. */
+export function liveBranch(workload: WorkloadReview, { settings, snapshot }: Facts): Branch | undefined {
+  const { before } = workload;
+  const branch = before === undefined ? undefined : branchOf(before, snapshot, settings);
+  return branch !== undefined && before?.templateLabels[settings.versionLabel] === branch.id ? branch : undefined;
+}
+
+/** Tells whether an update leaves a branch what it is and behind the same Services: what the world around it became is then no reason to refuse it. */
+export function staysInPlace(now: BranchReview | undefined, past: BranchReview | undefined): boolean {
+  return now !== undefined && past !== undefined && now.branch.id === past.branch.id && placeOf(now) === placeOf(past);
+}
+
+function placeOf({ choice }: BranchReview): string {
+  const chosen = choice.found === 'one' ? choice.service.name : choice.found;
+  return [chosen, ...choice.selecting.map((service) => service.name)].join(' ');
 }
 
 /** Tells whether the workload has a pod template of its own (a Rollout may borrow one by `workloadRef`). */

@@ -4,6 +4,7 @@ import { commaList, listAt, textAt } from '../model/json.ts';
 import { annotationPath, declaredKeys, fullKey } from '../model/keys.ts';
 import { parseLifetimeSeconds } from '../model/duration.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { injectIsKnown } from './inject-rules.ts';
 import type { Declaration, Rule } from './rule.ts';
 
 function ttlIsALifetime({ now }: Declaration): readonly Problem[] {
@@ -54,4 +55,4 @@ export function unknownKeys(declared: Readonly<Record<string, string>>, known: r
 }
 
 /** Every rule about spelling. */
-export const spellingRules: readonly Rule[] = [ttlIsALifetime, booleansAreTrueOrFalse, containersAreInThePod, keysAreKnown, branchIsOnTheWorkload];
+export const spellingRules: readonly Rule[] = [ttlIsALifetime, booleansAreTrueOrFalse, containersAreInThePod, injectIsKnown, keysAreKnown, branchIsOnTheWorkload];

@@ -10,7 +10,7 @@ import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { isEqual } from '../model/equal.ts';
 import { withValue } from './json-patch.ts';
-import { admittedBranch, hasTemplate, isInScope, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
+import { hasTemplate, isInScope, liveBranch, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
 import type { Review } from './review.ts';
 
 /** An object after mutation, and what to tell its author. */
@@ -32,16 +32,20 @@ export function mutateWorkload(review: Review, facts: Facts): Mutation | undefin
 
 /**
  * | CREATE | label, template label, selector, declared routing |
- * | UPDATE of the same branch | the same, but the live selector (it cannot change) |
+ * | UPDATE of the same branch, or of one that is not labelled yet | the same, but the live selector (it cannot change) |
  * | UPDATE that makes something else a branch, or another branch | nothing new: validation refuses it in words |
+ * | without a pod template of its own | nothing: validation says so |
  */
 function mutateBranch(workload: WorkloadReview, review: BranchReview, facts: Facts): Mutation | undefined {
   const { now, before } = workload;
   const { versionLabel } = facts.settings;
+  if (!hasTemplate(workload.object)) return undefined;
   if (isSameId(review.branch.id, baselineOf(workload.namespace, serviceOf(review), facts.settings))) return undefined;
   if (now.declared['branch'] === undefined) return declare(workload, workload.object, review, facts);
   if (before === undefined) return declare(workload, createLabels(workload.object, review.branch, versionLabel), review, facts);
-  if (before.declared['branch'] !== now.declared['branch']) return keepWhatWeWrote(workload, facts);
+  const live = liveBranch(workload, facts);
+  if (live === undefined && before.declared['branch'] === undefined) return undefined;
+  if (live !== undefined && live.id !== review.branch.id) return keepWhatWeWrote(workload, facts);
   return declare(workload, updateLabels(workload, review.branch, versionLabel), review, facts);
 }
 
@@ -74,10 +78,10 @@ function restoreSelector(object: JsonObject, oldObject: JsonObject | undefined):
 }
 
 /** The branch annotation went or changed: labels and selector of the live branch stay, so that the API server gets as far as our refusal. */
-function keepWhatWeWrote(workload: WorkloadReview, { settings }: Facts): Mutation | undefined {
-  const live = admittedBranch(workload.before, settings.versionLabel);
+function keepWhatWeWrote(workload: WorkloadReview, facts: Facts): Mutation | undefined {
+  const live = liveBranch(workload, facts);
   if (live === undefined) return undefined;
-  return { after: setLabels(restoreSelector(workload.object, workload.oldObject), live.id, settings.versionLabel), warnings: [] };
+  return { after: setLabels(restoreSelector(workload.object, workload.oldObject), live.id, facts.settings.versionLabel), warnings: [] };
 }
 
 /** Writes the declared routing into annotations, for everyone to read, and says it to the author when it is new or the pods change. */
@@ -90,7 +94,7 @@ function declare(workload: WorkloadReview, object: JsonObject, review: BranchRev
   const named = service?.name ?? (choice.found === 'none' ? choice.wanted : undefined);
   const written = { header: `${settings.routingHeader}: ${branch.id}`, url, service: named };
   const after = Object.entries(written).reduce((current, [key, value]) => setAnnotation(current, key, value), withMetadataLabel(object, branch, settings.versionLabel));
-  return { after, warnings: isNews(workload, after) ? [announce(branch, written, workload.now, facts)] : [] };
+  return { after, warnings: service !== undefined && isNews(workload, after) ? [announce(branch, written, workload.now, facts)] : [] };
 }
 
 function withMetadataLabel(object: JsonObject, branch: Branch, versionLabel: string): JsonObject {
@@ -119,17 +123,53 @@ function announce(branch: Branch, written: { header: string; url: string | undef
 
 /**
  * A baseline's pods carry its name. A version that is there already is somebody's own business. On UPDATE the label is added only
- * when the pod template changes anyway; a manifest that never had it gets it back.
+ * when the pod template changes anyway; a manifest that never had it gets it back, under the name that the pods were given.
  */
 function labelBaseline(workload: WorkloadReview, { settings, snapshot }: Facts): Mutation | undefined {
-  const { object, oldObject, now, before, namespace } = workload;
+  const { object, oldObject, now, namespace } = workload;
   if (namespace === undefined || !hasTemplate(object) || now.templateLabels[settings.versionLabel] !== undefined) return undefined;
+  const restored = restoreVersion(workload, settings.versionLabel);
+  if (restored !== undefined) return { after: restored, warnings: [] };
   const [service] = servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels);
   const baseline = baselineOf(namespace, service, settings);
-  const path = ['spec', 'template', 'metadata', 'labels', settings.versionLabel];
-  const hadIt = before?.templateLabels[settings.versionLabel] === baseline;
-  const unchanged = oldObject !== undefined && !hadIt && isEqual(at(object, 'spec', 'template'), at(oldObject, 'spec', 'template'));
-  return unchanged ? undefined : { after: withValue(object, path, baseline), warnings: [] };
+  const unchanged = oldObject !== undefined && isEqual(at(object, 'spec', 'template'), at(oldObject, 'spec', 'template'));
+  if (unchanged || !selectorTakes(object, settings.versionLabel, baseline)) return undefined;
+  return { after: withValue(object, [...templateLabels, settings.versionLabel], baseline), warnings: [] };
+}
+
+const templateLabels = ['spec', 'template', 'metadata', 'labels'] as const;
+
+/** Puts the live version back where an update drops nothing else: whatever the baseline is called by now, no pod has to go for that. */
+function restoreVersion({ object, oldObject, before }: WorkloadReview, versionLabel: string): JsonObject | undefined {
+  const lost = before?.templateLabels[versionLabel];
+  const path = [...templateLabels, versionLabel];
+  if (lost === undefined || isAuthors(oldObject, path)) return undefined;
+  const restored = withValue(object, path, lost);
+  return isEqual(at(restored, 'spec', 'template'), at(oldObject, 'spec', 'template')) ? restored : undefined;
+}
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Tells whether a value stood in the manifest that `kubectl apply` sent last: leaving it out now is then meant. */
+function isAuthors(object: JsonObject | undefined, path: readonly string[]): boolean {
+  const manifest = textAt(object, 'metadata', 'annotations', lastApplied);
+  if (manifest === undefined) return false;
+  try {
+    return at(JSON.parse(manifest) as unknown, ...path) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Tells whether a workload's selector still takes its pods once they carry the label; one that asks for pods without it would not. */
+function selectorTakes(object: JsonObject, label: string, value: string): boolean {
+  const selected = labelsAt(object, 'spec', 'selector', 'matchLabels')[label];
+  if (selected !== undefined && selected !== value) return false;
+  return listAt(object, 'spec', 'selector', 'matchExpressions').filter((expression) => textAt(expression, 'key') === label).every((expression) => {
+    const isListed = listAt(expression, 'values').includes(value);
+    const operator = textAt(expression, 'operator');
+    return operator === 'Exists' || (operator === 'In' && isListed) || (operator === 'NotIn' && !isListed);
+  });
 }
 
 function serviceOf({ choice }: BranchReview) {

@@ -4,6 +4,7 @@ import { connect, type ApiServer, type ServerOptions } from './api-server.ts';
 import { ClusterError, type Cluster, type ClusterProblem } from './port.ts';
 import { startReflector, type Reflector, type ReflectorOptions } from './reflector.ts';
 import { createListeners, createStore } from './store.ts';
+import { askMinor } from './version.ts';
 
 /** Which cluster, and the times of its reflectors where they are not the defaults. */
 export interface KubernetesOptions extends ServerOptions, Partial<ReflectorOptions> {}
@@ -25,6 +26,8 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
   const problemListeners = createListeners<readonly ClusterProblem[]>();
   let reflectors: readonly (Reflector & { readonly ended: Promise<void> })[] = [];
   let api: ApiServer | undefined;
+  let minor: number | undefined;
+  let asked: Promise<void> | undefined;
   const problems = (): readonly ClusterProblem[] => reflectors.flatMap((reflector) => {
     const message = reflector.problem();
     return message === undefined ? [] : [{ code: 'BL011' as const, path: '', source: reflector.freshness().kind, message }];
@@ -55,6 +58,10 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
   return {
     snapshot: store.snapshot,
     synced,
+    kubernetesMinor() {
+      if (api !== undefined) asked ??= askMinor(api, stop.signal).then((found) => { minor = found; });
+      return minor ?? 0;
+    },
     onChange: store.onChange,
     freshness: () => reflectors.length > 0
       ? reflectors.map((reflector) => reflector.freshness())
@@ -63,7 +70,7 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
     onProblems: problemListeners.add,
     async close() {
       stop.abort();
-      await Promise.all(reflectors.map((reflector) => reflector.ended));
+      await Promise.all([asked, ...reflectors.map((reflector) => reflector.ended)]);
       api?.close();
     },
   };

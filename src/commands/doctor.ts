@@ -1,93 +1,87 @@
-/** `branchline doctor`: is the installation in the cluster whole, and does the API server reach it? Reads, and creates as a dry run only. */
-import { X509Certificate } from 'node:crypto';
+/** `branchline doctor`: does what a branch's requests pass through carry its header? Of a cluster as it is, or of manifests. */
+import { listCluster } from '../cluster/listed.ts';
+import { readManifests } from '../cluster/manifests.ts';
+import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
-import { openKubernetesWrites } from '../cluster/kubernetes-writes.ts';
-import type { Writes } from '../cluster/writes.ts';
-import { splitPem } from '../installation/authority.ts';
-import { branchPolicies, bundlesIn, readConfigurations, type Configurations } from '../installation/configurations.ts';
-import { probe } from '../installation/probe.ts';
-import { textAt } from '../model/json.ts';
+import type { Check, Finding } from '../doctor/check.ts';
+import { checks } from '../doctor/checks.ts';
+import { worldOf, type PodState, type Scope, type World } from '../doctor/world.ts';
+import type { JsonObject } from '../model/json.ts';
+import { toLine } from '../model/problem.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
-/** One thing that was looked at. */
-export interface Finding {
-  readonly level: 'ok' | 'note' | 'problem';
-  readonly what: string;
-  /** What to do; empty when nothing. */
-  readonly advice: string;
+/** What to look at and how to print it. */
+export interface DoctorRequest extends Scope {
+  /** Files and folders, `-` is standard input; none: the cluster. */
+  readonly files: readonly string[];
+  readonly output: 'text' | 'json';
+  readonly settings: Settings;
 }
 
-/** What the doctor looks at. */
-export interface DoctorSite {
-  readonly writes: Pick<Writes, 'read' | 'create'>;
-  readonly settings: Pick<Settings, 'systemNamespace' | 'webhookConfiguration' | 'leaseName'>;
-  readonly now: number;
+/** Prints the pods and what was found. @returns 1 when something stands in a branch's way, 2 when nothing was asked, 3 when the cluster cannot be read. */
+export async function doctor(asked: DoctorRequest, io: Io, list: readonly Check[] = checks): Promise<ExitCode> {
+  const objects = asked.files.length > 0 ? await readFiles(asked.files, io) : await readCluster(asked, io);
+  if (typeof objects === 'number') return objects;
+  const world = worldOf(objects, asked.settings, asked);
+  if (world.namespaces.length === 0) {
+    io.err(`branchline: ${nothingOf(asked)}\n`);
+    return exitCodes.wrongUse;
+  }
+  const found = (await Promise.all(list.map(async (check) => check.run(world)))).flat();
+  io.out(asked.output === 'json' ? json(world, list, found) : text(world, found));
+  return found.some(({ severity }) => severity === 'problem') ? exitCodes.problemsFound : exitCodes.fine;
 }
 
-/** Looks, and prints one line a finding. @returns 1 when there is a problem, 3 when the API server cannot be asked. */
-export async function doctor(settings: Settings, io: Io): Promise<ExitCode> {
-  const writes = openKubernetesWrites({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, timeoutMilliseconds: 10_000 });
+function nothingOf({ namespace, branch }: Scope): string {
+  if (branch !== undefined) return `no enabled namespace${namespace === undefined ? '' : ` named ${namespace}`} has a branch ${branch}`;
+  return namespace === undefined ? 'no namespace is enabled' : `namespace ${namespace} is not there or not enabled`;
+}
+
+async function readFiles(files: readonly string[], io: Io): Promise<readonly JsonObject[] | ExitCode> {
   try {
-    const findings = await examine({ writes, settings: { ...settings, webhookConfiguration: settings.webhookConfiguration === '' ? settings.leaseName : settings.webhookConfiguration }, now: Date.now() });
-    for (const { level, what, advice } of findings) io.out(`${level.padEnd(7)} ${what}${advice === '' ? '' : `\n        ${advice}`}\n`);
-    return findings.some(({ level }) => level === 'problem') ? exitCodes.problemsFound : exitCodes.fine;
+    const read = await readManifests(files, io.stdin);
+    for (const problem of read.problems) io.err(`${toLine(problem)}\n`);
+    return read.objects.map(({ object }) => object);
   } catch (error) {
-    io.err(`branchline: the cluster cannot be asked: ${error instanceof Error ? error.message : String(error)}\n`);
-    return exitCodes.worldRefused;
-  } finally {
-    writes.close();
+    return say(error, exitCodes.wrongUse, io);
   }
 }
 
-/** Looks at everything, in the order in which a review depends on it. @throws {ClusterError} */
-export async function examine(site: DoctorSite): Promise<readonly Finding[]> {
-  const { writes, settings } = site;
-  const configurations = await readConfigurations({ writes: { read: (target) => writes.read(target), replace: () => Promise.reject(new Error('the doctor writes nothing')) }, name: settings.webhookConfiguration });
-  return [...configurationFindings(configurations, settings.webhookConfiguration), ...trustFindings(configurations, site.now), ...await probeFindings(site), ...policyFindings(configurations), ...await leaseFindings(site)];
+/** What the doctor's rights must cover. */
+const collections = ['namespaces', 'services', 'pods', 'workloads', 'agentConfigMaps'] as const;
+
+async function readCluster({ settings, namespace }: DoctorRequest, io: Io): Promise<readonly JsonObject[] | ExitCode> {
+  try {
+    return await listCluster({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, collections, namespace, signal: io.stop });
+  } catch (error) {
+    return say(error, exitCodes.worldRefused, io);
+  }
 }
 
-function configurationFindings(configurations: Configurations, name: string): readonly Finding[] {
-  return configurations.map(({ kind, found }) => found === undefined
-    ? { level: 'problem', what: `${kind} ${name} is not there`, advice: 'helm upgrade puts it back; with another name, say --webhook-configuration' }
-    : { level: 'ok', what: `${kind} ${name} is there`, advice: '' });
+function say(error: unknown, code: ExitCode, io: Io): ExitCode {
+  if (!(error instanceof ClusterError)) throw error;
+  io.err(`branchline: ${error.message}\n`);
+  return code;
 }
 
-const dayMilliseconds = 86_400_000;
-/** Own CAs and cert-manager's are replaced long before. */
-const soonDays = 14;
-
-function trustFindings(configurations: Configurations, now: number): readonly Finding[] {
-  const bundles = bundlesIn(configurations);
-  if (bundles.length === 0) return [{ level: 'problem', what: 'no caBundle is set, so the API server trusts no certificate of ours', advice: 'the server sets it (certificates.mode self) when it runs and may: see its log; or cert-manager\'s cainjector does' }];
-  const several: readonly Finding[] = bundles.length === 1 ? [] : [{ level: 'note', what: `webhooks have ${bundles.length} different caBundles`, advice: 'a rotation is under way, or somebody else writes some of them' }];
-  const ends = [...new Set(bundles.flatMap(splitPem))].map((pem) => new X509Certificate(pem).validToDate.getTime());
-  const days = Math.floor((Math.max(...ends) - now) / dayMilliseconds);
-  const life: Finding = days < soonDays
-    ? { level: 'problem', what: `the newest CA that is trusted ${days < 0 ? 'has ended' : `ends in ${days} days`}`, advice: 'it is replaced by itself long before: the server\'s or cert-manager\'s log says what stands in the way' }
-    : { level: 'ok', what: `the CA that is trusted ends in ${days} days`, advice: '' };
-  return [...several, life];
+function json({ pods }: World, list: readonly Check[], findings: readonly Finding[]): string {
+  const shown = pods.map(({ namespace, name, owner, version, services, wantsAgent, carrying, source, without }) => ({ namespace, name, owner, version, services, wantsAgent, carrying, source, without: { ...without } }));
+  return `${JSON.stringify({ checks: list.map(({ name, question }) => ({ name, question })), pods: shown, findings }, null, 2)}\n`;
 }
 
-async function probeFindings({ writes, settings }: DoctorSite): Promise<readonly Finding[]> {
-  const { outcome, reason } = await probe({ writes, namespace: settings.systemNamespace, name: settings.webhookConfiguration });
-  if (outcome === 'right') return [{ level: 'ok', what: 'the API server reaches branchline: a probe was mutated, another refused, as they must be', advice: '' }];
-  const advice = outcome === 'wrong'
-    ? 'the API server\'s log says "failed calling webhook": no ready pod, a network policy or firewall between it and webhookPort, or a certificate that it does not trust'
-    : 'the probe needs the right to create ConfigMaps (as a dry run) in the namespace of branchline';
-  return [{ level: 'problem', what: `the API server does not get through to branchline: ${reason}`, advice }];
+function text({ pods, planned, settings }: World, findings: readonly Finding[]): string {
+  const rows = [['NAMESPACE', 'POD', 'VERSION', 'AGENT'], ...pods.map((pod) => [pod.namespace, pod.name, pod.version === '' ? '-' : pod.version, agentOf(pod, settings)])];
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const table = pods.length === 0 ? '' : rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  const foreseen = planned.length === 0 ? '' : `${planned.length} ${planned.length === 1 ? 'workload without pods was' : 'workloads without pods were'} looked at as admission would look at their pods\n`;
+  const count = findings.filter(({ severity }) => severity === 'problem').length;
+  const said = findings.map(({ severity, subject, message, fix, pods: about }) => `${severity}: ${subject}${about.length > 1 ? ` (${about.length} pods)` : ''}: ${message}\n    ${fix}\n`).join('');
+  return [table, foreseen, said, `${count === 0 ? 'nothing stands' : `${count} ${count === 1 ? 'thing stands' : 'things stand'}`} in a branch's way\n`].filter((part) => part !== '').join('\n');
 }
 
-function policyFindings(configurations: Configurations): readonly Finding[] {
-  const policies = [...new Set(branchPolicies(configurations))];
-  if (policies.length === 0) return [];
-  if (policies.length === 1 && policies[0] === 'Fail') return [{ level: 'ok', what: 'branches wait for branchline (failurePolicy Fail)', advice: '' }];
-  return [{ level: 'note', what: `branches do not wait for branchline (failurePolicy ${policies.join(', ')})`, advice: 'with branchFailurePolicy Earned it becomes Fail within two probes that come back right' }];
-}
-
-async function leaseFindings({ writes, settings }: DoctorSite): Promise<readonly Finding[]> {
-  const lease = await writes.read({ kind: 'Lease', namespace: settings.systemNamespace, name: settings.leaseName });
-  const holder = textAt(lease?.object, 'spec', 'holderIdentity') ?? '';
-  return [holder === ''
-    ? { level: 'note', what: 'no replica writes routes', advice: 'fine with settings.controller false; else see the log for "leader election"' }
-    : { level: 'ok', what: `routes are written by ${holder}`, advice: '' }];
+function agentOf(pod: PodState, { agentDelivery }: Settings): string {
+  if (!pod.wantsAgent) return 'not asked for';
+  if (agentDelivery === 'none') return 'brought by others';
+  if (pod.carrying.length === 0) return 'none';
+  return `${pod.carrying.join(', ')}${pod.source === '' ? '' : ` (${pod.source})`}`;
 }

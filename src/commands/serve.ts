@@ -20,6 +20,7 @@ import { openOwnCertificates, type OwnCertificates } from '../installation/own-c
 import { openCertificates, type Certificates, type CertificateReport } from '../webhook/certificates.ts';
 import { startWebhook, type Webhook } from '../webhook/server.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { showRoutes, type RouteView } from './show-routes.ts';
 
 /** After the drain: longest wait for requests still in flight. With the longest drain of 25 s we are gone inside Kubernetes' 30 s. */
 const closeMilliseconds = 3000;
@@ -41,28 +42,32 @@ export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
 async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const cluster = await openCluster(settings);
   // It may reject while the certificates are made; whoever waits for it comes later.
-  cluster.synced.catch(() => undefined);
+  cluster.synced.then(() => minorOf(cluster, settings), () => undefined);
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   let controller: Controller | undefined;
   let installation: Installation | undefined;
+  let view: RouteView | undefined;
   try {
     installation = openInstallation(settings);
     const certificates = await openServing(settings, installation, ({ outcome, message }) => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); });
     measureCertificates(certificates, metrics);
+    const bundle = await readAgent(settings, log);
     webhook = await startWebhook({
       settings, log, metrics,
-      facts: () => ({ settings, snapshot: cluster.snapshot }),
+      facts: () => ({ settings, snapshot: cluster.snapshot, kubernetesMinor: minorOf(cluster, settings), agentConfigMap: bundle?.name }),
       pair: certificates.current,
       clientCa: certificates.clientCa,
       unready: () => whyUnready(cluster, certificates),
     });
     if (settings.manifests.length > 0 || io.isTerminal) announce(webhook, certificates, settings, io);
     else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
-    controller = await openController({ settings, log, metrics, cluster });
+    controller = await openController({ settings, log, metrics, cluster }, bundle);
+    view = settings.manifests.length > 0 ? showRoutes(cluster, settings, io) : undefined;
     await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller, installation });
     return exitCodes.fine;
   } finally {
+    await view?.close();
     await controller?.close();
     (await installation?.writes)?.close();
     await webhook?.close(closeMilliseconds);
@@ -101,6 +106,11 @@ async function openCluster(settings: Settings): Promise<Cluster> {
   return openKubernetes({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, silenceMilliseconds: settings.watchSilenceSeconds * 1000 });
 }
 
+/** Only image volumes need to know it, so nobody else asks. */
+function minorOf(cluster: Cluster, { agentDelivery }: Settings): number | undefined {
+  return agentDelivery === 'image' ? cluster.kubernetesMinor?.() : undefined;
+}
+
 /** What was written is read again, so that it counts as there. */
 async function withOutput({ manifests, outputDirectory }: Settings): Promise<readonly string[]> {
   if (outputDirectory === '') return manifests;
@@ -109,11 +119,11 @@ async function withOutput({ manifests, outputDirectory }: Settings): Promise<rea
 }
 
 /** Who writes routes: into the cluster, into a folder, or nobody. */
-async function openController({ settings, log, metrics, cluster }: Pick<Running, 'settings' | 'log' | 'metrics' | 'cluster'>): Promise<Controller | undefined> {
+async function openController({ settings, log, metrics, cluster }: Pick<Running, 'settings' | 'log' | 'metrics' | 'cluster'>, bundle: AgentBundle | undefined): Promise<Controller | undefined> {
   const isFolder = settings.manifests.length > 0;
   if (!settings.controller || (isFolder && settings.outputDirectory === '')) return undefined;
   const identity = `${hostname()}_${randomUUID()}`;
-  const site = { cluster, settings, log, metrics, identity, clock: systemClock, random: Math.random, agent: await readAgent(settings, log) };
+  const site = { cluster, settings, log, metrics, identity, clock: systemClock, random: Math.random, agent: bundle };
   return startController({ ...site, writes: await openWrites(settings), isAlone: isFolder });
 }
 
@@ -126,13 +136,13 @@ async function openWrites(settings: Settings): Promise<Writes> {
 }
 
 /** The agent that was named must be there; the one beside the program may be. */
-async function readAgent({ agentFile }: Settings, log: Log): Promise<AgentBundle | undefined> {
+async function readAgent({ agentFile, agentDelivery }: Settings, log: Log): Promise<AgentBundle | undefined> {
   const file = agentFile === '' ? join(dirname(fileURLToPath(import.meta.url)), agent.file) : agentFile;
   const content = await readFile(file, 'utf8').catch((error: unknown) => {
     if (agentFile !== '') throw new Error(`the header agent cannot be read: ${describe(error)}; correct --agent-file`);
     return undefined;
   });
-  if (content === undefined) log.warn({ file }, 'no header agent is beside the program: pods get settings only');
+  if (content === undefined && agentDelivery === 'configMap') log.warn({ file }, 'no header agent is beside the program: pods get settings only');
   return content === undefined ? undefined : bundleAgent(content);
 }
 

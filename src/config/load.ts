@@ -134,7 +134,12 @@ function crossCheckOwnCa(settings: JsonObject, from: (key: string) => string): r
   if (settings['caSecret'] !== '' && Array.isArray(settings['manifests']) && settings['manifests'].length > 0) {
     problems.push(problem(from('caSecret'), 'caSecret is for a cluster; with manifests, a certificate is kept in certDirectory'));
   }
-  return problems;
+  return [...problems, ...agentImageIsMissing(settings, from)];
+}
+
+function agentImageIsMissing({ agentDelivery, agentImage }: JsonObject, from: (key: string) => string): readonly Problem[] {
+  if (agentImage !== '' || (agentDelivery !== 'image' && agentDelivery !== 'initContainer')) return [];
+  return [problem(from('agentImage'), `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`)];
 }
 
 function problem(path: string, message: string): Problem {

@@ -127,7 +127,9 @@ export const settingsTable = {
   agentHosts: list('propagation', [], 'further destinations that get them: host suffixes, namespaces, CIDRs'),
   agentGenerate: list('propagation', [], 'headers that the agent makes when a request has none, e.g. x-correlation-id', headerName),
   agentResponse: flag('propagation', false, 'repeat the carried headers in responses'),
-  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy'], 'containers that are never given propagation settings'),
+  agentDelivery: text('propagation', 'configMap', 'how the agent\'s file comes into a pod: configMap, image (an image volume; Kubernetes 1.35 or newer), initContainer, or none (settings only)', { enum: ['configMap', 'image', 'initContainer', 'none'] }),
+  agentImage: text('propagation', '', 'image with the file /agent.cjs, for agentDelivery image and initContainer; the latter also runs its cp, as the image\'s own user, which may not be root', { pattern: '^\\S*$', maxLength: 512 }),
+  proxyContainers: list('propagation', ['istio-proxy', 'istio-init', 'istio-validation', 'linkerd-proxy', 'linkerd-init', 'envoy', 'cloud-sql-proxy', 'vault-agent'], 'containers that are never given propagation settings'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 /** Name of a setting, as in the YAML file. */

@@ -5,9 +5,11 @@
 import type { Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
+import { inNamespace } from '../model/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AgentBundle } from './agent-config-maps.ts';
+import { tellAgentless } from './agentless.ts';
 import type { Clock } from './clock.ts';
 import { createEventQueue, type EventQueue } from './events.ts';
 import { takePart, type Held } from './lease.ts';
@@ -86,7 +88,11 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
       log[outcome === 'failed' ? 'warn' : 'debug']({ kind, object, outcome, reason }, 'upkeep');
     },
   });
-  const leave = cluster.onChange(({ collection }) => { if (collection === 'pods' || collection === 'workloads' || collection === 'agentConfigMaps' || collection === 'services') upkeep.soon(); });
+  const leave = cluster.onChange(({ collection, namespace, key }) => {
+    const pod = collection === 'pods' ? inNamespace(cluster.snapshot.pods, namespace).get(key) : undefined;
+    if (pod !== undefined) tellAgentless(pod).forEach((one) => { events.add(one); });
+    if (collection === 'pods' || collection === 'workloads' || collection === 'agentConfigMaps' || collection === 'services') upkeep.soon();
+  });
   await Promise.all([passes.ended, upkeep.ended]).finally(leave);
 }
 

@@ -13,6 +13,7 @@ import { createBackoff } from '../routing/backoff.ts';
 import type { Planner } from '../routing/planner.ts';
 import { agentChanges, type AgentBundle } from './agent-config-maps.ts';
 import type { Clock } from './clock.ts';
+import { emptyOptionsChanges } from './empty-options.ts';
 import type { EventQueue } from './events.ts';
 import { gatesOf, type GateChange } from './gates.ts';
 import type { Held } from './lease.ts';
@@ -121,8 +122,11 @@ function gateTask({ pod: { namespace, name }, open, reason, message }: GateChang
   return { id: `Pod ${namespace}/${name}`, kind: 'Pod', value: `${open} ${reason}`, run: () => writes.setPodCondition({ kind: 'Pod', namespace, name }, condition) };
 }
 
-function agentTasks({ cluster, agent, writes, clock }: UpkeepSite): readonly Task[] {
-  const { create, remove } = agentChanges(cluster.snapshot, agent, clock.wall());
+function agentTasks({ cluster, settings, agent, writes, clock }: UpkeepSite): readonly Task[] {
+  const byConfigMap = agentChanges(cluster.snapshot, settings.agentDelivery === 'configMap' ? agent : undefined, clock.wall());
+  const options = settings.agentDelivery === 'none' ? { create: [], remove: [] } : emptyOptionsChanges(cluster.snapshot);
+  const create = [...byConfigMap.create, ...options.create];
+  const remove = [...byConfigMap.remove, ...options.remove];
   const idOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `ConfigMap ${namespace}/${name}`;
   return [
     ...create.map((object): Task => ({ id: idOf(object['metadata'] as { namespace: string; name: string }), kind: 'ConfigMap', value: 'there', run: () => writes.create(object) })),

@@ -1,6 +1,7 @@
 /** Roots with what they delegate to written out, as istiod does it. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate */
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
+import { resolveGateway } from '../routing/claims.ts';
 
 /** One HTTP route of a VirtualService and where it is written. */
 export interface WrittenRoute {
@@ -26,8 +27,15 @@ export function routesIn(rule: VirtualService, find: (namespace: string, name: s
 
 function written(rule: VirtualService): readonly WrittenRoute[] {
   return listAt(rule.spec, 'http').filter(isObject).map((route, index) => ({
-    route, where: `VirtualService ${rule.namespace}/${rule.name} http[${index}]`, managed: rule.managed,
+    route: withFullGateways(route, rule.namespace), where: `VirtualService ${rule.namespace}/${rule.name} http[${index}]`, managed: rule.managed,
   }));
+}
+
+/** Gateways by their short name are those of the namespace in which the match is written. */
+function withFullGateways(route: JsonObject, namespace: string): JsonObject {
+  const matches = listAt(route, 'match');
+  if (!matches.some((match) => at(match, 'gateways') !== undefined)) return route;
+  return { ...route, match: matches.map((match) => ({ ...objectAt(match), gateways: listAt(match, 'gateways').map((name) => resolveGateway(String(name), namespace)) })) };
 }
 
 /** The delegate's route, narrowed by the root's matches. What the delegate says itself, its headers among that, stands in place of what the root says. */

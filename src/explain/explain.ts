@@ -6,12 +6,14 @@ import type { Settings } from '../config/settings.ts';
 import { at, isObject, listAt, numberAt, objectAt, textAt, toLabels, type JsonObject } from '../model/json.ts';
 import { readDestinationRule, readVirtualService, type DestinationRule, type VirtualService } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
+import { isHttpPort } from '../model/exposure.ts';
 import { resolveHost } from '../routing/claims.ts';
 import type { Desired } from '../routing/desired.ts';
+import { hostOf } from '../routing/istio.ts';
 import { byCodeUnit, type ServiceLayout } from '../routing/layout.ts';
-import { endpointsByService, readinessOf, servicesBehind } from '../routing/readiness.ts';
+import { endpointsByService, isServed, readinessOf, servicesBehind } from '../routing/readiness.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
-import { headerOf, takes, type Request } from './match.ts';
+import { hasRepeated, headerOf, takes, type Request } from './match.ts';
 import { reasonFor } from './reason.ts';
 import { routesFor, type Rules } from './virtual-host.ts';
 
@@ -46,21 +48,41 @@ export function worldOf(snapshot: Snapshot, desired: Desired, settings: Settings
   const foreign = <T extends { readonly managed: boolean }>(collection: ReadonlyMap<string, ReadonlyMap<string, T>>): readonly T[] => [...collection.values()].flatMap((inside) => [...inside.values()].filter(({ managed }) => !managed));
   const virtualServices: readonly VirtualService[] = [...foreign(snapshot.virtualServices), ...ours.filter(({ kind }) => kind === 'VirtualService').map(readVirtualService)];
   const destinationRules: readonly DestinationRule[] = [...foreign(snapshot.destinationRules), ...ours.filter(({ kind }) => kind === 'DestinationRule').map(readDestinationRule)];
-  return { snapshot, settings, desired, rules: { virtualServices, clusterDomain: settings.clusterDomain }, destinationRules };
+  return { snapshot, settings, desired, rules: { virtualServices, clusterDomain: settings.clusterDomain, services: httpPortsOf(snapshot, settings) }, destinationRules };
+}
+
+function httpPortsOf({ services }: Snapshot, settings: Settings): ReadonlyMap<string, readonly number[]> {
+  return new Map([...services.values()].flatMap((inside) => [...inside.values()]).map(({ name, namespace, ports }) => [hostOf(name, namespace, settings), ports.filter(isHttpPort).map(({ port }) => port)] as const));
 }
 
 /** Explains one hop of a request. */
 export function explain(world: World, request: Request): Hop {
+  const hop = explainOnce(world, request);
+  if (request.repeated !== undefined || !hasRepeated(request)) return hop;
+  const older = explainOnce(world, { ...request, repeated: 'joined' });
+  if (older.version === hop.version && older.service === hop.service && older.status === hop.status) return hop;
+  return { ...hop, reason: `${hop.reason}; a header was sent twice, and older proxies, which join its values by a comma, lead to ${older.service} ${older.version === '' ? older.status ?? '' : older.version}` };
+}
+
+function explainOnce(world: World, request: Request): Hop {
   const host = request.through === 'gateway' ? bareHost(request.host) : fullHost(bareHost(request.host), request, world);
   const routes = routesFor(host, request, world.rules);
   const callee = serviceOf(host, world);
   const started: Hop = { service: host, namespace: '', ...callee, version: '', reason: '', route: '', status: undefined, header: headerOf(request, world.settings.routingHeader) };
-  if (routes === undefined && request.through === 'sidecar' && callee !== undefined) return arrive(world, request, started, { host, subset: undefined });
+  if (routes === undefined && request.through === 'sidecar') return withoutRule(world, request, started, host);
   if (routes === undefined) return unserved(started, `no route has the host ${host}`, 404);
   const taken = routes.find(({ route }) => takes(route, request));
   if (taken === undefined) return unserved(started, `no route of ${host} takes the path and headers of the request`, 404);
   const hop: Hop = { ...started, route: taken.where, header: headerAfter(taken.route, started.header, world.settings) };
   return answerOf(hop, taken.route) ?? follow(world, request, hop, taken.route);
+}
+
+/** A sidecar takes a Service that no rule has as it is; other hosts leave the mesh, unless the mesh keeps them in. */
+function withoutRule(world: World, request: Request, started: Hop, host: string): Hop {
+  const ports = world.rules.services.get(host);
+  if (ports !== undefined && (request.port === undefined || ports.includes(request.port))) return arrive(world, request, started, { host, subset: undefined });
+  const what = ports === undefined ? `no Service and no route has the host ${host}` : `${started.service} has no HTTP port ${request.port ?? ''}`;
+  return unserved(started, `${what}: it leaves the mesh as it is, or is refused where the mesh lets nothing out`, 502);
 }
 
 /** What a route answers by itself; undefined when it leads somewhere. */
@@ -121,8 +143,16 @@ function arrive(world: World, request: Request, hop: Hop, { host, subset }: Dest
   const there: Hop = { ...hop, ...callee, ...(found === undefined ? {} : { service: found.layout.service.name }) };
   const version = subset === undefined ? plainVersion(found, callee.service) : subsetVersion(world, request, { host, subset, namespace: callee.namespace });
   if (version === undefined) return unserved(there, `no DestinationRule has subset ${subset ?? ''} of ${host}`, 503);
-  if (found !== undefined && !isReady(world, found.layout, version)) return unserved(there, `no ready pod of ${callee.service} is version ${version}`, 503);
+  const refusal = refusalOf(world, { ...callee, version, layout: found?.layout });
+  if (refusal !== undefined) return unserved(there, refusal, 503);
   return { ...there, version, reason: reasonFor(world, { request, hop: there, version, decided: found?.decided }) };
+}
+
+/** Why nothing takes the request there; undefined when a pod does. */
+function refusalOf(world: World, { service, namespace, version, layout }: { readonly service: string; readonly namespace: string; readonly version: string; readonly layout: ServiceLayout | undefined }): string | undefined {
+  const known = inNamespace(world.snapshot.services, namespace).get(service);
+  if (version === 'any') return known === undefined || isServed(world.snapshot, known) ? undefined : `no pod of ${service} is ready`;
+  return layout === undefined || isReady(world, layout, version) ? undefined : `no ready pod of ${service} is version ${version}`;
 }
 
 interface Found {
@@ -161,7 +191,7 @@ function isReady({ snapshot, settings }: World, layout: ServiceLayout, version: 
   const endpoints = endpointsByService(snapshot, layout.service.namespace, servicesBehind(layout));
   const { ready, strangers } = readinessOf(snapshot, layout, endpoints, settings);
   const isPlain = !layout.hasSubsets && version === layout.baseline.version;
-  return version === 'any' || ready.has(version) || (isPlain && strangers.length > 0);
+  return ready.has(version) || (isPlain && strangers.length > 0);
 }
 
 /** Returns the request that a Service's pods send: through a sidecar, with the labels of its baseline. */

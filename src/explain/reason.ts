@@ -27,16 +27,22 @@ function baselineReason(world: World, { hop, request }: Outcome, { layout, reaso
   const { name } = layout.service;
   const asked = hop.header;
   if (asked === undefined) return 'neither the header nor the host asks for a branch: baseline';
-  const wanted = layout.branches.find(({ values }) => values.includes(asked))?.branch.id ?? [...reasons.keys()].find((id) => id === asked);
+  const candidates = candidatesOf(world, request, asked);
+  const wanted = layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ?? candidates.find((id) => reasons.has(id));
   if (wanted !== undefined) {
     const reason = reasons.get(wanted) ?? '';
     return reason.endsWith('baseline') ? reason : `${world.settings.routingHeader} is not heard here: baseline`;
   }
-  const repeated = request.headers.filter(([key]) => key.toLowerCase() === world.settings.routingHeader).length > 1;
-  if (repeated) return `${world.settings.routingHeader} was sent more than once, so it reads ${JSON.stringify(asked)}: baseline`;
+  if (candidates.length > 1) return `${world.settings.routingHeader} was sent more than once, and ${name} has no branch of any of its values: baseline`;
   const similar = layout.branches.find(({ branch }) => branch.id.toLowerCase() === asked.trim().toLowerCase());
   if (similar !== undefined) return `${JSON.stringify(asked)} is not spelt ${similar.values.join(' or ')}: baseline`;
   return `${name} has no branch ${asked}: baseline`;
+}
+
+/** The values that were sent, when they are what arrives; else what arrives. */
+function candidatesOf({ settings }: World, request: Request, arriving: string): readonly string[] {
+  const values = request.headers.filter(([key]) => key.toLowerCase() === settings.routingHeader).map(([, value]) => value);
+  return values.length > 1 && arriving === values.join(',') ? values : [arriving];
 }
 
 function sent(world: World, { request }: Outcome): string | undefined {

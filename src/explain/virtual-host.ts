@@ -1,29 +1,41 @@
 /** Which routes a proxy asks for a host: one virtual host, exact before the longest wildcard, in istiod's order. */
 import type { VirtualService } from '../model/kubernetes.ts';
-import { isInMesh, resolveHost } from '../routing/claims.ts';
+import { isInMesh, resolveGateway, resolveHost } from '../routing/claims.ts';
 import { byCodeUnit } from '../routing/layout.ts';
 import { listAt, objectAt, type JsonObject } from '../model/json.ts';
 import { routesIn, type WrittenRoute } from './delegate.ts';
-import { fitsProxy, isCatchAll, type Request } from './match.ts';
+import { fitsProxy, isCatchAll, isThrough, type Request } from './match.ts';
 
-/** The rules of a mesh, and what short host names mean in it. */
+/** The rules of a mesh, and what hosts mean in it. */
 export interface Rules {
   readonly virtualServices: readonly VirtualService[];
   readonly clusterDomain: string;
+  /** Full host of a Service → its ports that are HTTP. */
+  readonly services: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Returns the routes that a proxy asks for this host, in order; undefined when no rule has the host. */
+/** The port on which sidecars also know hosts that are no Service. */
+const plainHttpPort = 80;
+
+/** Returns the routes that a proxy asks for this host, in order; undefined when no rule has the host. A rule without a route for this proxy does not count. */
 export function routesFor(host: string, request: Request, rules: Rules): readonly WrittenRoute[] | undefined {
   const find = (namespace: string, name: string): VirtualService | undefined => rules.virtualServices.find((one) => one.namespace === namespace && one.name === name && one.hosts.length === 0);
-  const routes = (rule: VirtualService): readonly WrittenRoute[] => untilCatchAll(routesIn(rule, find).flatMap((one) => perMatch(one, request)));
-  const hosting = rules.virtualServices.filter((rule) => (request.through === 'sidecar' ? isInMesh(rule) : rule.gateways.some((name) => name !== 'mesh')))
-    .map((rule) => ({ rule, rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0) }))
-    .filter(({ rule, rank }) => rank > 0 && (request.through === 'gateway' || routes(rule).length > 0));
+  const hosting = rules.virtualServices.filter((rule) => isBound(rule, request, rules))
+    .map((rule) => ({ rule, rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0) })).filter(({ rank }) => rank > 0)
+    .map((one) => ({ ...one, routes: untilCatchAll(routesIn(one.rule, find).flatMap((route) => perMatch(route, request))) })).filter(({ routes }) => routes.length > 0);
   const best = Math.max(0, ...hosting.map(({ rank }) => rank));
-  const chosen = hosting.filter(({ rank }) => rank === best).map(({ rule }) => rule).sort(olderFirst);
+  const chosen = hosting.filter(({ rank }) => rank === best).sort((a, b) => olderFirst(a.rule, b.rule));
   if (chosen.length === 0) return undefined;
-  const all = (request.through === 'sidecar' ? chosen.slice(0, 1) : chosen).flatMap(routes);
+  const all = (request.through === 'sidecar' ? chosen.slice(0, 1) : chosen).flatMap(({ routes }) => routes);
   return [...all.filter(({ route }) => !isCatchAll(route)), ...all.filter(({ route }) => isCatchAll(route))];
+}
+
+/** A rule is for a Gateway that it names, or for sidecars: on every port of a Service that it has, and on port 80. */
+function isBound(rule: VirtualService, request: Request, rules: Rules): boolean {
+  if (request.through === 'gateway') return rule.gateways.some((name) => isThrough(resolveGateway(name, rule.namespace), request));
+  const { port } = request;
+  if (!isInMesh(rule) || port === undefined || port === plainHttpPort) return isInMesh(rule);
+  return [...rules.services].some(([service, ports]) => ports.includes(port) && rule.hosts.some((one) => rankOf(resolveHost(one, rule.namespace, rules), service) > 0));
 }
 
 /** 0: does not match; an exact host ranks above any wildcard, a longer wildcard above a shorter one. */

@@ -21,11 +21,20 @@ const hashLength = 8;
  * @returns undefined when nothing is left that a label could hold, e.g. for `///`.
  */
 export function parseBranch(name: string): Branch | undefined {
-  const ref = name.trim().replace(/^refs\/(?:heads|tags)\//, '');
+  const ref = refOf(name);
   const label = trimEnds(ref.replace(/[^A-Za-z0-9._-]/gu, '-'));
   if (label === '') return undefined;
   const id = label.length <= labelLengthMax ? label : shorten(label, ref);
   return { name, id, host: id.toLowerCase().replace(/[^a-z0-9-]/g, '-') };
+}
+
+/** Tells whether two names as declared are one git ref: `refs/heads/OPS-1234` is `OPS-1234`. */
+export function isSameRef(a: string, b: string): boolean {
+  return refOf(a) === refOf(b);
+}
+
+function refOf(name: string): string {
+  return name.trim().replace(/^refs\/(?:heads|tags)\//, '');
 }
 
 /** Tells whether two branch ids name the same thing to a proxy that also accepts the lower-case form. */

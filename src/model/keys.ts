@@ -5,9 +5,9 @@ export const keyPrefix = 'branchline.dev/';
 
 /** Annotations and labels of ours, without the prefix, by the kind that carries them. @see README, "What a developer does" */
 export const declaredKeys = {
-  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'header', 'url', 'status'],
+  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'inject', 'header', 'url', 'status'],
   service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http', 'status'],
-  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress'],
+  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress', 'inject'],
 } as const;
 
 /** Annotations that admission writes on a branch workload. */
@@ -46,13 +46,25 @@ export const fieldManager = 'branchline';
 /** Static pods carry this; the API server only mirrors them, so changing one changes nothing. */
 export const mirrorPodAnnotation = 'kubernetes.io/config.mirror';
 
-/** How the header agent is delivered to a container: the ConfigMap's name prefix and key, the volume, where it is mounted. */
+/**
+ * How the header agent is delivered to a container: the ConfigMap's name prefix and key, the volume (and the init container that fills it), where it is
+ * mounted. That is a folder at the root, so that no volume of the application lies over it or forbids making it.
+ */
 export const agent = {
   configMapPrefix: 'branchline-agent-',
   file: 'agent.cjs',
   volume: 'branchline-agent',
-  mountPath: '/var/run/branchline',
+  mountPath: '/branchline',
 } as const;
+
+/**
+ * A ConfigMap whose one key is an empty `NODE_OPTIONS`. As the first `envFrom` of a container it is what `$(NODE_OPTIONS)` means when no other source of the
+ * container's has that key; a reference that nothing resolves would stay as it is written, and node would not start.
+ */
+export const emptyOptions = { configMap: 'branchline-node-options', key: 'NODE_OPTIONS' } as const;
+
+/** Annotation on a pod: which agent its containers have, and why one has none, as JSON. Without the prefix. */
+export const podAgentKey = 'agent';
 
 /** Environment of the header agent. Names are a contract with `src/agent/`. */
 export const agentEnvironment = {

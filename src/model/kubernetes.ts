@@ -29,6 +29,8 @@ export interface ServicePort {
 export interface Service extends Meta {
   readonly uid: string;
   readonly selector: Labels;
+  /** Without an address of its own: clients look up its pods. */
+  readonly headless: boolean;
   readonly ports: readonly ServicePort[];
 }
 
@@ -56,6 +58,7 @@ export type Gate = 'none' | 'open' | 'closed';
 
 /** A Pod: its labels and whether it is ready. */
 export interface Pod extends Meta {
+  readonly uid: string;
   readonly labels: Labels;
   readonly ready: boolean;
   /** Told to go: never ready again. */
@@ -195,6 +198,7 @@ export function readService(object: unknown): Service {
     ...readMeta(object),
     uid: uidOf(object),
     selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
+    headless: textAt(object, 'spec', 'clusterIP') === 'None',
     ports: listAt(object, 'spec', 'ports').map((port) => ({
       name: textAt(port, 'name') ?? '',
       port: numberAt(port, 'port') ?? 0,
@@ -223,6 +227,7 @@ export function readPod(object: unknown): Pod {
   const leaving = isLeaving(object);
   return {
     ...readMeta(object),
+    uid: textAt(object, 'metadata', 'uid') ?? '',
     labels: labelsAt(object, 'metadata', 'labels'),
     ready: isTrue(object, 'Ready') && !leaving,
     leaving,

@@ -1,34 +1,4 @@
 /** Cheap questions about a pattern's text. */
-import { treeOf } from './judge.ts';
-import type { Tree } from './tree.ts';
-
-/**
- * Returns the one value that the pattern matches in full, so that `exact` would do; undefined when there are others or none. Anchors at the ends and groups
- * do not count: `^(OPS-1234)$` is `OPS-1234`.
- */
-export function literalOf(pattern: string): string | undefined {
-  const tree = treeOf(pattern);
-  if (tree === undefined) return undefined;
-  const runes: number[] = [];
-  return gather(tree, runes, { ended: false }) ? String.fromCodePoint(...runes) : undefined;
-}
-
-/** Appends what the tree matches; false when that is not one text. `ended`: nothing may follow. */
-function gather(tree: Tree, runes: number[], state: { ended: boolean }): boolean {
-  if (tree.op === 'concat') return tree.subs.every((sub) => gather(sub, runes, state));
-  if (tree.op === 'capture') return gather(tree.sub, runes, state);
-  if (tree.op === 'literal') {
-    runes.push(...tree.runes);
-    return !state.ended && !(tree.fold && tree.runes.some(isLetter));
-  }
-  if (tree.op !== 'assert') return tree.op === 'empty';
-  state.ended ||= tree.place === 'text-end';
-  return tree.place === 'text-end' || (tree.place === 'text-start' && runes.length === 0);
-}
-
-function isLetter(rune: number): boolean {
-  return (rune >= 0x41 && rune <= 0x5a) || (rune >= 0x61 && rune <= 0x7a);
-}
 
 /** A dot that was probably meant as itself. */
 export interface BareDot {

@@ -77,12 +77,14 @@ export function costOf({ pattern, form }: Meaning): number {
   return typeof form === 'string' ? pattern.length : form.automaton.nfa.does.length * stepsForState;
 }
 
-/** Returns all values of a pattern, shortest first, when they are few; undefined when they are many, none can be told, or one is no text. */
-export function valuesOf(pattern: Pattern): readonly string[] | undefined {
-  const { form } = ready(pattern);
-  if (typeof form === 'string' || form.words === undefined) return undefined;
-  const values = [...form.words.keys()];
-  return form.latin1 && values.some((value) => /[^\0-\x7f]/.test(value)) ? undefined : values;
+/** Returns all values of a pattern, shortest first, when they are few; undefined when they are many or none can be told. Cheap: nothing is made ready. */
+export function fewValuesOf(pattern: string, reader: MatchingReader = 're2-utf8'): ReadonlySet<string> | undefined {
+  const tree = treeOf(pattern, reader);
+  const words = tree && lexiconOf(tree);
+  if (words === undefined) return undefined;
+  if (reader === 're2-utf8') return new Set(words.keys());
+  // A word has a character for each byte: beyond ASCII it is not the value.
+  return [...words.keys()].every((word) => /^[\0-\x7f]*$/.test(word)) ? new Set(words.keys()) : undefined;
 }
 
 function formOf(tree: Tree, latin1: boolean): Form | Why {

@@ -43,6 +43,12 @@ export function resolveHost(host: string, namespace: string, { clusterDomain }: 
   return lower.includes('.') || lower === '*' ? lower : `${lower}.${namespace}.svc.${clusterDomain}`;
 }
 
+/** Returns a Gateway as Istio reads it, `namespace/name`; a name without a namespace is one of the object's own. `mesh` stays. */
+export function resolveGateway(gateway: string, namespace: string): string {
+  if (gateway === 'mesh') return gateway;
+  return gateway.includes('/') ? gateway.replace(/^\.\//, `${namespace}/`) : `${namespace}/${gateway}`;
+}
+
 /**
  * Returns the name that an object of ours has: the wanted one, or, where a foreign object of the kind has that, one with `-branchline` behind.
  * The foreign one is never taken over.

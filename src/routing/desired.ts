@@ -101,7 +101,7 @@ function decide(routes: NamespaceRoutes, declared: ServiceLayout, endpoints: Sli
   const readiness = readinessOf(snapshot, service, endpoints, settings);
   const circumstances = {
     meshOwner: desired.claims.mesh.get(host), versionLabel: settings.versionLabel,
-    waiting: waitingOf(service, readiness, host, pace), isBaselineKnown: pace.isKnown(host, service.baseline.subset) || pace.isRouted(host),
+    waiting: waitingOf(service, readiness, host, pace), isBaselineKnown: pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
   };
   let decided = routesOf(service, readiness, circumstances);
   let objects = serviceObjects(decided, naming, settings);

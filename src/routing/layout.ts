@@ -7,7 +7,7 @@ import type { Branch } from '../model/branch.ts';
 import { isHttpPort } from '../model/exposure.ts';
 import { commaList, type Labels } from '../model/json.ts';
 import type { Namespace, Service, ServicePort, Workload } from '../model/kubernetes.ts';
-import { baselineOf, branchOf, chooseService, versionsOf } from '../model/membership.ts';
+import { baselineOf, branchOf, chooseService, servicesShared, versionsOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
@@ -110,8 +110,13 @@ function sortWorkloads(snapshot: Snapshot, namespace: Namespace, settings: Setti
       continue;
     }
     const choice = chooseService(snapshot, workload, settings.versionLabel);
-    if (choice.found === 'one') push(members, choice.service.name, { branch, workload, own: choice.own });
-    else problems.push(lost(workload, branch, choice.found));
+    if (choice.found !== 'one') {
+      problems.push(lost(workload, branch, choice.found));
+      continue;
+    }
+    push(members, choice.service.name, { branch, workload, own: choice.own });
+    // Its pods stand behind these as well, and must not get their other traffic.
+    for (const service of servicesShared(choice)) if (service !== choice.service) push(members, service.name, { branch, workload, own: [] });
   }
   return { members, others, problems };
 }
@@ -163,7 +168,7 @@ function valuesOf(id: string, ids: ReadonlyMap<string, unknown>): readonly strin
 
 function ownOf(group: readonly Member[]): Service | undefined {
   const own = group.flatMap((member) => member.own);
-  return byName(own).find((service) => service.ports.some(isHttpPort)) ?? own[0];
+  return byName(own).find((service) => !service.headless && service.ports.some(isHttpPort)) ?? own[0];
 }
 
 /** Sorts by code units: the same everywhere, whatever the locale. */

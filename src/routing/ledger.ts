@@ -24,6 +24,10 @@ export interface Ledger {
   readonly isRouted: (host: string) => boolean;
   /** Returns the subsets of a host: name → its labels. */
   subsetsOf(host: string): ReadonlyMap<string, JsonObject>;
+  /** Returns the labels of a subset; undefined when there is no such subset. */
+  labelsOf(host: string, subset: string): JsonObject | undefined;
+  /** Returns the keys of the rules of a host. */
+  rulesOf(host: string): readonly string[];
   /** Tells whether another rule of ours for the same host has a subset of that name, known to the proxies. */
   isElsewhere(key: string, subset: string, now: number): boolean;
   /** Forgets when references ended that nobody can ask for any more. */
@@ -208,6 +212,8 @@ export function createLedger(existing: ReadonlyMap<string, RouteObject>, settleM
     existsSince: (key) => since.get(key),
     isRouted: routes.isRouted,
     subsetsOf: (host) => new Map([...rules.rulesOf(host).values()].flatMap(({ subsets }) => [...subsets].map(([name, { labels }]) => [name, labels] as const))),
+    labelsOf: (host, name) => [...rules.rulesOf(host).values()].map(({ subsets }) => subsets.get(name)?.labels).find((labels) => labels !== undefined),
+    rulesOf: (host) => [...rules.rulesOf(host).keys()],
     isElsewhere: (key, name, at) => {
       const host = textAt(objects.get(key)?.spec, 'host') ?? '';
       return [...rules.rulesOf(host)].some(([other, { subsets }]) => other !== key && (subsets.get(name)?.since ?? Infinity) + settleMilliseconds <= at);

@@ -9,8 +9,8 @@ export interface VersionPlace {
 
 /** Asked while routes are decided. Hosts are full names of Services. */
 export interface Pace {
-  /** Tells whether the proxies know a subset, so that a route may name it. */
-  isKnown(host: string, subset: string): boolean;
+  /** Tells whether the proxies know a subset, by the pods of that version, so that a route may name it. */
+  isKnown(host: string, subset: string, version: string): boolean;
   /** Tells whether any route of ours names a subset of the host. */
   isRouted(host: string): boolean;
   /** Tells whether a version that is ready may have its route now; it may not when it came and went too often. */

@@ -14,14 +14,14 @@
  * Ready versions whose subset is not known yet are decided as if they were not ready, so that one route's wait holds up no other.
  */
 import type { Settings } from '../config/settings.ts';
-import { isObject, listAt, textAt, type JsonObject } from '../model/json.ts';
+import { isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { createBackoff } from './backoff.ts';
 import { changeOf, isHost, isSame, phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
 import { desiredOf, redecide, type Desired } from './desired.ts';
 import { type RouteObject } from './istio.ts';
 import { byCodeUnit, push } from './layout.ts';
-import { createLedger, delegateReference, referencesOf, subsetReference, versionOfLabels, type Ledger } from './ledger.ts';
+import { createLedger, delegateReference, referencesOf, subsetReference, subsetsIn, versionOfLabels, type Ledger } from './ledger.ts';
 import type { Pace } from './pace.ts';
 
 /** A Service whose endpoints or pods changed. */
@@ -146,26 +146,30 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
   };
 }
 
-function changeStep(key: string, { objects, withheld }: Desired, { ledger, now }: Moment): Step {
+function changeStep(key: string, { objects, withheld, namespaces }: Desired, { ledger, now }: Pick<Moment, 'ledger' | 'now'>): Step {
   if (withheld.has(key)) return undefined;
   const [before, after] = [ledger.objects.get(key), objects.get(key)];
   const object = after ?? before;
   if (object === undefined) return undefined;
-  return object.kind === 'DestinationRule' ? ruleStep(key, before, after, { ledger, now }) : routeStep(before, after, { ledger, now });
+  const moment = { ledger, now, objects, namespaces };
+  return object.kind === 'DestinationRule' ? ruleStep(key, before, after, moment) : routeStep(before, after, moment);
 }
 
 interface Moment {
   readonly ledger: Ledger;
   readonly now: number;
+  readonly objects: Desired['objects'];
+  readonly namespaces: Desired['namespaces'];
 }
 
 /** A subset that goes, or comes to mean other pods, stays as it was until the proxies have forgotten every route to it. */
-function ruleStep(key: string, before: RouteObject | undefined, after: RouteObject | undefined, { ledger, now }: Moment): Step {
+function ruleStep(key: string, before: RouteObject | undefined, after: RouteObject | undefined, moment: Moment): Step {
+  const { ledger } = moment;
   if (before === undefined) return { phase: 'subsets added', change: changeOf(before, after) };
   const host = textAt(before.spec, 'host') ?? '';
   const wanted = new Map(subsets(after).map((subset) => [subsetName(subset), subset]));
   const leaving = subsets(before).filter((subset) => !isSame(subset, wanted.get(subsetName(subset))));
-  const busy = leaving.filter((subset) => !isFree(key, host, subsetName(subset), { ledger, now }));
+  const busy = leaving.filter((subset) => !isFree(key, host, subsetName(subset), moment) && !isBaselines(wanted.get(subsetName(subset)), host, moment));
   const again = earliest(busy.map((subset) => ledger.freeAt(subsetReference(host, subsetName(subset)))));
   if (after === undefined) return busy.length > 0 ? { waitUntil: again } : { phase: 'subsets removed', change: changeOf(before, after) };
   for (const subset of busy) wanted.set(subsetName(subset), subset);
@@ -189,6 +193,22 @@ function subsets(object: RouteObject | undefined): readonly JsonObject[] {
   return listAt(object?.spec, 'subsets').filter(isObject);
 }
 
+/** The baseline may take over a name of a branch at once: whoever is still routed there meets the baseline. */
+function isBaselines(subset: JsonObject | undefined, host: string, { namespaces }: Moment): boolean {
+  const { namespace, service } = serviceOf(host);
+  const baseline = namespaces.get(namespace)?.decided.get(service)?.layout.baseline;
+  return subset !== undefined && baseline !== undefined && subsetName(subset) === baseline.subset && Object.values(objectAt(subset, 'labels')).includes(baseline.version);
+}
+
+/** Tells whether a subset is to mean other pods than it does. */
+function isStale(host: string, subset: string, { ledger, objects }: Moment): boolean {
+  return ledger.rulesOf(host).some((key) => {
+    const wanted = objects.get(key);
+    const labels = wanted === undefined ? undefined : subsetsIn(wanted).get(subset);
+    return labels !== undefined && !isSame(labels, ledger.labelsOf(host, subset));
+  });
+}
+
 function subsetName(subset: JsonObject): string {
   return textAt(subset, 'name') ?? '';
 }
@@ -198,7 +218,7 @@ function routeStep(before: RouteObject | undefined, after: RouteObject | undefin
   if (after === undefined && before !== undefined) return removalStep(before, moment);
   const times = [...referencesOf(after as RouteObject)].filter((reference) => reference.startsWith('subset ')).map((reference) => {
     const [, host = '', subset = ''] = reference.split(' ');
-    return moment.ledger.knownAt(host, subset);
+    return isStale(host, subset, moment) ? undefined : moment.ledger.knownAt(host, subset);
   });
   if (times.includes(undefined)) return { waitUntil: undefined };
   const knownAt = Math.max(-Infinity, ...times.filter((time) => time !== undefined));
@@ -249,7 +269,9 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
       for (const versions of shown.values()) for (const [version, { since, isShown }] of versions) if (!isShown && since + flapMilliseconds <= now) versions.delete(version);
     },
     nextAt: () => (waiting.size === 0 ? undefined : Math.min(...[...waiting.values()].map(({ until }) => until))),
-    isKnown(host, subset) {
+    isKnown(host, subset, version) {
+      const labels = ledger.labelsOf(host, subset);
+      if (labels === undefined || versionOfLabels(labels, settings.versionLabel) !== version) return false;
       const knownAt = ledger.knownAt(host, subset);
       if (knownAt !== undefined && knownAt > now) {
         wait(serviceOf(host), knownAt);

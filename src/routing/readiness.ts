@@ -52,6 +52,16 @@ export function readinessOf(snapshot: Snapshot, layout: ServiceLayout, endpoints
   return { ready, strangers, hasBaseline: hasBaseline(layout, versions, strangers, settings) };
 }
 
+/** Tells whether any pod behind a Service is ready, of whatever version. Where nothing is known of its pods it is taken for served. */
+export function isServed(snapshot: Snapshot, service: Service): boolean {
+  const listed = endpointsByService(snapshot, service.namespace, new Set([service.name])).get(service.name);
+  if (listed !== undefined) return listed.some(({ ready }) => ready);
+  const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter((pod) => selects(service, pod.labels));
+  if (pods.length > 0) return pods.some(({ ready }) => ready);
+  const workloads = [...inNamespace(snapshot.workloads, service.namespace).values()].filter(({ templateLabels }) => selects(service, templateLabels));
+  return workloads.length === 0 || workloads.some(isReady);
+}
+
 function hasBaseline(layout: ServiceLayout, versions: ReadonlySet<string>, strangers: readonly string[], settings: Settings): boolean {
   const longLived = new Set(layout.versions.map(({ version }) => version));
   return Object.keys(layout.service.selector).length === 0

@@ -156,7 +156,7 @@ export function waitingOf(layout: ServiceLayout, { ready }: Readiness, host: str
   const waiting = new Map<string, string>();
   const ask = (version: string, subset: string | undefined): void => {
     if (!ready.has(version)) return;
-    if (subset !== undefined && !pace.isKnown(host, subset)) waiting.set(version, `the proxies do not know ${version} yet: baseline`);
+    if (subset !== undefined && !pace.isKnown(host, subset, version)) waiting.set(version, `the proxies do not know ${version} yet: baseline`);
     else if (!pace.mayAppear({ namespace, service, version })) waiting.set(version, `${version} came and went too often, and waits: baseline`);
   };
   for (const { version, subset } of layout.versions) ask(version, subset);

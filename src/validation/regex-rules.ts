@@ -36,11 +36,26 @@ export function checkRoutes(object: JsonObject, readers?: readonly Reader[]): re
       unjudged++;
       continue;
     }
-    const verdict = known ?? judge(regex.pattern, readers);
+    const verdict = known ?? verdictOf(regex.pattern, readers);
     verdicts.set(regex.pattern, verdict);
     for (const rule of rules) problems.push(...[rule({ ...regex, verdict })].filter((problem) => problem !== undefined));
   }
   return capped([...(unjudged > 0 ? [tooManyToJudge(unjudged)] : []), ...problems]);
+}
+
+/** Verdicts of late: services have the same branches, so many objects have the same patterns. */
+const recent = new Map<string, Verdict>();
+const recentMax = 1000;
+
+function verdictOf(pattern: string, readers: readonly Reader[] | undefined): Verdict {
+  if (pattern.length > 256) return judge(pattern, readers);
+  const key = `${readers?.join() ?? ''} ${pattern}`;
+  const known = recent.get(key);
+  if (known !== undefined) return known;
+  const verdict = judge(pattern, readers);
+  if (recent.size >= recentMax) recent.clear();
+  recent.set(key, verdict);
+  return verdict;
 }
 
 /** Cuts a long list of problems: refusals first, so that the cut never hides that there is one. */

@@ -1,10 +1,12 @@
 /** Rules about spellings that Istio accepts and that do not do what their author meant. */
-import { at, isObject, listAt, textAt } from '../model/json.ts';
+import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
-import { literalOf } from '../regex/literal.ts';
-import { entries, field, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import { fewValuesOf } from '../regex/meaning.ts';
+import { entries, field, finding, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isLabel } from './istio-names.ts';
+import { matchesOf } from './match-conditions.ts';
 import { regexesOf } from './regexes.ts';
+import { specOf } from './virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const virtualServiceSpellingRows: readonly Row[] = [
@@ -26,7 +28,7 @@ export const httpSpellingRows: readonly Row[] = [
 /** Rules over a whole object with regexes. */
 export const regexSpellingRows: readonly Row[] = [
   { code: 'BL252', check: regexIsNeeded },
-  { code: 'BL254', check: authorityRegexTakesPorts },
+  { code: 'BL254', check: authorityRegexTakesAnyHost },
   { code: 'BL255', check: regexIsShort },
 ];
 
@@ -112,24 +114,33 @@ function* regexIsShort({ value }: Placed): Generator<Finding> {
   }
 }
 
-function* regexIsNeeded({ value }: Placed): Generator<Finding> {
+/** Values for which a match each is no burden. */
+const valuesFew = 4;
+
+function* regexIsNeeded({ value }: Placed, { settings }: Owner): Generator<Finding> {
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
-    if (pattern === '' || pattern.length > regexLongBytes || path.endsWith('uriRegexRewrite.match')) continue;
-    const literal = literalOf(pattern);
-    if (literal !== undefined) yield finding(path, `is ${quote(pattern)}, which matches ${quote(literal)} and nothing else`, `write exact: ${quote(literal)}, which is faster and cannot be wrong`);
+    const values = path.endsWith('uriRegexRewrite.match') ? [] : plainValues(pattern);
+    // Of a header that must not be there only one value can be named, and some want regexes.
+    if (values.length === 0 || (values.length > 1 && (settings.regexMatches || path.includes('.withoutHeaders[')))) continue;
+    const [named, exact] = [values.map(quote).join(', '), values.map((one) => `exact: ${quote(one)}`).join(', ')];
+    yield finding(path, `is ${quote(pattern)}, which matches ${named} and nothing else`, `write ${values.length === 1 ? exact : `a match for each: ${exact}`}, which is faster and cannot be wrong`);
   }
 }
 
-/** `authority` is the Host as it was sent: with its port, in its case. */
-function* authorityRegexTakesPorts({ value }: Placed): Generator<Finding> {
-  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
-    if (!path.endsWith('.authority.regex') || pattern.includes(':') || /\.[*+]\)*\$?$/.test(pattern)) continue;
-    yield finding(path, `${quote(pattern)} does not match a Host with a port, as some clients send it`, 'name the host in hosts instead, or end it in (:\\d+)?');
-  }
+/** One value, or a few such as the two spellings of an id; none where there are more. */
+function plainValues(pattern: string): readonly string[] {
+  const values = pattern === '' || pattern.length > regexLongBytes ? [] : [...(fewValuesOf(pattern) ?? [])];
+  return values.length > valuesFew ? [] : values;
 }
 
-/** Tells whether a match looks at a header. */
-export function asksForHeader(match: unknown, header: string): boolean {
-  const headers = at(match, 'headers');
-  return isObject(headers) && Object.keys(headers).some((name) => name.toLowerCase() === header && isSet(headers, name));
+/** `authority` is the Host as it was sent: with its port, in its case. Browsers send lower case, other clients what was typed. */
+function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Generator<Finding> {
+  const { texts } = matchesOf(specOf(value), settings.regexReaders);
+  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
+    if (!path.endsWith('.authority.regex')) continue;
+    const host = texts.common(pattern, '[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+') ?? texts.common(pattern, '[A-Za-z0-9.-]+');
+    const sent = host === undefined ? [] : [`${host}:443`, host.toLowerCase(), host.replace(/^[^.]*/, (label) => label.toUpperCase())];
+    const missed = sent.filter((one) => texts.meets(one, { kind: 'regex', text: pattern, fold: false }) === false);
+    if (missed.length > 0) yield finding(path, `${quote(pattern)} matches ${quote(host ?? '')}, and not ${missed.map(quote).join(' or ')}, as some clients send it`, 'name the host in hosts instead, or begin with (?i) and end in (:\\d+)?');
+  }
 }

@@ -2,7 +2,7 @@
  * Conditions on a text (a path, a header's value): whether one holds wherever another does, whether both can hold. Regexes are compared by what they match, as
  * every kind of Envoy that counts reads them. Bounded for one object as a whole: what is not told within the bound is counted, and never guessed.
  */
-import { costOf, covers, matches, meaningOf, overlap, stepsMax, valuesOf, type MatchingReader, type Meaning } from '../regex/meaning.ts';
+import { costOf, covers, fewValuesOf, matches, meaningOf, overlap, stepsMax, type MatchingReader, type Meaning } from '../regex/meaning.ts';
 import type { Reader } from '../regex/scan.ts';
 
 /** One condition: `any` is presence. `fold`: letters in either case (regexes say so themselves). */
@@ -20,8 +20,6 @@ export interface Texts {
   readonly areApart: (one: TextCondition, other: TextCondition) => boolean;
   /** Tells whether a text meets a condition; undefined when that cannot be told, or when proxies do not agree. */
   readonly meets: (text: string, condition: TextCondition) => boolean | undefined;
-  /** Returns all values of a pattern when they are few. */
-  readonly valuesOf: (pattern: string) => readonly string[] | undefined;
   /** Returns a shortest value that both patterns match; undefined when there is none or that cannot be told. */
   readonly common: (one: string, other: string) => string | undefined;
   /** Takes steps of other work from the bound; false, and a question without answer, when there are none left. */
@@ -37,12 +35,20 @@ const questionSteps = stepsMax / 4;
 
 type Answer = { readonly answer: string; readonly steps: number; readonly why?: string };
 
+/** One reader, asked within what is left of the bound. */
+interface Asked {
+  readonly ready: (pattern: string) => Meaning;
+  /** All values of a pattern when they are few: most questions need no more. */
+  readonly few: (pattern: string) => ReadonlySet<string> | undefined;
+  readonly max: number;
+}
+
 /** What the readers that count say about patterns, within the bound. */
 interface Envoys {
   /** Whether all readers answer so; undefined when one cannot tell. What a reader refuses has a problem of its own. */
-  readonly all: (wanted: 'yes' | 'no', ask: (ready: (pattern: string) => Meaning, max: number) => Answer) => boolean | undefined;
+  readonly all: (wanted: 'yes' | 'no', ask: (asked: Asked) => Answer) => boolean | undefined;
   /** Asks the first reader only. */
-  readonly first: <A extends { readonly steps: number }>(ask: (ready: (pattern: string) => Meaning, max: number) => A) => A | undefined;
+  readonly first: <A extends { readonly steps: number }>(ask: (asked: Asked) => A) => A | undefined;
   readonly spend: (steps: number) => boolean;
   readonly unanswered: () => number;
 }
@@ -51,22 +57,26 @@ function envoysOf(readers: readonly Reader[]): Envoys {
   const named = readers.filter((reader): reader is MatchingReader => reader !== 'go');
   const asked: readonly MatchingReader[] = named.length === 0 ? ['re2-utf8'] : named;
   const meanings = new Map<string, Meaning>();
+  const values = new Map<string, ReadonlySet<string> | undefined>();
   let left = budgetSteps;
   let unanswered = 0;
 
-  const readyFor = (reader: MatchingReader) => (pattern: string): Meaning => {
-    const key = `${reader} ${pattern}`;
-    const known = meanings.get(key);
-    if (known !== undefined) return known;
-    const made = meaningOf(pattern, reader);
-    left -= costOf(made);
-    meanings.set(key, made);
-    return made;
-  };
+  const askedOf = (reader: MatchingReader): Asked => ({
+    ready: (pattern) => remember(meanings, `${reader} ${pattern}`, () => {
+      const made = meaningOf(pattern, reader);
+      left -= costOf(made);
+      return made;
+    }),
+    few: (pattern) => remember(values, `${reader} ${pattern}`, () => {
+      left -= pattern.length;
+      return fewValuesOf(pattern, reader);
+    }),
+    max: Math.min(questionSteps, left),
+  });
 
-  function ask<A extends { readonly steps: number }>(reader: MatchingReader, question: (ready: (pattern: string) => Meaning, max: number) => A): A | undefined {
+  function ask<A extends { readonly steps: number }>(reader: MatchingReader, question: (asked: Asked) => A): A | undefined {
     if (left <= 0) return unknown();
-    const answer = question(readyFor(reader), Math.min(questionSteps, left));
+    const answer = question(askedOf(reader));
     left -= answer.steps;
     return answer;
   }
@@ -95,11 +105,45 @@ function envoysOf(readers: readonly Reader[]): Envoys {
   };
 }
 
+function remember<V>(memory: Map<string, V>, key: string, make: () => V): V {
+  const known = memory.get(key);
+  if (known !== undefined || memory.has(key)) return known as V;
+  const value = make();
+  memory.set(key, value);
+  return value;
+}
+
+function doesMatch(text: string, pattern: string): (asked: Asked) => Answer {
+  return ({ ready, few, max }) => {
+    const values = few(pattern);
+    return values === undefined ? matches(ready(pattern), text, max) : { answer: values.has(text) ? 'yes' : 'no', steps: 1 };
+  };
+}
+
+function doesCover(wider: string, pattern: string): (asked: Asked) => Answer {
+  return ({ ready, few, max }) => {
+    const [values, other] = [few(pattern), few(wider)];
+    if (values === undefined || other === undefined) return covers(ready(wider), ready(pattern), max);
+    return { answer: [...values].every((value) => other.has(value)) ? 'yes' : 'no', steps: values.size };
+  };
+}
+
+function doOverlap(one: string, other: string): (asked: Asked) => Answer {
+  return ({ ready, few, max }) => {
+    const [values, others] = [few(one), few(other)];
+    if (values === undefined || others === undefined) return overlap(ready(one), ready(other), max);
+    return { answer: [...values].some((value) => others.has(value)) ? 'yes' : 'no', steps: values.size };
+  };
+}
+
 /** Makes a bound and a memory for the conditions of one object. */
 export function createTexts(readers: readonly Reader[]): Texts {
   const envoys = envoysOf(readers);
-  const areAll = (wanted: 'yes' | 'no', text: string, pattern: string): boolean => envoys.all(wanted, (ready, max) => matches(ready(pattern), text, max)) === true;
-  const valuesOfPattern = (pattern: string): readonly string[] | undefined => envoys.first((ready) => ({ values: valuesOf(ready(pattern)), steps: 1 }))?.values;
+  const areAll = (wanted: 'yes' | 'no', text: string, pattern: string): boolean => envoys.all(wanted, doesMatch(text, pattern)) === true;
+  const few = (pattern: string): readonly string[] | undefined => {
+    const found = envoys.first((asked) => ({ values: asked.few(pattern), steps: 1 }))?.values;
+    return found && [...found];
+  };
 
   function implies(given: TextCondition, wanted: TextCondition): boolean {
     if (wanted.kind === 'any' || isSame(given, wanted)) return true;
@@ -107,12 +151,12 @@ export function createTexts(readers: readonly Reader[]): Texts {
     if (wanted.kind === 'exact') return impliesExact(given, wanted);
     if (given.kind !== 'regex' && wanted.kind === 'prefix') return spells(given, wanted) && cased(given, wanted).startsWith(cased(wanted, given));
     if (given.kind === 'exact' && !given.fold) return areAll('yes', given.text, wanted.text);
-    return envoys.all('yes', (ready, max) => covers(ready(patternOf(wanted)), ready(patternOf(given)), max)) === true;
+    return envoys.all('yes', doesCover(patternOf(wanted), patternOf(given))) === true;
   }
 
   function impliesExact(given: TextCondition, wanted: TextCondition): boolean {
     if (given.kind === 'exact') return spells(given, wanted) && cased(given, wanted) === cased(wanted, given);
-    const values = given.kind === 'regex' ? valuesOfPattern(given.text) : undefined;
+    const values = given.kind === 'regex' ? few(given.text) : undefined;
     return values !== undefined && values.length > 0 && values.every((text) => cased({ ...given, text }, wanted) === cased(wanted));
   }
 
@@ -121,7 +165,7 @@ export function createTexts(readers: readonly Reader[]): Texts {
     if (one.kind !== 'regex' && other.kind !== 'regex') return areApartTexts(one, other);
     const [first, second] = one.kind === 'regex' ? [one, other] : [other, one];
     if (second.kind === 'exact' && !second.fold) return areAll('no', second.text, first.text);
-    return envoys.all('no', (ready, max) => overlap(ready(first.text), ready(patternOf(second)), max)) === true;
+    return envoys.all('no', doOverlap(first.text, patternOf(second))) === true;
   }
 
   return {
@@ -131,9 +175,8 @@ export function createTexts(readers: readonly Reader[]): Texts {
       if (condition.kind !== 'regex') return implies({ kind: 'exact', text, fold: false }, condition);
       return areAll('yes', text, condition.text) || (areAll('no', text, condition.text) ? false : undefined);
     },
-    valuesOf: valuesOfPattern,
     common(one, other) {
-      const found = envoys.first((ready, max) => overlap(ready(one), ready(other), max));
+      const found = envoys.first(({ ready, max }) => overlap(ready(one), ready(other), max));
       return found?.answer === 'yes' ? found.witness.text : undefined;
     },
     spend: envoys.spend,

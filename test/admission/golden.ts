@@ -15,6 +15,7 @@ export interface Case {
   readonly body: JsonObject;
   readonly settings: Settings;
   readonly snapshot: Snapshot;
+  readonly kubernetesMinor: number | undefined;
   readonly outFile: string;
 }
 
@@ -75,7 +76,7 @@ export function staleFiles(): readonly string[] {
 function readCase(file: string): Case {
   const given: unknown = parse(readFileSync(join(folder, file), 'utf8'));
   if (!isObject(given)) throw new Error(`${file} is no mapping`);
-  const known = ['path', 'operation', 'use', 'cluster', 'without', 'object', 'oldObject', 'settings', 'unsynced', 'why', 'subResource', 'request'];
+  const known = ['path', 'operation', 'use', 'cluster', 'without', 'object', 'oldObject', 'settings', 'unsynced', 'why', 'subResource', 'request', 'kubernetesMinor'];
   const unknown = Object.keys(given).filter((key) => !known.includes(key));
   if (unknown.length > 0) throw new Error(`${file}: unknown keys ${unknown.join(', ')}`);
   const used = typeof given['use'] === 'string' ? readObjects(join(folder, given['use'])) : [];
@@ -95,6 +96,7 @@ function readCase(file: string): Case {
     }),
     settings: Object.keys(flags).length === 0 ? defaults : settingsWith(flags),
     snapshot: given['unsynced'] === true ? emptySnapshot : snapshotOf(cluster),
+    kubernetesMinor: typeof given['kubernetesMinor'] === 'number' ? given['kubernetesMinor'] : undefined,
     outFile: join(folder, file.replace('.in.yaml', '.out.yaml')),
   };
 }

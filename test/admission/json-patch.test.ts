@@ -33,6 +33,15 @@ test('replaces a list that got shorter as a whole', (t) => {
   t.end();
 });
 
+test('puts a member in front of others by one operation, also where the others change', (t) => {
+  const [first, second] = [{ name: 'a', image: 'x' }, { name: 'b' }];
+  t.same(diff({ l: [first, second] }, { l: [{ name: 'new' }, first, second] }), [{ op: 'add', path: '/l/0', value: { name: 'new' } }]);
+  t.same(diff({ l: [first] }, { l: [{ name: 'new' }, { ...first, image: 'y' }] }), [{ op: 'add', path: '/l/0', value: { name: 'new' } }, { op: 'replace', path: '/l/1/image', value: 'y' }]);
+  const shifted = diff({ l: [first, second] }, { l: [{ name: 'new' }, first] });
+  t.notOk(shifted.some(({ op, path }) => op === 'add' && path === '/l/0'), 'a member that went away is no member put in front');
+  t.end();
+});
+
 test('the operations between any two objects turn one into the other', (t) => {
   const json = fc.dictionary(fc.oneof(fc.constantFrom('a', 'b', '~', '/', 'constructor'), fc.string()), fc.jsonValue({ maxDepth: 4 }));
   fc.assert(fc.property(json, json, (before, after) => {

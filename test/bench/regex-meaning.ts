@@ -21,7 +21,7 @@ const kinds: Readonly<Record<string, (id: number) => string>> = {
 export function regexMeaning(): string {
   const mixed = Object.values(kinds);
   const all = { ...kinds, 'of all kinds': (id: number) => mixed[id % mixed.length]?.(id) ?? '' };
-  return toTable(`Meaning: ${count} patterns pairwise (${(count * (count - 1)) / 2} pairs), median of ${turns}`, Object.entries(all).map(([name, patternOf]) => row(name, patternOf)));
+  return toTable(`Meaning: ${count} patterns pairwise (${(count * (count - 1)) / 2} pairs), the processor's time, median of ${turns}`, Object.entries(all).map(([name, patternOf]) => row(name, patternOf)));
 }
 
 function row(name: string, patternOf: (id: number) => string): Readonly<Record<string, string | number>> {
@@ -32,10 +32,15 @@ function row(name: string, patternOf: (id: number) => string): Readonly<Record<s
 }
 
 function pairwise(patterns: readonly string[]): { readonly readyMs: number; readonly pairsMs: number; readonly yes: number; readonly unknown: number } {
-  const started = performance.now();
+  // The processor's time: others work on the machine.
+  const usedMs = (): number => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  const started = usedMs();
   const meanings = patterns.map((pattern) => meaningOf(pattern));
-  const ready = performance.now();
+  const ready = usedMs();
   const answers = { yes: 0, no: 0, unknown: 0 };
   meanings.forEach((one, at) => meanings.slice(at + 1).forEach((other) => answers[overlap(one, other).answer]++));
-  return { readyMs: ready - started, pairsMs: performance.now() - ready, yes: answers.yes, unknown: answers.unknown };
+  return { readyMs: ready - started, pairsMs: usedMs() - ready, yes: answers.yes, unknown: answers.unknown };
 }

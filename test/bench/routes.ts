@@ -1,4 +1,7 @@
-/** What judging routes costs: a whole `branchline check`, and one admission among thousands of routes. */
+/**
+ * What judging routes costs: a whole `branchline check`, and one admission among thousands of routes. Both the time of the clock and that of the processor are
+ * shown: others that work on the machine change the first more.
+ */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -60,23 +63,33 @@ async function checks({ folder, bundle }: Site): Promise<string> {
     await mkdir(join(folder, 'checked'), { recursive: true });
     const text = objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n');
     await writeFile(file, text);
-    const times: number[] = [];
+    const times: Times[] = [];
     for (let run = 0; run < runs; run++) times.push(await timeOf([bundle, 'check', '-f', file, '-o', 'json']));
-    if (objects.length === 0) start = median(times);
-    const after = median(times) - start;
+    const cpu = median(times.map(({ cpuMs }) => cpuMs));
+    if (objects.length === 0) start = cpu;
+    const after = cpu - start;
     rows.push({
-      what: name, MB: round(text.length / 1e6, 1), 'process ms': round(median(times)), 'after start ms': objects.length === 0 ? '' : round(after),
+      what: name, MB: round(text.length / 1e6, 1), 'clock ms': round(median(times.map(({ clockMs }) => clockMs))), 'processor ms': round(cpu), 'after start': objects.length === 0 ? '' : round(after),
       goal: objects.length === 0 ? '' : `<= ${goals.checkMs} ms`, '': objects.length === 0 ? '' : verdict(after <= goals.checkMs),
     });
   }
   return toTable(`branchline check of ${checkedObjects} VirtualServices with ${checkedRoutes} routes each, in one YAML file, median of ${runs}`, rows);
 }
 
-async function timeOf(args: readonly string[]): Promise<number> {
+interface Times {
+  readonly clockMs: number;
+  /** Of all threads, those that collect garbage and compile included. */
+  readonly cpuMs: number;
+}
+
+/** Loaded before the program: says in the end what its process used. */
+const usage = `data:text/javascript,${encodeURIComponent("import { writeSync } from 'node:fs'; process.on('exit', () => { const { user, system } = process.cpuUsage(); writeSync(2, `used ${user + system}\\n`); });")}`;
+
+async function timeOf(args: readonly string[]): Promise<Times> {
   const started = performance.now();
   // Warnings are no failure; an exit code of 1 would be.
-  await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 30 });
-  return performance.now() - started;
+  const { stderr } = await promisify(execFile)(process.execPath, ['--import', usage, ...args], { maxBuffer: 1 << 30 });
+  return { clockMs: performance.now() - started, cpuMs: Number(/used (\d+)/.exec(stderr)?.[1]) / 1000 };
 }
 
 const knownRoutes = 5000;
@@ -95,14 +108,19 @@ function admissions(): string {
     '20 routes, regex': (index) => virtualService(index, 19, byRegex),
   };
   return toTable(`Admission of a VirtualService among ${knownRoutes} others and their DestinationRules, ${rounds} each`, Object.entries(kinds).map(([what, make]) => {
+    const before = process.cpuUsage();
     const times = Array.from({ length: rounds }, (_, index) => {
       const review = reviewOf(make(index % knownRoutes));
       const started = performance.now();
       decide('/validate/routes', review, facts);
       return performance.now() - started;
     });
+    const { user, system } = process.cpuUsage(before);
     const p99 = quantile(times, 0.99);
-    return { what, 'median ms': round(median(times), 2), 'p99 ms': round(p99, 2), 'slowest ms': round(Math.max(...times), 2), goal: `<= ${goals.admissionMs} ms`, '': verdict(p99 <= goals.admissionMs) };
+    return {
+      what, 'median ms': round(median(times), 2), 'p99 ms': round(p99, 2), 'slowest ms': round(Math.max(...times), 2), 'processor, mean ms': round((user + system) / 1000 / rounds, 2),
+      goal: `p99 <= ${goals.admissionMs} ms`, '': verdict(p99 <= goals.admissionMs),
+    };
   }));
 }
 

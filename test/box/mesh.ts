@@ -140,7 +140,7 @@ function assemble(site: Site): Mesh {
 
 async function endAll({ started, proxies, api, box, folder }: Site): Promise<void> {
   const ended = await Promise.allSettled(proxies);
-  await Promise.all(ended.map((proxy) => (proxy.status === 'fulfilled' ? proxy.value.stop() : undefined)));
+  await Promise.all(ended.flatMap((proxy) => (proxy.status === 'fulfilled' ? [proxy.value.stop()] : [])));
   await started.istiod?.kill();
   await Promise.all([started.apps?.close(), started.kubelet?.close()]);
   delete started.apps;

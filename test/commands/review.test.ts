@@ -67,6 +67,76 @@ test('review keeps going past a bad document, says where it is, and exits 1', as
   t.match(out, 'kept');
 });
 
+const namespaceAndService = `apiVersion: v1
+kind: Namespace
+metadata: { name: shop, labels: { branchline.dev/enabled: 'true', istio-injection: enabled } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec:
+  selector: { matchLabels: { app: web } }
+  template: { metadata: { labels: { app: web } }, spec: { containers: [{ name: app, image: web }] } }
+`;
+
+/** A Deployment of the service; without a name the API server makes one. */
+function deployment(name: string | undefined, branch: string, image = 'web'): string {
+  const named = name === undefined ? 'generateName: web-' : `name: ${name}`;
+  return `---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { ${named}, namespace: shop, annotations: { branchline.dev/branch: ${branch} } }\nspec:\n  selector: { matchLabels: { app: web } }\n  template: { metadata: { labels: { app: web } }, spec: { containers: [{ name: app, image: ${image} }] } }\n`;
+}
+
+test('review takes the second object of a name for an update of the first, as kubectl apply would, and says so', async (t) => {
+  const renamed = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', 'OPS-1') + deployment('web-b', 'OPS-2'));
+  t.equal(renamed.code, 1);
+  t.match(renamed.err, /:24: Deployment web-b: Warning: it stands at \S+:17 already; reviewed as an update/);
+  t.match(renamed.err, /:24: Deployment web-b: refused: .*\[BL104\]/);
+  const rolled = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', 'OPS-1') + deployment('web-b', 'OPS-1', 'web:2'));
+  t.equal(rolled.code, 0);
+  t.match(rolled.err, 'reviewed as an update');
+});
+
+test('review says nothing about a manifest that is given twice, or a name that is made later', async (t) => {
+  const twice = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', 'OPS-1') + deployment('web-b', 'OPS-1'));
+  t.notMatch(twice.err, /update/);
+  const unnamed = await run(['review', '-f', '-'], namespaceAndService + deployment(undefined, 'OPS-1') + deployment(undefined, 'OPS-2'));
+  t.equal(unnamed.code, 0);
+  t.notMatch(unnamed.err, /update/);
+});
+
+test('review tells an address that depends on what admission gives another object', async (t) => {
+  const { err } = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', 'OPS-1'));
+  t.match(err, 'OPS-1 of web -> header x-variant-id: OPS-1 once ready');
+  const byLabel = namespaceAndService.replace('enabled }', "enabled }, annotations: { branchline.dev/branches: by-label }").concat(deployment('web-b', 'x').replace(/, annotations: .*? } }/, ' }').replaceAll('app: web }', 'app: web, version: OPS-1 }'));
+  const first = await run(['review', '-f', '-'], byLabel);
+  t.match(first.err, 'OPS-1 of web -> header');
+  const second = await run(['review', '-f', '-'], first.out);
+  t.equal(second.out, first.out);
+});
+
+test('review says that a branch annotation does nothing on other kinds', async (t) => {
+  const cronJob = '---\napiVersion: batch/v1\nkind: CronJob\nmetadata: { name: nightly, namespace: shop, annotations: { branchline.dev/branch: OPS-1 } }\n';
+  const owned = '---\napiVersion: apps/v1\nkind: ReplicaSet\nmetadata: { name: web-1, namespace: shop, annotations: { branchline.dev/branch: OPS-1 }, ownerReferences: [{ kind: Deployment, name: web }] }\n';
+  const { code, err } = await run(['review', '-f', '-'], namespaceAndService + cronJob + owned);
+  t.equal(code, 0);
+  t.match(err, /CronJob nightly: Warning: branchline\.dev\/branch does nothing on a CronJob.*\[BL123\]/);
+  t.notMatch(err, /ReplicaSet/);
+});
+
+test('review says each problem and each address on one line, however long', async (t) => {
+  const long = 'feature/a-rather-long-name-of-a-branch-that-somebody-thought-of-on-a-friday-afternoon';
+  const pod = '---\napiVersion: v1\nkind: Pod\nmetadata: { name: one, namespace: shop }\nspec: { containers: [{ name: a-container-with-a-long-name-that-fills-the-line-by-itself, image: web, envFrom: [] }] }\n';
+  const { err } = await run(['review', '-f', '-'], namespaceAndService + deployment('web-b', long) + pod);
+  const lines = err.trimEnd().split('\n');
+  t.ok(lines.every((line) => /^\S+:\d+: (?:Deployment|Pod) \S+: (?:Warning|refused): /.test(line)), err);
+  t.ok(lines.some((line) => line.includes('once ready') && line.includes('expires in 3d') && line.length > 150), err);
+  t.equal(lines.filter((line) => line.includes('[BL301] (spec.containers[0])')).length, 1, err);
+});
+
 test('review prints JSON and patches when asked', async (t) => {
   const json = JSON.parse((await run(['review', '-f', tenant, '-o', 'json'])).out) as { kind: string; items: unknown[] };
   t.equal(json.kind, 'List');

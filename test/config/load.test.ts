@@ -62,6 +62,8 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
   { name: 'a certificate without its key', sources: { flags: { tlsCertFile: 'a' } }, path: 'tlsKeyFile', message: /go together/ },
   { name: 'names of callers without a CA', sources: { flags: { clientNames: ['x'] } }, path: '--client-names', message: /check nobody/ },
   { name: 'less time for a request than for its headers', sources: { flags: { requestTimeoutSeconds: '100' } }, path: '--request-timeout-seconds', message: /before its headers/ },
+  { name: 'a delivery by an image that is not named', sources: { flags: { agentDelivery: 'initContainer' } }, path: 'agentImage', message: /holds \/agent.cjs/ },
+  { name: 'an image name with a blank', sources: { flags: { agentImage: 'a b' } }, path: '--agent-image', message: /pattern/ },
   { name: 'a budget below the limit', sources: { flags: { bodyBudgetBytes: '65536' } }, path: '--body-budget-bytes', message: /never be read/ },
 ];
 for (const row of wrong) {

@@ -1,13 +1,17 @@
 /** The controller's story, inside a box's network: real API server, our server with its own rights, pods whose gates count. */
 import { ensureArtifacts } from '../box/binaries.ts';
-import { gatedStages } from '../box/gates.ts';
+import { readFile } from 'node:fs/promises';
+import { connect } from '../box/api.ts';
+import { runningOnly, startKubelet } from '../box/kubelet.ts';
 import { startBox } from '../box/start.ts';
 import { controllerSteps } from './controller-steps.ts';
 import { installServer, type Server } from './server.ts';
 import { createStory, expectEqual } from './steps.ts';
 
-const { 'istio-crds.yaml': crds } = await ensureArtifacts(['istio-crds.yaml']);
-const box = await startBox({ stages: await gatedStages() });
+const { 'istio-crds.yaml': crds, 'kwok-stages.yaml': stages } = await ensureArtifacts(['istio-crds.yaml', 'kwok-stages.yaml']);
+const box = await startBox({ stages: runningOnly(await readFile(stages, 'utf8')) });
+const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
+const kubelet = startKubelet(api);
 const story = createStory();
 let server: Server | undefined;
 try {
@@ -21,5 +25,7 @@ try {
   const code = await server?.stop();
   if (code !== undefined) await story.step('the server ends with 0 on SIGTERM', () => Promise.resolve(expectEqual(code, 0, 'exit code')));
   if (!story.finish()) console.log(server?.log() ?? '');
+  await kubelet.close();
+  api.close();
   await box.stop();
 }

@@ -1,4 +1,7 @@
-/** `npm run test:e2e`: the story of a branch against a real API server, and that of routes in a real mesh. Skips, and says why, where the machine cannot run one. */
+/**
+ * `npm run test:e2e`: the story of a branch against a real API server, that of routes in a real mesh, and what `explain` says against real Envoys. Skips, and
+ * says why, where the machine cannot run them. Each script has a network of its own and ends with its own closing line.
+ */
 import { join } from 'node:path';
 import { runInside } from '../box/inside.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
@@ -7,11 +10,11 @@ import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
 // The CRDs of the Gateway API are for test/validation, which compares the table of known fields with them.
 const artifacts = [...clusterArtifacts, ...meshArtifacts, 'gateway-api-crds.yaml'] as const;
-const stories = ['story.ts', 'route-story.ts'];
+const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'route-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);
-  console.log('0 passed, 0 failed, 1 skipped');
+  console.log(`0 passed, 0 failed, ${stories.length} skipped`);
 } else {
   await ensureArtifacts(artifacts);
   for (const story of stories) process.exitCode = Math.max(Number(process.exitCode ?? 0), await runInside(join(import.meta.dirname, story)));

@@ -52,10 +52,10 @@ apiVersion: networking.istio.io/${version}
 kind: VirtualService
 metadata: { name: ${name}, namespace: ww-green }
 spec:
-  hosts: [shop.ww-green.svc.cluster.local]
+  hosts: [nowhere.ww-green.svc.cluster.local]
   http:
     - match: [{ headers: { x-variant-id: { regex: '${regex}' } } }]
-      route: [{ destination: { host: shop.ww-green.svc.cluster.local, subset: ops-1234 } }]
+      route: [{ destination: { host: nowhere.ww-green.svc.cluster.local, subset: ops-1234 } }]
 `;
 
 /** Only as much of Argo's CRD as it takes to be served. */

@@ -3,6 +3,7 @@ import { ensureArtifacts } from '../box/binaries.ts';
 import { startBox, type Box } from '../box/start.ts';
 import { labelsAt, listAt, numberAt, objectAt, textAt } from '../../src/model/json.ts';
 import { bookinfo, rolloutCrd, service, tenant, virtualService, workload } from './manifests.ts';
+import { podSteps } from './pod-steps.ts';
 import { installServer, type Server } from './server.ts';
 import { createStory, expectEqual, expectText, waitFor, type Story } from './steps.ts';
 
@@ -31,7 +32,7 @@ async function main(): Promise<void> {
     await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     server = await installServer(box);
     const scene = sceneOf(box, server, story);
-    for (const part of [baselineStory, branchStory, changeStory, refusalStory, kindStory, scopeStory, routeStory, podStory, outageStory]) await part(scene);
+    for (const part of [baselineStory, branchStory, changeStory, refusalStory, kindStory, scopeStory, routeStory, podSteps, outageStory]) await part(scene);
   } catch (error) {
     await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
   } finally {
@@ -279,33 +280,12 @@ async function routeStory({ story, apply, refused }: Scene): Promise<void> {
   });
 }
 
-async function podStory(scene: Scene): Promise<void> {
-  const { story, run } = scene;
-  const environment = async (): Promise<Record<string, string>> => {
-    const list = JSON.parse(await run('-n', 'ww-green', 'get', 'pods', '-l', 'app=fact-find-ui,version=master', '--sort-by=.metadata.creationTimestamp', '-o', 'json')) as unknown;
-    const newest = listAt(list, 'items').filter((pod) => textAt(pod, 'metadata', 'deletionTimestamp') === undefined).at(-1);
-    return Object.fromEntries(listAt(newest, 'spec', 'containers', 0, 'env').map((variable) => [textAt(variable, 'name') ?? '', textAt(variable, 'value') ?? '']));
-  };
-  await story.step('pods get the propagation settings, and no agent that nobody delivers', async () => {
-    const found = await environment();
-    expectText(found['BRANCHLINE_AGENT_HEADERS'] ?? '', 'x-variant-id', 'headers');
-    expectEqual(found['NODE_OPTIONS'], undefined, 'NODE_OPTIONS');
-  });
-  await story.step('pods preload the agent once a ConfigMap delivers it', async () => {
-    await scene.apply('apiVersion: v1\nkind: ConfigMap\nmetadata: { name: branchline-agent-1, namespace: ww-green, labels: { app.kubernetes.io/managed-by: branchline } }\nimmutable: true\ndata: { agent.cjs: "" }\n');
-    await known(scene, 'ConfigMap', 1);
-    await run('-n', 'ww-green', 'rollout', 'restart', 'deployment', 'fact-find-ui');
-    await rolledOut(scene, 'deployment/fact-find-ui');
-    expectEqual((await environment())['NODE_OPTIONS'], '--require /var/run/branchline/agent.cjs', 'NODE_OPTIONS');
-  });
-}
-
 async function outageStory(scene: Scene): Promise<void> {
   const { story, box, server, apply, refused, run, get } = scene;
   await story.step('after an API server restart the cache follows again', async () => {
     await box.restartApiServer();
     await apply(service('late', '{}'));
-    await known(scene, 'Service', 6);
+    await known(scene, 'Service', 7);
     expectText(await apply(workload({ name: 'fact-find-ui-ops-8', branch: 'OPS-8' })), 'OPS-8 of fact-find-ui', 'kubectl');
   });
   await story.step('while we are down, baselines and routes go through and a branch is refused, not admitted unseen', async () => {

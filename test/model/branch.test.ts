@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { isSameId, parseBranch } from '../../src/model/branch.ts';
+import { isSameId, isSameRef, parseBranch } from '../../src/model/branch.ts';
 
 const rows = [
   { name: 'keeps a ticket number as it is', in: 'OPS-1234', id: 'OPS-1234', host: 'ops-1234' },
@@ -32,6 +32,13 @@ test('tells long names apart that start alike', (t) => {
   const b = parseBranch(`${'feature-'.repeat(10)}b`);
   t.equal(a?.id.length, 63);
   t.not(a?.id, b?.id);
+  t.end();
+});
+
+test('takes a ref for the same, however it is written', (t) => {
+  t.ok(isSameRef(' refs/heads/OPS-1', 'OPS-1'));
+  t.notOk(isSameRef('OPS/1', 'OPS-1'), 'two refs may make one id');
+  t.notOk(isSameRef('ops-1', 'OPS-1'));
   t.end();
 });
 

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
-import { bareDots, literalOf } from '../../src/regex/literal.ts';
+import { bareDots } from '../../src/regex/literal.ts';
+import { fewValuesOf } from '../../src/regex/meaning.ts';
+
+function literalOf(pattern: string): string | undefined {
+  const values = [...(fewValuesOf(pattern) ?? [])];
+  return values.length === 1 ? values[0] : undefined;
+}
 
 const literals = [
   { in: 'OPS-1234', want: 'OPS-1234' },
@@ -23,6 +29,16 @@ const literals = [
   { in: '\\bops', want: undefined },
   { in: '(?=x)', want: undefined },
 ];
+
+test('lists the values of a pattern that has a few, and of no other', (t) => {
+  t.same([...(fewValuesOf('(OPS-1|ops-1)') ?? [])], ['OPS-1', 'ops-1']);
+  t.same([...(fewValuesOf('[ab]?') ?? [])], ['', 'a', 'b']);
+  t.equal(fewValuesOf('[a-z]{2}'), undefined);
+  t.equal(fewValuesOf('('), undefined);
+  t.same([...(fewValuesOf('é') ?? [])], ['é']);
+  t.equal(fewValuesOf('é', 're2-latin1'), undefined, 'words of bytes are no values');
+  t.end();
+});
 
 for (const row of literals) {
   test(`${row.want === undefined ? 'finds no single value for' : 'finds the single value of'} ${row.in}`, (t) => {

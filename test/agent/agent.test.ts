@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { largestAgentBytes } from '../../scripts/agent.ts';
+import { builtAgent, guests, runNode } from './built.ts';
+
+const { path: agent, bytes } = await builtAgent();
+
+async function factsWith(env: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<string, unknown>>> {
+  return JSON.parse((await runNode(agent, [join(guests, 'defects.js')], env)).stdout) as Readonly<Record<string, unknown>>;
+}
+
+const facts = await factsWith();
+
+test('the built agent is at most 8 KB', (t) => {
+  t.ok(bytes <= largestAgentBytes, `${bytes} bytes`);
+  t.end();
+});
+
+const answers: readonly { readonly name: string; readonly fact: string; readonly want: unknown }[] = [
+  { name: 'a server that was made without a listener answers, and carries', fact: 'urlOptionsCallback', want: 'v1' },
+  { name: 'a shared headers object serves a call', fact: 'sharedObject', want: 'v1' },
+  { name: 'a shared headers object stays as it was', fact: 'sharedAfter', want: { 'x-own': '1' } },
+  { name: 'a call outside any request carries nothing', fact: 'outside', want: null },
+  { name: 'frozen options work', fact: 'frozen', want: 'v1' },
+  { name: 'a header that the application sets itself stays', fact: 'ownHeader', want: 'mine' },
+  { name: 'a header that the application gives to fetch stays', fact: 'fetchOwn', want: 'mine' },
+  { name: 'headers in an array carry', fact: 'list', want: 'v1' },
+  { name: 'a header in an array stays', fact: 'ownInList', want: 'mine' },
+  { name: 'a host outside the cluster gets nothing', fact: 'external', want: null },
+  { name: 'the next request on the connection starts clean', fact: 'afterwards', want: null },
+  { name: 'two ids are none', fact: 'twoIds', want: null },
+  { name: 'an id that is too long is dropped, not cut', fact: 'tooLong', want: null },
+  { name: 'an id in another alphabet is dropped', fact: 'latin', want: null },
+];
+for (const { name, fact, want } of answers) test(name, (t) => { t.same(facts[fact], want); t.end(); });
+
+test('responses say nothing of what is carried, unless asked', async (t) => {
+  t.notOk((facts['response'] as object | undefined ?? {}).hasOwnProperty('x-variant-id'));
+  t.match((await factsWith({ BRANCHLINE_AGENT_RESPONSE: 'true' }))['response'], { 'x-variant-id': 'v1', 'x-correlation-id': 'c1' });
+});
+
+test('a header is made when asked and none came', async (t) => {
+  const answer = (await factsWith({ BRANCHLINE_AGENT_HEADERS: 'x-request-id', BRANCHLINE_AGENT_GENERATE: 'x-request-id', BRANCHLINE_AGENT_RESPONSE: 'true' }))['response'];
+  t.match(answer, { 'x-request-id': /^[0-9a-f-]{36}$/ });
+});
+
+test('does nothing when disabled', async (t) => {
+  const off = await factsWith({ BRANCHLINE_AGENT_DISABLED: 'true' });
+  t.equal(off['urlOptionsCallback'], null);
+  t.match(off['status'], { active: false });
+});
+
+test('further hosts are inside when named', async (t) => {
+  t.equal((await factsWith({ BRANCHLINE_AGENT_HOSTS: 'example.com' }))['external'], 'v1');
+});
+
+test('the list is replaced, or added to', async (t) => {
+  t.equal((await factsWith({ BRANCHLINE_AGENT_HEADERS: 'x-other' }))['urlOptionsCallback'], null);
+  t.equal((await factsWith({ BRANCHLINE_AGENT_HEADERS: '+x-other' }))['urlOptionsCallback'], 'v1');
+});
+
+test('says where it would carry to when asked, never what', async (t) => {
+  const { stderr } = await runNode(agent, [join(guests, 'defects.js')], { BRANCHLINE_AGENT_DEBUG: 'true' });
+  t.match(stderr, /branchline agent: api\.example\.com is outside/);
+  t.notMatch(stderr, /v1/);
+});
+
+test('prints nothing, keeps no process alive, and may be preloaded twice', async (t) => {
+  const { stdout, stderr } = await runNode(agent, ['--require', agent, '-e', 'console.log(Object.keys(globalThis[Symbol.for("branchline.agent")]).join())']);
+  t.equal(stdout, 'version,active\n');
+  t.equal(stderr, '');
+});
+
+test('a Node that is too old is left alone', (t) => {
+  const program = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '16.9.1' } }); require(${JSON.stringify(agent)}); console.log(globalThis[Symbol.for('branchline.agent')] === undefined, Object.hasOwn(require('net').Server.prototype, 'emit'))`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  t.equal(stdout, 'true false\n', stderr);
+  t.end();
+});
+
+test('starts no context storage before a request carries something', async (t) => {
+  const program = 'const h=require("http");const s=h.createServer((q,r)=>r.end()).listen(0,"127.0.0.1",()=>h.get({port:s.address().port,host:"127.0.0.1"},(r)=>{r.resume().on("end",()=>{console.log(process.moduleLoadList.includes("NativeModule http2"));process.exit()})}))';
+  t.equal((await runNode(agent, ['-e', program])).stdout, 'false\n');
+});

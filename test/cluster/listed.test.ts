@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { test, type Test } from 'tap';
+import { stringify } from 'yaml';
+import { listCluster } from '../../src/cluster/listed.ts';
+import { textAt } from '../../src/model/json.ts';
+import { namespace, service } from './contract.ts';
+import { sendStatus, startFakeApiServer, type FakeApiServer } from './fake-apiserver.ts';
+import { openFake } from './open.ts';
+
+async function started(t: Test): Promise<{ server: FakeApiServer; kubeconfig: string }> {
+  const server = await startFakeApiServer();
+  t.teardown(() => server.stop());
+  const kubeconfig = join(t.testdir(), 'kubeconfig');
+  await writeFile(kubeconfig, stringify({
+    apiVersion: 'v1', kind: 'Config', 'current-context': 'fake', contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+    clusters: [{ name: 'fake', cluster: { server: server.url, 'insecure-skip-tls-verify': true } }], users: [{ name: 'fake', user: {} }],
+  }));
+  return { server, kubeconfig };
+}
+
+const signal = new AbortController().signal;
+
+test('lists what is wanted and nothing else, whole, page by page, with its kind', async (t) => {
+  const { server, kubeconfig } = await started(t);
+  server.put(namespace);
+  for (let index = 0; index < 501; index += 1) server.put(service(`s${index}`));
+  server.absent.add('Rollout');
+  const objects = await listCluster({ kubeconfig, collections: ['namespaces', 'services', 'workloads'], namespace: undefined, signal });
+  t.equal(objects.filter((object) => textAt(object, 'kind') === 'Service' && textAt(object, 'apiVersion') === 'v1').length, 501);
+  t.equal(objects.length, 502);
+  t.equal(server.requests('Service', 'list'), 2, 'two pages');
+  t.equal(server.requests('Pod', 'list'), 0);
+});
+
+test('asks for one namespace by rights in it alone', async (t) => {
+  const { server, kubeconfig } = await started(t);
+  const asked: string[] = [];
+  server.fault = (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    asked.push(path);
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(path === '/api/v1/namespaces/ww-green' ? { metadata: { name: 'ww-green' } } : { metadata: {}, items: [] }));
+    return true;
+  };
+  const objects = await listCluster({ kubeconfig, collections: ['namespaces', 'pods'], namespace: 'ww-green', signal });
+  t.same(objects, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ww-green' } }]);
+  t.same(asked.sort(), ['/api/v1/namespaces/ww-green', '/api/v1/namespaces/ww-green/pods']);
+});
+
+test('says what cannot be read', async (t) => {
+  const { server, kubeconfig } = await started(t);
+  server.fault = (request, response) => {
+    if (!(request.url ?? '').includes('/services')) return false;
+    sendStatus(response, 403, 'services is forbidden');
+    return true;
+  };
+  await t.rejects(listCluster({ kubeconfig, collections: ['namespaces', 'services'], namespace: undefined, signal }), { name: 'ClusterError', message: 'services cannot be read: 403 services is forbidden' });
+});
+
+for (const [minor, want] of [['35', 35], ['34+', 34]] as const) {
+  test(`the API server's minor version "${minor}" is ${want}, and 0 before it was asked`, async (t) => {
+    const { server } = await started(t);
+    server.fault = (request, response) => {
+      if (request.url?.startsWith('/version') !== true) return false;
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ major: '1', minor }));
+      return true;
+    };
+    const cluster = openFake(server);
+    t.teardown(() => cluster.close());
+    await cluster.synced;
+    t.equal(cluster.kubernetesMinor?.(), 0);
+    while (cluster.kubernetesMinor?.() === 0) await new Promise((resolve) => { setImmediate(resolve); });
+    t.equal(cluster.kubernetesMinor?.(), want);
+  });
+}
