@@ -18,7 +18,8 @@ const mayImport = {
   telemetry: ['model'],
   webhook: ['model', 'config', 'regex', 'validation', 'admission', 'routing', 'lifecycle', 'explain', 'cluster', 'telemetry'],
   controller: ['model', 'config', 'regex', 'validation', 'admission', 'routing', 'lifecycle', 'explain', 'cluster', 'telemetry'],
-  commands: [...pure, 'cluster', 'telemetry', 'webhook', 'controller'],
+  installation: ['model', 'config', 'admission', 'cluster', 'telemetry', 'webhook'],
+  commands: [...pure, 'cluster', 'telemetry', 'webhook', 'controller', 'installation'],
   agent: [],
 };
 

@@ -1,8 +1,9 @@
-/** Writes the README's tables from the code: `node scripts/docs.ts`; with `--check` it only says whether they are equal. */
+/** Writes the READMEs' tables and the chart's schema from the code: `node scripts/docs.ts`; with `--check` it only says whether they are equal. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault } from '../src/config/settings.ts';
 import { problemKinds } from '../src/model/problem.ts';
 import { metricsTable } from '../src/telemetry/metrics.ts';
+import { withSettingsSchema, withValuesTable } from './chart-docs.ts';
 
 const readme = new URL('../README.md', import.meta.url);
 
@@ -36,12 +37,26 @@ function metricRows(): readonly string[] {
   return ['| metric | kind | labels | meaning |', '|---|---|---|---|', ...metricsTable.map(({ name, kind, labels, help }) => `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${cell(help)} |`)];
 }
 
+const chart = new URL('../charts/branchline/', import.meta.url);
+
+/** Returns every file with generated parts, as it is and as it should be. */
+export function generated(): readonly { readonly file: URL; readonly text: string; readonly made: string }[] {
+  const files = { readme, schema: new URL('values.schema.json', chart), chartReadme: new URL('README.md', chart) };
+  const texts = { readme: readFileSync(files.readme, 'utf8'), schema: readFileSync(files.schema, 'utf8'), chartReadme: readFileSync(files.chartReadme, 'utf8') };
+  const schema = withSettingsSchema(texts.schema);
+  return [
+    { file: files.readme, text: texts.readme, made: withTables(texts.readme) },
+    { file: files.schema, text: texts.schema, made: schema },
+    { file: files.chartReadme, text: texts.chartReadme, made: withValuesTable(texts.chartReadme, schema, readFileSync(new URL('values.yaml', chart), 'utf8')) },
+  ];
+}
+
 if (import.meta.main) {
-  const text = readFileSync(readme, 'utf8');
-  const made = withTables(text);
-  if (!process.argv.includes('--check')) writeFileSync(readme, made);
-  else if (made !== text) {
-    console.error('README.md: its tables are not the code\'s; run node scripts/docs.ts');
-    process.exitCode = 1;
+  for (const { file, text, made } of generated()) {
+    if (!process.argv.includes('--check')) writeFileSync(file, made);
+    else if (made !== text) {
+      console.error(`${file.pathname.slice(readme.pathname.length - 'README.md'.length)}: its generated parts are not the code's; run node scripts/docs.ts`);
+      process.exitCode = 1;
+    }
   }
 }

@@ -6,13 +6,14 @@ import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
 import { diff, whyNotApplicable } from './json-patch.ts';
 import { mutatePod } from './pods/pod.ts';
+import { mutateProbe, validateProbe } from './probe.ts';
 import type { Review } from './review.ts';
 import { reviewRoute } from './route-review.ts';
 import type { Facts } from './scope.ts';
 import { mutateWorkload } from './workload.ts';
 
 /** The paths that the API server posts reviews to. */
-export const reviewPaths = ['/mutate/workloads', '/mutate/pods', '/validate/declarations', '/validate/routes'] as const;
+export const reviewPaths = ['/mutate/workloads', '/mutate/pods', '/validate/declarations', '/validate/routes', '/mutate/probe', '/validate/probe'] as const;
 /** One of {@link reviewPaths}. */
 export type ReviewPath = (typeof reviewPaths)[number];
 
@@ -26,6 +27,8 @@ const deciders: Readonly<Record<ReviewPath, ReadonlyMap<string, Decider>>> = {
   '/mutate/pods': new Map([['/Pod', pod]]),
   '/validate/declarations': new Map(['apps/Deployment', 'apps/StatefulSet', 'argoproj.io/Rollout', '/Service', '/Namespace'].map((kind) => [kind, declaration])),
   '/validate/routes': new Map(['networking.istio.io/VirtualService', 'networking.istio.io/DestinationRule', 'gateway.networking.k8s.io/HTTPRoute', 'gateway.networking.k8s.io/GRPCRoute'].map((kind) => [kind, reviewRoute])),
+  '/mutate/probe': new Map([['/ConfigMap', probe]]),
+  '/validate/probe': new Map([['/ConfigMap', validateProbe]]),
 };
 
 /** What is decided about besides CREATE and UPDATE: a DestinationRule that routes still need may not go. */
@@ -49,6 +52,10 @@ function workload(review: Review, facts: Facts): Decision {
 function pod(review: Review, facts: Facts): Decision {
   const mutation = mutatePod(review, facts);
   return mutation === undefined ? allow() : patched(review, mutation.after, [], withoutDenials(mutation.problems, facts));
+}
+
+function probe(review: Review): Decision {
+  return patched(review, mutateProbe(review.object ?? {}), [], []);
 }
 
 /** A pod is never refused, whatever severity settings give its problems. */

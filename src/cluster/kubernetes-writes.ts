@@ -16,6 +16,9 @@ export interface WritesOptions extends ServerOptions {
 const unwatched = [
   { kind: 'Lease', group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   { kind: 'Event', group: 'events.k8s.io', version: 'v1', plural: 'events' },
+  { kind: 'Secret', group: '', version: 'v1', plural: 'secrets' },
+  { kind: 'MutatingWebhookConfiguration', group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations' },
+  { kind: 'ValidatingWebhookConfiguration', group: 'admissionregistration.k8s.io', version: 'v1', plural: 'validatingwebhookconfigurations' },
 ] as const;
 
 /** Opens the way to write. Nothing is sent before the first write. @see https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
@@ -42,7 +45,7 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
 
   return {
     apply: (object, { force }) => send(pathOf(targetOf(object)), { method: 'PATCH', contentType: 'application/apply-patch+yaml', body: object, query: { fieldManager, force: String(force) } }),
-    create: (object) => send(pathOf({ ...targetOf(object), name: '' }), { method: 'POST', body: object, query: { fieldManager } }),
+    create: (object, { dryRun } = { dryRun: false }) => send(pathOf({ ...targetOf(object), name: '' }), { method: 'POST', body: object, query: { fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) } }),
     replace: (object) => send(pathOf(targetOf(object)), { method: 'PUT', body: object, query: { fieldManager } }),
     async read(target) {
       try {

@@ -1,4 +1,4 @@
-/** Every right that `branchline serve` needs, in one list: `examples/kubernetes/rbac.yaml` and the chart hold the same, by test, and the end-to-end tests run with no others. */
+/** Every right that `branchline serve` needs, in one list: the chart grants the same, by test, and so does `examples/kubernetes/rbac.yaml` without those about the installation. */
 
 /** One rule of a Role. */
 export interface Right {
@@ -34,3 +34,14 @@ export const writeRights: readonly Right[] = [
 export const ownRights: readonly Right[] = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update', 'delete'], why: 'which replica writes; uninstall removes it' },
 ];
+
+/** Rights about the installation itself: its certificates, its webhook configurations, its probes. The chart grants those on existing objects by name. */
+export const installationRights: { readonly cluster: readonly Right[]; readonly own: readonly Right[] } = {
+  cluster: [
+    { apiGroups: ['admissionregistration.k8s.io'], resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], verbs: ['get', 'update'], why: 'caBundle and failure policy of our own two' },
+  ],
+  own: [
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['create'], why: 'probes, as dry runs; the API server\'s time' },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'update'], why: 'our CA' },
+  ],
+};

@@ -43,8 +43,8 @@ export interface Writes {
    * value is a {@link Conflict}, and nothing is written. An object that names a uid is never created, nor another one of that name changed.
    */
   apply(object: JsonObject, options: { readonly force: boolean }): Promise<Written>;
-  /** Creates; {@link Conflict} when there is one of that name. */
-  create(object: JsonObject): Promise<Written>;
+  /** Creates; {@link Conflict} when there is one of that name. A dry run is admitted like any other, and nothing is kept of it. */
+  create(object: JsonObject, options?: { readonly dryRun: boolean }): Promise<Written>;
   /** Replaces, in the state that its resourceVersion names; {@link Conflict} when it is in another. */
   replace(object: JsonObject): Promise<Written>;
   /** Reads one object; undefined when it is not there. Only where nothing is watched (the Lease). */

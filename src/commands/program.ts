@@ -187,14 +187,20 @@ function addExplain(program: Command, io: Io, done: Done): void {
 
 function addDoctor(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('doctor'), program)
-    .description('say which pods that a branch\'s requests pass through carry its header on, and what to do about the others')
+    .description('say which pods that a branch\'s requests pass through carry its header on, and what to do about the others; or whether the installation itself is whole')
+    .addOption(new Option('--installation', 'the installation in the cluster: webhook configurations, certificates, and whether the API server reaches it').conflicts(['file', 'namespace', 'branch', 'output']))
     .addOption(new Option('-f, --file <path>', 'manifests in place of the cluster: file, folder or - for standard input; repeatable').argParser(gather))
     .addOption(new Option('-n, --namespace <name>', 'only this namespace'))
     .addOption(new Option('--branch <name>', 'only namespaces that have this branch'))
     .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
-  addSettings(command, ['branches', 'propagation'], ['kubeconfig', 'kubeContext', 'clusterDomain']);
+  addSettings(command, ['branches', 'propagation'], ['kubeconfig', 'kubeContext', 'clusterDomain', 'systemNamespace', 'leaseName', 'webhookConfiguration']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
+    if (flags['installation'] === true) {
+      const { examineInstallation } = await import('./installation.ts');
+      done(await examineInstallation(settings, io));
+      return;
+    }
     const { doctor } = await import('./doctor.ts');
     const asked = { files: (flags['file'] ?? []) as readonly string[], namespace: flags['namespace'] as string | undefined, branch: flags['branch'] as string | undefined };
     done(await doctor({ ...asked, output: flags['output'] as 'text' | 'json', settings }, io));

@@ -16,7 +16,9 @@ import { bundleAgent, type AgentBundle } from '../controller/agent-config-maps.t
 import { systemClock } from '../controller/clock.ts';
 import { openLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
-import { openCertificates, type Certificates } from '../webhook/certificates.ts';
+import { createEarning } from '../installation/earning.ts';
+import { openOwnCertificates, type OwnCertificates } from '../installation/own-certificates.ts';
+import { openCertificates, type Certificates, type CertificateReport } from '../webhook/certificates.ts';
 import { startWebhook, type Webhook } from '../webhook/server.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 import { showRoutes, type RouteView } from './show-routes.ts';
@@ -45,11 +47,12 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   let controller: Controller | undefined;
+  let installation: Installation | undefined;
   let view: RouteView | undefined;
   try {
-    const report = ({ outcome, message }: { outcome: 'loaded' | 'refused'; message: string }): void => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); };
-    const certificates = await openCertificates(settings, Date.now(), report);
-    metrics.certificateExpires(certificates.current.expires);
+    installation = openInstallation(settings);
+    const certificates = await openServing(settings, installation, ({ outcome, message }) => { log[outcome === 'loaded' ? 'info' : 'error']({ outcome }, message); });
+    measureCertificates(certificates, metrics);
     const bundle = await readAgent(settings, log);
     webhook = await startWebhook({
       settings, log, metrics,
@@ -62,14 +65,40 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
     else log.info({ webhook: webhook.url, plain: webhook.plainUrl }, 'listening');
     controller = await openController({ settings, io, log, metrics, cluster }, bundle);
     view = settings.manifests.length > 0 ? showRoutes(cluster, settings, io) : undefined;
-    await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller });
+    await serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller, installation });
     return exitCodes.fine;
   } finally {
     await view?.close();
     await controller?.close();
+    (await installation?.writes)?.close();
     await webhook?.close(closeMilliseconds);
     await cluster.close();
   }
+}
+
+/** What this process keeps right about its own installation, with connections of its own. */
+interface Installation {
+  readonly writes: Promise<Writes>;
+}
+
+/** Longest wait for one answer of the API server, in milliseconds. */
+const installationTimeout = 10_000;
+
+function openInstallation(settings: Settings): Installation | undefined {
+  if (settings.webhookConfiguration === '' || settings.manifests.length > 0) return undefined;
+  return { writes: import('../cluster/kubernetes-writes.ts').then(({ openKubernetesWrites }) => openKubernetesWrites({ kubeconfig: settings.kubeconfig, context: settings.kubeContext, timeoutMilliseconds: installationTimeout })) };
+}
+
+async function openServing(settings: Settings, installation: Installation | undefined, report: CertificateReport): Promise<Certificates | OwnCertificates> {
+  if (settings.caSecret === '' || installation === undefined) return openCertificates(settings, Date.now(), report);
+  const own = await openOwnCertificates({ settings, writes: await installation.writes, report }, Date.now());
+  await own.refresh(Date.now());
+  return own;
+}
+
+function measureCertificates(certificates: Certificates | OwnCertificates, metrics: Metrics): void {
+  metrics.certificateExpires(certificates.current.expires);
+  if ('authorityExpires' in certificates) metrics.authorityExpires(certificates.authorityExpires);
 }
 
 async function openCluster(settings: Settings): Promise<Cluster> {
@@ -132,25 +161,24 @@ interface Running {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly cluster: Cluster;
-  readonly certificates: Certificates;
+  readonly certificates: Certificates | OwnCertificates;
   readonly webhook: Webhook;
   readonly controller: Controller | undefined;
+  readonly installation: Installation | undefined;
 }
 
-async function serveUntilStopped({ settings, io, log, metrics, cluster, certificates, webhook, controller }: Running): Promise<void> {
+async function serveUntilStopped(running: Running): Promise<void> {
+  const { settings, io, log, metrics, cluster, certificates, webhook, controller } = running;
   const reported = new Set<string>();
   const tick = async (): Promise<void> => {
-    if (await certificates.refresh(Date.now())) {
-      webhook.renew(certificates.current, certificates.clientCa);
-      metrics.certificateExpires(certificates.current.expires);
-    }
+    if (await certificates.refresh(Date.now())) webhook.renew(certificates.current, certificates.clientCa);
+    measureCertificates(certificates, metrics);
     reportProblems(cluster, reported, log);
   };
   const failed = new Promise<never>((_resolve, reject) => { cluster.synced.catch(reject); });
   void cluster.synced.then(() => { reportProblems(cluster, reported, log); }, () => undefined);
-  const timer = setInterval(() => {
-    tick().catch((error: unknown) => { log.error({ reason: describe(error) }, 'certificates could not be looked at'); });
-  }, settings.certReloadSeconds * 1000);
+  const stopTicking = repeat(settings.certReloadSeconds * 1000, () => tick().catch((error: unknown) => { log.error({ reason: describe(error) }, 'certificates could not be looked at'); }));
+  const stopProbing = await startProbing(running);
   try {
     await Promise.race([aborted(io.stop), failed]);
     log.info({ drainSeconds: settings.drainSeconds }, 'draining: unready, still serving');
@@ -159,8 +187,32 @@ async function serveUntilStopped({ settings, io, log, metrics, cluster, certific
     await controller?.close();
     await new Promise((resolve) => { setTimeout(resolve, settings.drainSeconds * 1000); });
   } finally {
-    clearInterval(timer);
+    stopTicking();
+    stopProbing();
   }
+}
+
+/** Works again and again, so long after the last time has ended. Returns the way to stop. `work` must not reject. */
+function repeat(milliseconds: number, work: () => Promise<void>): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const next = (): void => {
+    if (!stopped) timer = setTimeout(() => { void work().then(next); }, milliseconds);
+  };
+  next();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+/** Looks at itself through the API server; a replica that drains does not. */
+async function startProbing({ settings, log, metrics, installation, io }: Running): Promise<() => void> {
+  if (installation === undefined) return () => undefined;
+  const earning = createEarning({ writes: await installation.writes, namespace: settings.systemNamespace, name: settings.webhookConfiguration, earns: settings.earnFailurePolicy, log, metrics });
+  const stop = repeat(settings.probeSeconds * 1000, () => earning.turn());
+  io.stop.addEventListener('abort', stop, { once: true });
+  return stop;
 }
 
 /** Each problem of the cluster's objects is said once, and again when it comes back. */
@@ -171,8 +223,9 @@ function reportProblems(cluster: Cluster, reported: Set<string>, log: Log): void
   for (const { message } of current) reported.add(message);
 }
 
-function whyUnready(cluster: Cluster, certificates: Certificates): readonly string[] {
+function whyUnready(cluster: Cluster, certificates: Certificates | OwnCertificates): readonly string[] {
   const reasons = cluster.snapshot.synced ? [] : [`the cluster is not read yet: ${cluster.freshness().filter((kind) => !kind.synced).map((kind) => kind.kind).join(', ')}`];
+  if ('unready' in certificates) return [...reasons, ...certificates.unready()];
   const { expires } = certificates.current;
   return Date.now() < expires ? reasons : [...reasons, `the serving certificate expired at ${new Date(expires).toISOString()}`];
 }

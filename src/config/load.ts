@@ -28,7 +28,7 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
   }
   const settings = Object.fromEntries(settingKeys.map((key) => [key, given.has(key) ? given.get(key)?.value : settingsTable[key].default]));
   const from = (key: string): string => given.get(key as SettingKey)?.from ?? key;
-  const problems = [...file.problems, ...unknownEnvironment(sources.environment), ...validate(settings, from), ...crossCheck(settings, from)];
+  const problems = [...file.problems, ...unknownEnvironment(sources.environment), ...validate(settings, from), ...crossCheck(settings, from), ...crossCheckCertificates(settings, from)];
   return problems.length > 0 ? { problems } : { settings: freeze(settings) as unknown as Settings };
 }
 
@@ -100,6 +100,18 @@ function describe(error: ErrorObject, settings: JsonObject, from: (key: string) 
 /** What one setting alone cannot show. */
 function crossCheck(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
   const problems: Problem[] = [];
+  if (Number(settings['bodyBudgetBytes']) < Number(settings['bodyLimitBytes'])) {
+    problems.push(problem(from('bodyBudgetBytes'), 'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read'));
+  }
+  if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
+    problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
+  }
+  return problems;
+}
+
+/** What certificates need of each other. */
+function crossCheckCertificates(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
+  const problems: Problem[] = [];
   if ((settings['tlsCertFile'] === '') !== (settings['tlsKeyFile'] === '')) {
     const missing = settings['tlsKeyFile'] === '' ? 'tlsKeyFile' : 'tlsCertFile';
     problems.push(problem(from(missing), `${missing} is missing; tlsCertFile and tlsKeyFile go together`));
@@ -107,11 +119,20 @@ function crossCheck(settings: JsonObject, from: (key: string) => string): readon
   if (settings['clientCaFile'] === '' && Array.isArray(settings['clientNames']) && settings['clientNames'].length > 0) {
     problems.push(problem(from('clientNames'), 'clientNames without clientCaFile would check nobody; give the CA that signs the callers'));
   }
-  if (Number(settings['bodyBudgetBytes']) < Number(settings['bodyLimitBytes'])) {
-    problems.push(problem(from('bodyBudgetBytes'), 'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read'));
+  return [...problems, ...crossCheckOwnCa(settings, from)];
+}
+
+function crossCheckOwnCa(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (settings['caSecret'] !== '' && settings['tlsCertFile'] !== '') {
+    problems.push(problem(from('caSecret'), 'caSecret and tlsCertFile are two sources of one certificate; give one of them'));
   }
-  if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
-    problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
+  if (settings['webhookConfiguration'] === '' && (settings['caSecret'] !== '' || settings['earnFailurePolicy'] === true)) {
+    const wanting = settings['caSecret'] === '' ? 'earnFailurePolicy' : 'caSecret';
+    problems.push(problem(from(wanting), `${wanting} without webhookConfiguration would reach no API server; name the webhook configurations`));
+  }
+  if (settings['caSecret'] !== '' && Array.isArray(settings['manifests']) && settings['manifests'].length > 0) {
+    problems.push(problem(from('caSecret'), 'caSecret is for a cluster; with manifests, a certificate is kept in certDirectory'));
   }
   return [...problems, ...agentImageIsMissing(settings, from)];
 }

@@ -30,6 +30,16 @@ export const routesFinalizer = `${keyPrefix}routes`;
 /** Annotation on the Lease of replicas that are to stop for good. */
 export const retiredAnnotation = `${keyPrefix}retired`;
 
+/** Label on the ConfigMap by which the server looks at itself, with the name of its webhook configurations; created as a dry run only. */
+export const probeLabel = `${keyPrefix}probe`;
+/** Annotation that admission writes on it. */
+export const probedAnnotation = `${keyPrefix}probed`;
+/** Key of its data that asks for a refusal, when it is `true`. */
+export const probeRefusalKey = 'refuse';
+
+/** Annotation on the Secret of our CA: another value than before asks for a new CA. */
+export const rotateAnnotation = `${keyPrefix}rotate`;
+
 /** Name under which we write: the owner of fields in server-side apply. */
 export const fieldManager = 'branchline';
 

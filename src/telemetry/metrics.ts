@@ -47,6 +47,10 @@ export interface Metrics {
   ended(review: EndedReview): void;
   found(problem: { readonly code: string; readonly severity: Severity }): void;
   certificateExpires(epochMilliseconds: number): void;
+  /** Of a CA of our own making. */
+  authorityExpires(epochMilliseconds: number): void;
+  /** How the server's last look at itself through the API server ended. */
+  probed(isRight: boolean): void;
   readonly controller: ControllerMetrics;
   /** Renders the text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -60,6 +64,8 @@ export const metricsTable = [
   { name: 'branchline_shed_total', kind: 'counter', labels: [], help: 'Reviews turned away with 429 because bodyBudgetBytes was used up' },
   { name: 'branchline_problems_total', kind: 'counter', labels: ['code', 'severity'], help: 'Problems found in reviews' },
   { name: 'branchline_certificate_expiry_timestamp_seconds', kind: 'gauge', labels: [], help: 'When the serving certificate ends, in seconds since 1970' },
+  { name: 'branchline_ca_expiry_timestamp_seconds', kind: 'gauge', labels: [], help: 'When our own CA ends, in seconds since 1970; 0 without one' },
+  { name: 'branchline_probe_success', kind: 'gauge', labels: [], help: '1 while a probe through the API server comes back mutated and refused as it must, else 0; absent without webhookConfiguration' },
   { name: 'branchline_cache_objects', kind: 'gauge', labels: ['kind'], help: 'Objects known' },
   { name: 'branchline_cache_age_seconds', kind: 'gauge', labels: ['kind'], help: 'Since the cluster last said anything about a kind' },
   { name: 'branchline_watch_restarts_total', kind: 'counter', labels: ['kind'], help: 'Watches that ended before their time' },
@@ -85,12 +91,19 @@ export function createMetrics(freshness: () => readonly CacheFreshness[]): Metri
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: eventLoopPrecisionMilliseconds });
   const problems = new Counter(optionsOf('branchline_problems_total', registry));
   const expiry = new Gauge(optionsOf('branchline_certificate_expiry_timestamp_seconds', registry));
+  const authority = new Gauge(optionsOf('branchline_ca_expiry_timestamp_seconds', registry));
+  let probe: Gauge | undefined;
   const fillCache = createCacheMetrics(registry);
   return {
     ...createReviewMetrics(registry),
     found: ({ code, severity }) => { problems.inc({ code, severity }); },
     controller: createControllerMetrics(registry),
     certificateExpires: (epochMilliseconds) => { expiry.set(epochMilliseconds / 1000); },
+    authorityExpires: (epochMilliseconds) => { authority.set(epochMilliseconds / 1000); },
+    probed(isRight) {
+      probe ??= new Gauge(optionsOf('branchline_probe_success', registry));
+      probe.set(isRight ? 1 : 0);
+    },
     async render() {
       fillCache(freshness());
       return { contentType: registry.contentType, text: await registry.metrics() };

@@ -88,7 +88,7 @@ export async function openCertificates(settings: CertificateSettings, now: numbe
 async function load(settings: CertificateSettings, now: number): Promise<Material> {
   const { tlsCertFile, tlsKeyFile, certDirectory, tlsNames, clientCaFile } = settings;
   const pair = tlsCertFile === '' ? loadSelfMade(certDirectory, tlsNames, now) : loadGiven(tlsCertFile, tlsKeyFile, now);
-  return { pair: await pair, clientCa: clientCaFile === '' ? undefined : await loadClientCa(clientCaFile) };
+  return { pair: await pair, clientCa: clientCaFile === '' ? undefined : await readClientCa(clientCaFile) };
 }
 
 function isSame(a: Material, b: Material): boolean {
@@ -111,7 +111,8 @@ async function loadGiven(certFile: string, keyFile: string, now: number): Promis
   }
 }
 
-async function loadClientCa(file: string): Promise<string> {
+/** Reads the CA of callers. @throws Error that says why it is none. */
+export async function readClientCa(file: string): Promise<string> {
   try {
     const pem = await readFile(file, 'utf8');
     if (!new X509Certificate(pem).ca) throw new Error('the certificate is not a CA\'s');

