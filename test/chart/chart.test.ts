@@ -48,13 +48,6 @@ test('values and their descriptions are the same set', (t) => {
   t.end();
 });
 
-test('the uninstall hook is on as soon as there is the command', (t) => {
-  const program = readFileSync(join(import.meta.dirname, '../../src/commands/program.ts'), 'utf8');
-  const hasCommand = program.includes('command(\'uninstall\')');
-  t.equal(at(parse(readFileSync(join(chart, 'values.yaml'), 'utf8')), 'uninstall', 'enabled'), hasCommand);
-  t.end();
-});
-
 /** `helm template` with values, as files: `<case>.values.yaml` and `<case>.out.yaml`. */
 test('renders', { skip, timeout: 240_000 }, async (t) => {
   for (const file of readdirSync(cases).filter((name) => name.endsWith('.values.yaml'))) {
