@@ -28,10 +28,8 @@ export function hookHttpClients({ isInside }: Config): void {
     const isList = Array.isArray(headers);
     const store = isList ? carried() : request[madeFor];
     if (!store || request.method === 'CONNECT' || !isInside(hostOf(request))) return undefined;
-    if (isList || !headers) return [firstLine, withCarried(headers, store)];
-    // These are the request's own, by identity.
-    for (const [name, value] of store) if (!request.hasHeader(name)) request.setHeader(name, value);
-    return undefined;
+    // An object is the request's own, of pairs. It stays as it is: who follows a redirect elsewhere may take it along.
+    return [firstLine, withCarried(isList || !headers ? headers : Object.values(headers), store)];
   });
 }
 

@@ -23,6 +23,7 @@ const answers: readonly { readonly name: string; readonly fact: string; readonly
   { name: 'a server that was made without a listener answers, and carries', fact: 'urlOptionsCallback', want: 'v1' },
   { name: 'a shared headers object serves a call', fact: 'sharedObject', want: 'v1' },
   { name: 'a shared headers object stays as it was', fact: 'sharedAfter', want: { 'x-own': '1' } },
+  { name: 'a request tells of the headers that the application gave: what follows a redirect takes those along', fact: 'toldHeaders', want: ['x-own', 'host'] },
   { name: 'a call outside any request carries nothing', fact: 'outside', want: null },
   { name: 'frozen options work', fact: 'frozen', want: 'v1' },
   { name: 'a header that the application sets itself stays', fact: 'ownHeader', want: 'mine' },

@@ -2,32 +2,15 @@
  * The header agent on real versions of Node, with real servers, clients and tracing: `npm run test:agent`, or `npm run test:agent -- 18 24 tracing` for some of them.
  * Installs what it needs, once, in a cache outside the checkout. Prints a table; exits 1 when a header was wrong or lost.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { buildAgent } from '../../scripts/agent.ts';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
-import { cache, install, libraries, tracingText, versions } from './installed.ts';
+import { cache, install, versions } from './installed.ts';
 import { runGuest, type Row } from './run-guest.ts';
+import { makeGuest, ways } from './ways.ts';
 
-const installed = join(cache, 'libraries');
-const guest = join(installed, 'guest');
-const agent = join(guest, 'agent.cjs');
-const tracing = join(guest, 'tracing.cjs');
 const certificates = join(cache, 'certs');
 
-const modes: Readonly<Record<string, { readonly preloads: readonly string[]; readonly options: Readonly<Record<string, unknown>>; readonly program?: string }>> = {
-  'import': { preloads: [agent], options: {} },
-  'require': { preloads: [agent], options: { loader: 'require' } },
-  'worker': { preloads: [agent], options: { inside: 'worker' } },
-  'child': { preloads: [agent], options: { inside: 'child', loader: 'require' } },
-  'global dispatcher of undici 6': { preloads: [agent], options: { global: 'undici6', only: 'fetch' } },
-  'bundled': { preloads: [agent], options: {}, program: 'bundled.cjs' },
-  'tracing before': { preloads: [tracing, agent], options: {} },
-  'tracing after': { preloads: [agent, tracing], options: {} },
-};
-
-/** `ok`, or what is not; and in how many of the kind. */
+/** How many were tried and answered, and what became of their headers. */
 function summary(rows: readonly Row[]): string {
   const tried = rows.filter(({ absent }) => absent === undefined);
   const wrong = tried.reduce((sum, row) => sum + row.wrong, 0);
@@ -37,16 +20,8 @@ function summary(rows: readonly Row[]): string {
 }
 
 const wanted = process.argv.slice(2).filter((word) => /^\d+$/.test(word));
-const wantedModes = process.argv.slice(2).filter((word) => !/^\d+$/.test(word));
-install(installed, libraries);
-mkdirSync(guest, { recursive: true });
-cpSync(new URL('guest', import.meta.url).pathname, guest, { recursive: true });
-writeFileSync(join(guest, 'package.json'), '{ "type": "module" }');
-await buildAgent(agent);
-writeFileSync(tracing, tracingText);
-await build({
-  entryPoints: [join(guest, 'bundled.js')], outfile: join(guest, 'bundled.cjs'), bundle: true, platform: 'node', format: 'cjs', logLevel: 'warning',
-});
+const wantedWays = process.argv.slice(2).filter((word) => !/^\d+$/.test(word));
+const guest = await makeGuest();
 await ensureSelfMadePair(certificates, ['localhost', '127.0.0.1'], Date.now());
 
 console.log('| Node | how | clients | servers |\n|---|---|---|---|');
@@ -55,18 +30,21 @@ for (const version of versions.filter((one) => wanted.length === 0 || wanted.som
   const home = join(cache, `node-${version}`);
   install(home, { node: version });
   const node = join(home, 'node_modules', 'node', 'bin', 'node');
-  for (const [mode, { preloads, options, program = 'main.js' }] of Object.entries(modes).filter(([name]) => wantedModes.length === 0 || wantedModes.some((word) => name.includes(word)))) {
-    const rows = await runGuest({ node, preloads, program: join(guest, program), options: { pair: certificates, ...options } });
+  for (const [name, way] of Object.entries(ways).filter(([one]) => wantedWays.length === 0 || wantedWays.some((word) => one.includes(word)))) {
+    const run = way({ path: node, version }, guest);
+    if (run === undefined) continue;
+    const { preloads = [guest.agent] } = run;
+    const rows = await runGuest({ ...run, preloads, options: { pair: certificates, ...run.options } });
     const of = (kind: Row['kind']): readonly Row[] => rows.filter((row) => row.kind === kind);
-    console.log(`| ${version} | ${mode} | ${summary(of('client'))} | ${summary(of('server'))} |`);
+    console.log(`| ${version} | ${name} | ${summary(of('client'))} | ${summary(of('server'))} |`);
     for (const row of rows) {
-      if (row.absent !== undefined) { if (mode === 'import' && row.name !== 'undici') remarks.push(`${version}: ${row.name} not tried: ${row.absent}`); }
-      else if (preloads.includes(tracing) && /^(?:http\.get string|fetch)$/.test(row.name) && row.traced !== row.of) {
+      if (row.absent !== undefined) { if (name === 'import' && row.name !== 'undici') remarks.push(`${version}: ${row.name} not tried: ${row.absent}`); }
+      else if (preloads.includes(guest.tracing) && /^(?:http\.get string|fetch)$/.test(row.name) && row.traced !== row.of) {
         // Or it would show nothing: a tracing library that traces nothing is in nobody's way.
-        remarks.push(`${version}, ${mode}: ${row.name}: only ${row.traced} of ${row.of} traced`);
+        remarks.push(`${version}, ${name}: ${row.name}: only ${row.traced} of ${row.of} traced`);
         process.exitCode = 1;
       } else if (row.right !== row.of || row.error !== undefined) {
-        remarks.push(`${version}, ${mode}: ${row.name}: ${row.wrong} wrong, ${row.lost} lost of ${row.of}${row.error === undefined ? '' : `; ${row.error}`}`);
+        remarks.push(`${version}, ${name}: ${row.name}: ${row.wrong} wrong, ${row.lost} lost of ${row.of}${row.error === undefined ? '' : `; ${row.error}`}`);
         process.exitCode = 1;
       }
     }

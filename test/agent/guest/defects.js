@@ -1,4 +1,4 @@
-// Each thing that hpropagate got wrong, done once on behalf of a request with `x-variant-id: v1`; prints what came of it as JSON.
+// Each thing that hpropagate got wrong, and more, done once on behalf of a request with `x-variant-id: v1`; prints what came of it as JSON.
 import http from 'node:http';
 import { startDownstream, listen, textOf } from './downstream.js';
 
@@ -23,6 +23,7 @@ server.on('request', async (request, response) => {
   facts.ownHeader = await variant(call(at({ 'X-Variant-Id': 'mine' })));
   facts.list = await variant(call(at(['host', target.host])));
   facts.ownInList = await variant(call(at(['host', target.host, 'X-Variant-Id', 'mine'])));
+  await new Promise((resolve) => { const request = http.get(at({ 'x-own': '1' }), (answer) => { facts.toldHeaders = Object.keys(request.getHeaders()); answer.resume().on('end', resolve); }); });
   facts.external = await variant(new Promise((resolve, reject) => { http.get({ host: 'api.example.com', port: target.port, path: '/', lookup: (_name, options, done) => { if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }]); else done(null, '127.0.0.1', 4); } }, (answer) => { parse(answer).then(resolve, reject); }).on('error', reject); }));
   response.end('{}');
 });
