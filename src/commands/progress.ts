@@ -52,7 +52,8 @@ export async function waitUntilRouted(waiting: Waiting, io: Io): Promise<ExitCod
       line.end();
       const open = stages.filter(({ isDone }) => !isDone).map(({ deployed, text }) => `${deployed.service.name} is ${text}`);
       io.err(`branchline: ${io.stop.aborted ? 'stopped' : `not routed after ${waiting.seconds} s`}: ${open.join('; ')}\n`);
-      return exitCodes.worldRefused;
+      const faulty = io.stop.aborted ? undefined : stages.find(({ fault }) => fault !== undefined);
+      return faulty === undefined ? exitCodes.worldRefused : sayFault(faulty, waiting, line, io);
     }
     await wait(lookMilliseconds, undefined, { signal: io.stop }).catch(() => undefined);
   }

@@ -76,18 +76,41 @@ test('deploy says the API server\'s refusal and writes none of several services'
   t.same(api.writes.filter(({ dryRun }) => !dryRun), []);
 });
 
-test('deploy --wait ends with the pod\'s own error and the last lines of its log', async (t) => {
-  const { api, cli } = await opened(t);
+/** Whatever is applied gets a pod whose container is in this state. */
+function withPod(api: ApiDouble, status: JsonObject): void {
   api.react = (write, self) => {
-    const made = self.get(write.target);
-    if (made === undefined) return;
-    const waiting = { reason: 'InvalidImageName', message: 'couldn\'t parse image' };
-    self.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } }, spec: { nodeName: 'n' }, status: { containerStatuses: [{ name: 'app', state: { waiting } }] } });
+    if (self.get(write.target) === undefined) return;
+    self.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } }, spec: { nodeName: 'n' }, status: { containerStatuses: [{ name: 'app', ...status }] } });
   };
+}
+
+test('deploy --wait ends at once with an error that waiting does not mend', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'InvalidImageName', message: 'couldn\'t parse image' } } });
   const { code, out, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '30');
   t.equal(code, 3);
   t.equal(out, '');
   t.match(err, /fact-find does not come up: pod p: container app: InvalidImageName: couldn't parse image/);
+});
+
+test('deploy --wait says that an image cannot be pulled', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "fact-find:OPS-1": not found' } } });
+  const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
+  t.equal(code, 3);
+  t.match(err, /does not come up: pod p: container app: ImagePullBackOff: Back-off pulling image "fact-find:OPS-1": not found\n$/);
+});
+
+test('deploy --wait says that the application crashes, with the last lines of its log and nothing that would move the cursor', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } }, lastState: { terminated: { exitCode: 1 } } });
+  api.logs.set('p', 'starting\nError: \u001b[31mno DATABASE_URL\n');
+  const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
+  t.equal(code, 3);
+  t.match(err, /not routed after 1 s/);
+  t.match(err, /does not come up: pod p: container app: CrashLoopBackOff \(exit code 1\): back-off 10s restarting failed container\n {2}starting\n {2}Error: {2}\[31mno DATABASE_URL\n$/);
+  api.refuse = (_method, target) => (target.startsWith('pods/ww-green/p') ? [403, 'pods/log is forbidden'] : undefined);
+  t.match((await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1')).err, /\n {2}\(its log cannot be read: .*forbidden/);
 });
 
 test('deploy --wait says what it waited for when the time is over', async (t) => {
