@@ -135,6 +135,42 @@ test('list shows branches of the context\'s namespace, of one that is named, and
   t.notMatch(own.out, '\u001b', 'no colours in a pipe');
 });
 
+test('list --watch shows what changes, in place on a terminal, until it is stopped', async (t) => {
+  const { api } = await opened(t, [branch('OPS-1')]);
+  for (const isTerminal of [true, false]) {
+    const stop = new AbortController();
+    const shown: string[] = [];
+    const out = (text: string): void => {
+      shown.push(text);
+      if (shown.length === 1) api.put(branch('OPS-2', { app: 'fact-find' }));
+      else stop.abort();
+    };
+    api.objects.delete('deployments/ww-green/fact-find-ops-2');
+    t.equal((await run(['list', '--watch', '--kubeconfig', api.kubeconfig], '', { isTerminal, stop: stop.signal, out })).code, 0);
+    t.equal(shown.length, 2);
+    t.notMatch(shown[0], 'OPS-2');
+    t.match(shown[1], 'OPS-2');
+    t.equal(shown.every((text) => text.startsWith('\u001b[2J\u001b[HNAMESPACE')), isTerminal);
+  }
+});
+
+test('list is coloured on a terminal, unless NO_COLOR says otherwise, and plain in a pipe', async (t) => {
+  const { api } = await opened(t, [branch('OPS-1')]);
+  const shown = async (more: Parameters<typeof run>[2]): Promise<string> => (await run(['list', '--kubeconfig', api.kubeconfig], '', more)).out;
+  const plain = await shown({});
+  t.notMatch(plain, '\u001b');
+  t.match(await shown({ isTerminal: true }), '\u001b[1mOPS-1\u001b[0m');
+  t.equal(await shown({ isTerminal: true, environment: { NO_COLOR: '1' } }), plain);
+  t.equal((await shown({ isTerminal: true })).replace(/\u001b\[\d+m/g, ''), plain);
+});
+
+test('list shows the id in place of a name that would fill the screen', async (t) => {
+  const name = `feature/${'x'.repeat(200)}`;
+  const { cli } = await opened(t, [branch('OPS-1', { annotations: { 'branchline.dev/branch': name } })]);
+  t.ok((await cli('list')).out.split('\n').every((line) => line.length < 250));
+  t.match((await cli('list', '-o', 'json')).out, name);
+});
+
 test('list says why a branch is not routed', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { replicas: 0 })]);
   api.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'b', namespace: 'ww-green', labels: { app: 'fact-find-ui', version: 'master' } }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
@@ -296,6 +332,9 @@ test('housekeep has kube-housekeeper\'s four settings', async (t) => {
 
 test('a cluster that cannot be reached is the world\'s refusal, wrong words are the caller\'s', async (t) => {
   t.match(await run(['list', '--kubeconfig', '/no/such/file']), { code: 3, err: /kubeconfig/ });
+  const { api } = await opened(t);
+  await api.close();
+  t.match(await run(['list', '--kubeconfig', api.kubeconfig]), { code: 3, err: /the API server at http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/ });
   t.equal((await run(['housekeep', '--merged-into', 'main'])).code, 2);
   t.equal((await run(['housekeep', '--gone'])).code, 2);
   t.equal((await run(['list', '-f', '/no/such/file'])).code, 2);
