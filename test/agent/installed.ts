@@ -36,6 +36,9 @@ export function install(folder: string, dependencies: Readonly<Record<string, st
   writeFileSync(done, '');
 }
 
+/** hpropagate, as its users require it. */
+export const hpropagateText = "require('hpropagate')({ headersToPropagate: ['x-variant-id'] });\n";
+
 /** Traces http and undici with W3C trace context and baggage, and sends the spans nowhere. */
 export const tracingText = `
 const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');

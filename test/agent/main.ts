@@ -2,8 +2,11 @@
  * The header agent on real versions of Node, with real servers, clients and tracing: `npm run test:agent`, or `npm run test:agent -- 18 24 tracing` for some of them.
  * Installs what it needs, once, in a cache outside the checkout. Prints a table; exits 1 when a header was wrong or lost.
  */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
+import { defects } from './defects.ts';
 import { cache, install, versions } from './installed.ts';
 import { runGuest, type Row } from './run-guest.ts';
 import { makeGuest, ways } from './ways.ts';
@@ -34,7 +37,11 @@ for (const version of versions.filter((one) => wanted.length === 0 || wanted.som
     const run = way({ path: node, version }, guest);
     if (run === undefined) continue;
     const { preloads = [guest.agent] } = run;
-    const rows = await runGuest({ ...run, preloads, options: { pair: certificates, ...run.options } });
+    const rows = await runGuest({ ...run, preloads, options: { pair: certificates, ...run.options } }).catch((error: unknown) => {
+      remarks.push(`${version}, ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+      return [];
+    });
     const of = (kind: Row['kind']): readonly Row[] => rows.filter((row) => row.kind === kind);
     console.log(`| ${version} | ${name} | ${summary(of('client'))} | ${summary(of('server'))} |`);
     for (const row of rows) {
@@ -51,3 +58,20 @@ for (const version of versions.filter((one) => wanted.length === 0 || wanted.som
   }
 }
 for (const remark of remarks) console.log(remark);
+
+if (wantedWays.length === 0) {
+  console.log('\n| hpropagate 1.0.1 … | with hpropagate | with the agent |\n|---|---|---|');
+  const [theirs, ours] = await Promise.all([guest.hpropagate, guest.agent].map((preload) => factsOf(preload)));
+  for (const { name, fact, want } of defects) {
+    const [isTheirs, isOurs] = [theirs, ours].map((facts) => JSON.stringify(facts?.[fact]) === JSON.stringify(want));
+    console.log(`| ${name} | ${JSON.stringify(theirs?.[fact])} | ${JSON.stringify(ours?.[fact])} |`);
+    // A defect that is none proves nothing.
+    if (isTheirs === true || isOurs !== true) process.exitCode = 1;
+  }
+}
+
+/** What `defects.js` prints in this Node. */
+async function factsOf(preload: string): Promise<Readonly<Record<string, unknown>>> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--require', preload, join(guest.folder, 'defects.js'), 'listener'], { timeout: 60_000 });
+  return JSON.parse(stdout) as Readonly<Record<string, unknown>>;
+}

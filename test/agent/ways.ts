@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { buildAgent } from '../../scripts/agent.ts';
-import { cache, install, libraries, tracingText } from './installed.ts';
+import { cache, hpropagateText, install, libraries, tracingText } from './installed.ts';
 import type { GuestRun } from './run-guest.ts';
 
 /** What is made once, for every version of Node. Paths. */
@@ -13,12 +13,17 @@ export interface Guest {
   readonly folder: string;
   readonly agent: string;
   readonly tracing: string;
+  /** Requires hpropagate, as its users do. */
+  readonly hpropagate: string;
   /** Of a package, in what is installed beside the guest. */
   readonly installed: (path: string) => string;
 }
 
 /** A way to start; undefined where that version of Node has no such way. */
 export type Way = (node: { readonly path: string; readonly version: string }, guest: Guest) => Omit<GuestRun, 'preloads'> & { readonly preloads?: readonly string[] } | undefined;
+
+/** One of each kind, where a way to start can only be all right or all wrong. */
+const typical = { only: '^(https?|fetch|undici6|undici7|grpc|axios|express 5|fastify 5)' };
 
 const main = ({ folder }: Guest): string => join(folder, 'main.js');
 
@@ -32,19 +37,20 @@ function isFrom(version: string, [major, minor]: readonly [number, number]): boo
 export const ways: Readonly<Record<string, Way>> = {
   'import': ({ path: node }, guest) => ({ node, program: [main(guest)] }),
   'require': ({ path: node }, guest) => ({ node, program: [main(guest)], options: { loader: 'require' } }),
-  'preloaded with --import': ({ path: node, version }, guest) => (isFrom(version, [18, 19]) ? { node, program: [main(guest)], preload: '--import' } : undefined),
-  'tsx': ({ path: node, version }, guest) => (isFrom(version, [18, 19]) ? { node, program: ['--import', pathToFileURL(guest.installed('tsx/dist/loader.mjs')).href, main(guest)] } : undefined),
+  'preloaded with --import': ({ path: node, version }, guest) => (isFrom(version, [18, 19]) ? { node, program: [main(guest)], preload: '--import', options: typical } : undefined),
+  'tsx': ({ path: node, version }, guest) => (isFrom(version, [18, 19]) ? { node, program: ['--import', pathToFileURL(guest.installed('tsx/dist/loader.mjs')).href, main(guest)], options: typical } : undefined),
   'ts-node': ({ path: node }, guest) => ({
     node, program: ['--require', guest.installed('ts-node/register/transpile-only'), join(guest.folder, 'typed', 'bundled.ts')],
-    env: { TS_NODE_SKIP_PROJECT: 'true', TS_NODE_COMPILER_OPTIONS: JSON.stringify({ module: 'commonjs', target: 'es2022', allowJs: true, esModuleInterop: true }) },
+    env: { TS_NODE_SKIP_PROJECT: 'true', TS_NODE_COMPILER: guest.installed('typescript'), TS_NODE_COMPILER_OPTIONS: JSON.stringify({ module: 'commonjs', target: 'es2022', allowJs: true, esModuleInterop: true, ignoreDeprecations: '5.0' }) },
   }),
   'worker': ({ path: node }, guest) => ({ node, program: [main(guest)], options: { inside: 'worker' } }),
   'child': ({ path: node }, guest) => ({ node, program: [main(guest)], options: { inside: 'child', loader: 'require' } }),
   'cluster': ({ path: node }, guest) => ({ node, program: [main(guest)], options: { inside: 'cluster' } }),
-  'npm start': ({ path: node }, guest) => ({ node, program: [guest.installed('npm/bin/npm-cli.js'), '--prefix', guest.folder, '--silent', '--no-update-notifier', 'start', '--'] }),
+  'npm start': ({ path: node }, guest) => ({ node, program: [guest.installed('npm/bin/npm-cli.js'), '--prefix', guest.folder, '--silent', '--no-update-notifier', 'start', '--'], options: typical }),
   // The agent itself is not among what may be read: nor is it in a pod.
   '--permission': ({ path: node, version }, guest) => (isFrom(version, [22, 13]) ? {
     node, program: ['--permission', `--allow-fs-read=${dirname(guest.folder)}/`, `--allow-fs-read=${join(cache, 'certs')}/`, ...(isFrom(version, [25, 0]) ? ['--allow-net'] : []), main(guest)],
+    options: typical,
   } : undefined),
   'global dispatcher of undici 6': ({ path: node }, guest) => ({ node, program: [main(guest)], options: { global: 'undici6', only: 'fetch' } }),
   'esbuild': ({ path: node }, { folder }) => ({ node, program: [join(folder, 'bundled.cjs')] }),
@@ -59,7 +65,7 @@ export async function makeGuest(): Promise<Guest> {
   const home = join(cache, 'libraries');
   const folder = join(home, 'guest');
   const source = new URL('guest', import.meta.url).pathname;
-  const guest: Guest = { folder, agent: join(cache, 'agent.cjs'), tracing: join(folder, 'tracing.cjs'), installed: (path) => join(home, 'node_modules', path) };
+  const guest: Guest = { folder, agent: join(cache, 'agent.cjs'), tracing: join(folder, 'tracing.cjs'), hpropagate: join(folder, 'hpropagate.cjs'), installed: (path) => join(home, 'node_modules', path) };
   install(home, libraries);
   mkdirSync(join(folder, 'typed'), { recursive: true });
   cpSync(source, folder, { recursive: true });
@@ -69,6 +75,7 @@ export async function makeGuest(): Promise<Guest> {
   writeFileSync(join(folder, 'typed', 'package.json'), '{ "type": "commonjs" }');
   await buildAgent(guest.agent);
   writeFileSync(guest.tracing, tracingText);
+  writeFileSync(guest.hpropagate, hpropagateText);
   await build({ entryPoints: [join(folder, 'bundled.js')], outfile: join(folder, 'bundled.cjs'), bundle: true, platform: 'node', format: 'cjs', logLevel: 'warning' });
   await pack(guest);
   return guest;

@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMesh } from '../box/mesh.ts';
+import { lifecycleKinds } from './lifecycle-kinds.ts';
 import { lifecycleFoundations, lifecycleSteps, steadyTraffic } from './lifecycle-steps.ts';
 import { installServer, type Server } from './server.ts';
 import { createStory, expectEqual } from './steps.ts';
@@ -19,7 +20,9 @@ try {
   await mesh.box.kubectl(['apply', '-f', '-'], { stdin: lifecycleFoundations });
   server = await installServer(mesh.box, ['--settle-milliseconds', '1500', '--flap-seconds', '2', '--sweep-seconds', '5']);
   const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
-  await lifecycleSteps({ story, mesh, gateway, sidecar, auditFile }, () => { traffic = steadyTraffic(gateway, sidecar); });
+  const scene = { story, mesh, gateway, sidecar, auditFile };
+  await lifecycleSteps(scene, () => { traffic = steadyTraffic(gateway, sidecar); });
+  await lifecycleKinds(scene);
   await traffic?.stop();
   const { faults = [], count = () => 0 } = traffic ?? {};
   await story.step(`baseline traffic through all of it: ${count()} requests, none failed, none misrouted`, () => Promise.resolve(expectEqual([summary(faults), count() > 1000], ['', true], 'faults')));
