@@ -33,7 +33,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
 
 /** Names and decisions, never values: they may be secret. Written at once, past whatever the application made of its streams. */
 function say(host: unknown, isInside: boolean): boolean {
-  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${String(host)} is ${isInside ? 'inside' : 'outside'}`);
+  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${host as string} is ${isInside ? 'in' : 'out'}side`);
   return isInside;
 }
 

@@ -38,7 +38,7 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
 function bareHost(host: string): string {
   const inBrackets = /^\[(.*)\]/.exec(host);
   // More than one colon: an IPv6 address without brackets.
-  return (inBrackets ? String(inBrackets[1]) : host.replace(/^([^:]*):\d*$/, '$1')).replace(/\.$/, '').toLowerCase();
+  return (inBrackets ? inBrackets[1] as string : host.replace(/^([^:]*):\d*$/, '$1')).replace(/\.$/, '').toLowerCase();
 }
 
 function addNetwork(networks: Net.BlockList, item: string): void {

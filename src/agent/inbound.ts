@@ -2,6 +2,7 @@
  * Inbound requests: of http, https and http2 servers, however they were made. All descend from `net.Server`, and its `emit` is the one place through
  * which requests, upgrades and streams of every kind and version go.
  */
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { attempt, carried, isStarted, runWith, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
@@ -53,7 +54,8 @@ export function readCarried(read: (name: string) => unknown, { headers }: Config
 /** The body's events come from the socket, which serves one request after another: each is told whose it is. */
 function bindEvents(request: object, store: Carried): void {
   replace(request, 'emit', (original) => function (...args) {
-    return runWith(store, () => original.apply(this, args));
+    // Where nobody listens, nobody needs to know.
+    return attempt(() => (this as EventEmitter).listenerCount(args[0] as string)) === 0 ? original.apply(this, args) : runWith(store, () => original.apply(this, args));
   });
 }
 

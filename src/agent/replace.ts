@@ -6,6 +6,9 @@ export type AnyObject = Record<PropertyKey, unknown>;
 /** A method about which nothing is known. */
 export type Method = (this: object, ...args: unknown[]) => unknown;
 
+/** On an object of a library: what we know about it. */
+export const marked = Symbol('branchline');
+
 const replacements = new WeakSet();
 
 /** Puts a method in place of one that an object has or inherits; once, whoever asks again. Does nothing when there is none. */

@@ -6,7 +6,7 @@ import { attempt, beforeFirst, carried, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { namesIn, pairsOf, withCarried } from './headers.ts';
-import { hidden, prepareArguments, replace, type AnyObject } from './replace.ts';
+import { hidden, marked, prepareArguments, replace, type AnyObject } from './replace.ts';
 
 /** On options of ours: whom for, where to, and which names we put in. */
 interface Mark {
@@ -15,7 +15,6 @@ interface Mark {
   readonly added: readonly string[];
 }
 
-const marked = Symbol('branchline');
 type Options = AnyObject & { readonly [marked]?: Mark };
 interface Request {
   readonly headers: unknown;
@@ -48,7 +47,8 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
   };
 
   const hookClass = (prototype: object, isLate: boolean): void => {
-    if (Object.hasOwnProperty.call(prototype, 'dispatch')) replace(prototype, 'dispatch', (original) => function (options, handler) {
+    const isOwn = (name: string): boolean => Object.hasOwnProperty.call(prototype, name);
+    if (isOwn('dispatch')) replace(prototype, 'dispatch', (original) => function (options, handler) {
       const prepared = attempt(() => prepare(this, options as Options, isLate)) || options;
       const outer = sending;
       sending = attempt(() => (prepared as Options)[marked]);
@@ -59,7 +59,7 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
       }
     });
     // Interceptors such as retries keep what they were given: the outermost marks it.
-    if (Object.hasOwnProperty.call(prototype, 'compose')) prepareArguments(prototype, 'compose', (self, args) => [
+    if (isOwn('compose')) prepareArguments(prototype, 'compose', (self, args) => [
       ...(Array.isArray(args[0]) ? args[0] as unknown[] : args),
       (next: (options: unknown, handler: unknown) => unknown) => (options: unknown, handler: unknown) => next(attempt(() => prepare(self, options as Options, isLate)) || options, handler),
     ]);
