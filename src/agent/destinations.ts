@@ -25,12 +25,11 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
   };
   return (host) => {
     if (typeof host !== 'string') return false;
-    const found = known.get(host);
-    if (found !== undefined) return found;
-    const decided = decide(bareHost(host));
-    if (known.size >= rememberedHosts) known.clear();
-    known.set(host, decided);
-    return decided;
+    if (!known.has(host)) {
+      if (known.size >= rememberedHosts) known.clear();
+      known.set(host, decide(bareHost(host)));
+    }
+    return known.get(host) as boolean;
   };
 }
 
@@ -44,7 +43,7 @@ function bareHost(host: string): string {
 function addNetwork(networks: Net.BlockList, item: string): void {
   const [address = '', bits] = item.split('/');
   // One network that nobody can read must not switch off the others.
-  if (bits) attempt(() => { networks.addSubnet(address, Number(bits), familyOf(address)); });
+  if (bits) attempt(() => { networks.addSubnet(address, +bits, familyOf(address)); });
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

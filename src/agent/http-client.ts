@@ -7,7 +7,7 @@ import { carried, isStarted, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { namesIn } from './headers.ts';
-import { marked, prepareArguments } from './replace.ts';
+import { isArray, marked, prepareArguments } from './replace.ts';
 
 /** Marked with what it was made for: text may be made later, in the context of whoever ends its body. */
 type Request = ClientRequest & { [marked]?: Carried | null };
@@ -16,14 +16,12 @@ type Request = ClientRequest & { [marked]?: Carried | null };
 export function hookHttpClients({ isInside }: Config): void {
   const { prototype } = builtin('http').ClientRequest;
   // The constructor asks for `host` and `expect`, whatever it was given, unless headers are an array: then it makes the text itself.
-  prepareArguments(prototype, 'getHeader', (self) => {
-    const request = self as Request;
+  prepareArguments(prototype, 'getHeader', (request: Request) => {
     if (isStarted() && request[marked] === undefined) request[marked] = carried() || null;
     return undefined;
   });
-  prepareArguments(prototype, '_storeHeader', (self, [firstLine, headers]) => {
-    const request = self as Request;
-    const isList = Array.isArray(headers);
+  prepareArguments(prototype, '_storeHeader', (request: Request, [firstLine, headers]) => {
+    const isList = isArray(headers);
     const store = isList ? carried() : request[marked];
     if (!store || request.method === 'CONNECT' || !isInside(hostOf(request))) return undefined;
     const names = isList ? namesIn(headers) : Object.keys(headers || {});

@@ -13,7 +13,7 @@ try {
   if (!world[mark] && hasAsyncLocalStorage(process.versions.node)) {
     const config = readConfig(process.env);
     const status = { version: 1, active: !!config };
-    Object.defineProperty(world, mark, { value: status });
+    world[mark] = status;
     if (config) install(config);
   }
 } catch {

@@ -117,6 +117,17 @@ test('a message carries what its request does, and its consumer works for nobody
   t.same(seen, ['v2', null, null, null]);
 });
 
+test('a record of kafkajs carries what its request does, and each message is consumed for nobody else', async (t) => {
+  const library = join(mkdtempSync(join(tmpdir(), 'branchline-agent-kafka-')), 'kafkajs.js');
+  writeFileSync(library, `exports.Kafka = class {
+    producer() { const sent = []; return { sent, send: async ({ messages }) => { sent.push(messages.map(({ headers }) => headers || null)); } }; }
+    consumer() { let options; return { run: async (given) => { options = given; }, deliver: (payload) => options.eachMessage(payload) }; }
+  };`);
+  const { sent, seen } = JSON.parse((await runNode(agent, [join(guests, 'kafka.js'), library])).stdout) as Readonly<Record<string, unknown>>;
+  t.same(sent, [[{ own: '1', 'x-variant-id': 'v1' }, { 'x-variant-id': 'v1' }], [{ own: '1' }, null]]);
+  t.same(seen, ['v2', null, null, null]);
+});
+
 test('a Node that is too old is left alone', (t) => {
   const program = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '16.9.1' } }); require(${JSON.stringify(agent)}); console.log(globalThis[Symbol.for('branchline.agent')] === undefined, Object.hasOwn(require('net').Server.prototype, 'emit'))`;
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });

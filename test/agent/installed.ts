@@ -20,7 +20,7 @@ export const libraries: Readonly<Record<string, string>> = {
   'undici5': 'npm:undici@5', 'undici6': 'npm:undici@6', 'undici7': 'npm:undici@7', 'undici8': 'npm:undici@8',
   '@aws-sdk/client-s3': '3', '@smithy/node-http-handler': '4', '@elastic/elasticsearch': '8', 'ioredis': '5', 'pg': '8',
   'tsx': '4', 'ts-node': '10', 'typescript': '5', 'webpack': '5', 'postject': '1.0.0-alpha.6', 'npm': '10',
-  'hpropagate': '1.0.1', 'amqplib': '0.10',
+  'hpropagate': '1.0.1', 'amqplib': '0.10', 'kafkajs': '2',
   '@opentelemetry/api': '1', '@opentelemetry/core': '2', '@opentelemetry/sdk-trace-node': '2', '@opentelemetry/instrumentation': '0.223.0',
   '@opentelemetry/instrumentation-http': '0.223.0', '@opentelemetry/instrumentation-undici': '0.33.0',
 };

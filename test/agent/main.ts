@@ -33,6 +33,7 @@ for (const version of versions.filter((one) => wanted.length === 0 || wanted.som
   const home = join(cache, `node-${version}`);
   install(home, { node: version });
   const node = join(home, 'node_modules', 'node', 'bin', 'node');
+  if (wantedWays.length === 0) await queues(version, node);
   for (const [name, way] of Object.entries(ways).filter(([one]) => wantedWays.length === 0 || wantedWays.some((word) => one.includes(word)))) {
     const run = way({ path: node, version }, guest);
     if (run === undefined) continue;
@@ -68,6 +69,19 @@ if (wantedWays.length === 0) {
     // A defect that is none proves nothing.
     if (isTheirs === true || isOurs !== true) process.exitCode = 1;
   }
+}
+
+/** Real amqplib over no connection, and real kafkajs without a broker. */
+async function queues(version: string, node: string): Promise<void> {
+  const ask = async (program: string, library: string): Promise<unknown> => {
+    const { stdout } = await promisify(execFile)(node, ['--require', guest.agent, join(guest.folder, program), guest.installed(library)], { timeout: 60_000 });
+    return JSON.parse(stdout) as unknown;
+  };
+  const found = JSON.stringify([await ask('messages.js', 'amqplib/lib/channel_model.js'), await ask('messages.js', 'amqplib/lib/callback_model.js'), await ask('kafka.js', 'kafkajs')]);
+  const messages = { sent: [{ own: '1', variant: 'v1' }, { variant: 'v1' }, { own: '1' }], seen: ['v2', null, null, null] };
+  if (found === JSON.stringify([messages, messages, { hooked: [true, true] }])) return;
+  remarks.push(`${version}: queues: ${found}`);
+  process.exitCode = 1;
 }
 
 /** What `defects.js` prints in this Node. */
