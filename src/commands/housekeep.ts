@@ -26,7 +26,7 @@ export async function housekeep(request: HousekeepRequest, io: Io): Promise<Exit
     io.err(`branchline: --label-filter ${JSON.stringify(request.settings.labelFilter)} is no label selector; write it as for kubectl, e.g. version,version!=master\n`);
     return exitCodes.wrongUse;
   }
-  const facts = await gatherFacts(request, request.settings, io);
+  const facts = await gatherFacts({ ...request, ends: true }, request.settings, io);
   if (typeof facts === 'number') return facts;
   try {
     const clock: SweepOptions['clock'] = facts.isGiven || facts.client === undefined ? 'given' : { now: facts.now, server: facts.server };

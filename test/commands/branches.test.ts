@@ -186,6 +186,20 @@ test('list says what it may not read, and shows the rest', async (t) => {
   t.match(err, /VirtualServices of ww-green cannot be read.*forbidden/);
 });
 
+test('what may not be read is said, and the rest is done', async (t) => {
+  const { api, cli } = await opened(t, [branch('OPS-1', { hours: 200 })]);
+  const refusing = (pattern: RegExp): void => { api.refuse = (method, target) => (pattern.test(`${method} ${target}`) ? [403, 'forbidden'] : undefined); };
+  refusing(/GET replicasets/);
+  const listed = await cli('list');
+  t.match(listed, { code: 1, out: /OPS-1 +fact-find-ui +1\/1 +yes +8d8h/, err: /revisions cannot be read, so branches look as old as their workloads: .*forbidden/ });
+  t.match(await cli('housekeep', ...quick), { code: 3, err: /forbidden/ }, 'it may have been deployed a minute ago');
+  t.ok(api.get('deployments/ww-green/fact-find-ui-ops-1'));
+  refusing(/GET pods/);
+  t.match(await cli('deploy', 'fact-find-ui', 'ww-green', 'OPS-2', '--wait', '20'), { code: 0, out: 'https://ops-2.ww-green.example.io/fact-find-ui\n' });
+  refusing(/GET namespaces\/\/$/);
+  t.match(await cli('list', '--all'), { code: 3, err: /forbidden; name the namespaces that you may read: -n/ });
+});
+
 test('keep keeps for ever, for a while, and no more', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1')]);
   const live = (): JsonObject => annotationsOf(api.get('deployments/ww-green/fact-find-ui-ops-1'));
