@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { ensureSelfMadePair } from '../../src/webhook/self-made.ts';
 import { defects } from './defects.ts';
 import { cache, install, versions } from './installed.ts';
+import { tryNext } from './next.ts';
 import { runGuest, type Row } from './run-guest.ts';
 import { makeGuest, ways } from './ways.ts';
 
@@ -27,36 +28,22 @@ const wantedWays = process.argv.slice(2).filter((word) => !/^\d+$/.test(word));
 const guest = await makeGuest();
 await ensureSelfMadePair(certificates, ['localhost', '127.0.0.1'], Date.now());
 
+const isWanted = (name: string): boolean => wantedWays.length === 0 || wantedWays.some((word) => name.includes(word));
+
 console.log('| Node | how | clients | servers |\n|---|---|---|---|');
 const remarks: string[] = [];
 for (const version of versions.filter((one) => wanted.length === 0 || wanted.some((start) => one.startsWith(`${start}.`)))) {
   const home = join(cache, `node-${version}`);
   install(home, { node: version });
   const node = join(home, 'node_modules', 'node', 'bin', 'node');
-  if (wantedWays.length === 0) await queues(version, node);
-  for (const [name, way] of Object.entries(ways).filter(([one]) => wantedWays.length === 0 || wantedWays.some((word) => one.includes(word)))) {
+  if (isWanted('queues')) await queues(version, node);
+  for (const [name, way] of Object.entries(ways).filter(([one]) => isWanted(one))) {
     const run = way({ path: node, version }, guest);
     if (run === undefined) continue;
     const { preloads = [guest.agent] } = run;
-    const rows = await runGuest({ ...run, preloads, options: { pair: certificates, ...run.options } }).catch((error: unknown) => {
-      remarks.push(`${version}, ${name}: ${error instanceof Error ? error.message : String(error)}`);
-      process.exitCode = 1;
-      return [];
-    });
-    const of = (kind: Row['kind']): readonly Row[] => rows.filter((row) => row.kind === kind);
-    console.log(`| ${version} | ${name} | ${summary(of('client'))} | ${summary(of('server'))} |`);
-    for (const row of rows) {
-      if (row.absent !== undefined) { if (name === 'import' && row.name !== 'undici') remarks.push(`${version}: ${row.name} not tried: ${row.absent}`); }
-      else if (preloads.includes(guest.tracing) && /^(?:http\.get string|fetch)$/.test(row.name) && row.traced !== row.of) {
-        // Or it would show nothing: a tracing library that traces nothing is in nobody's way.
-        remarks.push(`${version}, ${name}: ${row.name}: only ${row.traced} of ${row.of} traced`);
-        process.exitCode = 1;
-      } else if (row.right !== row.of || row.error !== undefined) {
-        remarks.push(`${version}, ${name}: ${row.name}: ${row.wrong} wrong, ${row.lost} lost of ${row.of}${row.error === undefined ? '' : `; ${row.error}`}`);
-        process.exitCode = 1;
-      }
-    }
+    report({ version, name, isTraced: preloads.includes(guest.tracing) }, await runGuest({ ...run, preloads, options: { pair: certificates, ...run.options } }).catch((error: unknown) => failed(`${version}, ${name}`, error)));
   }
+  if (isWanted('next')) report({ version, name: 'next', isTraced: false }, await tryNext(node, guest.agent).catch((error: unknown) => failed(`${version}, next`, error)));
 }
 for (const remark of remarks) console.log(remark);
 
@@ -68,6 +55,31 @@ if (wantedWays.length === 0) {
     console.log(`| ${name} | ${JSON.stringify(theirs?.[fact])} | ${JSON.stringify(ours?.[fact])} |`);
     // A defect that is none proves nothing.
     if (isTheirs === true || isOurs !== true) process.exitCode = 1;
+  }
+}
+
+/** What could not be run at all. */
+function failed(what: string, error: unknown): readonly Row[] {
+  remarks.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+  return [];
+}
+
+/** Prints a line, and keeps a remark for each that was not as it must be. */
+function report({ version, name, isTraced }: { readonly version: string; readonly name: string; readonly isTraced: boolean }, rows: readonly Row[]): void {
+  const of = (kind: Row['kind']): readonly Row[] => rows.filter((row) => row.kind === kind);
+  console.log(`| ${version} | ${name} | ${summary(of('client'))} | ${summary(of('server'))} |`);
+  for (const row of rows) {
+    if (row.absent !== undefined) {
+      if (name === 'import' && row.name !== 'undici') remarks.push(`${version}: ${row.name} not tried: ${row.absent}`);
+    } else if (isTraced && /^(?:http\.get string|fetch)$/.test(row.name) && row.traced !== row.of) {
+      // Or it would show nothing: a tracing library that traces nothing is in nobody's way.
+      remarks.push(`${version}, ${name}: ${row.name}: only ${row.traced} of ${row.of} traced`);
+      process.exitCode = 1;
+    } else if (row.right !== row.of || row.error !== undefined) {
+      remarks.push(`${version}, ${name}: ${row.name}: ${row.wrong} wrong, ${row.lost} lost of ${row.of}${row.error === undefined ? '' : `; ${row.error}`}`);
+      process.exitCode = 1;
+    }
   }
 }
 
