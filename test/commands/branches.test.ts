@@ -1,4 +1,5 @@
 /** deploy, list, keep, delete and housekeep against an API server: what they print, what they write, and in which order. */
+import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { at, listAt, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { startApiDouble, type ApiDouble } from './api-double.ts';
@@ -184,6 +185,16 @@ test('list says what it may not read, and shows the rest', async (t) => {
   t.equal(code, 1);
   t.match(out, /OPS-1/);
   t.match(err, /VirtualServices of ww-green cannot be read.*forbidden/);
+});
+
+test('manifests are asked for the namespaces that were named, each service is cloned once, and printing waits for nothing', async (t) => {
+  const { api, cli } = await opened(t);
+  const tenant = join(import.meta.dirname, '../../examples/tenant');
+  t.match(await run(['housekeep', '-f', tenant, '-n', 'ww-green']), { code: 0, out: /OPS-1234/ });
+  t.match(await run(['housekeep', '-f', tenant, '-n', 'nowhere']), { code: 0, out: 'no branches\n' });
+  t.equal((await cli('deploy', 'fact-find,fact-find', 'ww-green', 'OPS-1', '-o', 'yaml')).out.match(/^kind: Deployment$/gm)?.length, 1);
+  t.match(await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '-o', 'yaml', '--wait'), { code: 2, err: /only printed/ });
+  t.same(api.writes, []);
 });
 
 test('what may not be read is said, and the rest is done', async (t) => {
