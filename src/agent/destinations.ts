@@ -5,8 +5,6 @@ import { attempt } from './context.ts';
 /** Tells whether a host (with or without a port) is in the cluster. */
 export type IsInside = (host: unknown) => boolean;
 
-const rememberedHosts = 500;
-
 /**
  * Inside are names of one label, `*.svc`, `*.svc.<cluster domain>` and loopback; and what `extra` adds: host suffixes, namespaces
  * (`orders` covers `api.orders`), and networks such as `10.0.0.0/8`.
@@ -26,7 +24,8 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
   return (host) => {
     if (typeof host !== 'string') return false;
     if (!known.has(host)) {
-      if (known.size >= rememberedHosts) known.clear();
+      // Names may come from outside: what is remembered of them ends somewhere.
+      if (known.size >= 500) known.clear();
       known.set(host, decide(bareHost(host)));
     }
     return known.get(host) as boolean;

@@ -27,10 +27,12 @@ export function hookKafka({ Kafka }: AnyObject, config: Config): void {
   const { prototype } = (Kafka || {}) as { prototype?: object };
   if (prototype) for (const name of ['producer', 'consumer']) replace(prototype, name, (original) => function (...args) {
     const made = original.apply(this, args) as object;
-    prepareArguments(made, 'send', (_, [record]) => [{ ...record as AnyObject, messages: (record as { messages: Holder[] }).messages.map(carrying) }]);
-    prepareArguments(made, 'run', (_, [options]) => {
-      const { eachMessage } = options as { eachMessage?: Method };
-      return eachMessage && [{ ...options as AnyObject, eachMessage: consumer(eachMessage, config) }];
+    attempt(() => {
+      prepareArguments(made, 'send', (_, [record]) => [{ ...record as AnyObject, messages: (record as { messages: Holder[] }).messages.map(carrying) }]);
+      prepareArguments(made, 'run', (_, [options]) => {
+        const { eachMessage } = options as { eachMessage?: Method };
+        return eachMessage && [{ ...options as AnyObject, eachMessage: consumer(eachMessage, config) }];
+      });
     });
     return made;
   });
