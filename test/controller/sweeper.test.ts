@@ -1,6 +1,7 @@
 import { test } from 'tap';
+import { ApiError } from '../../src/cluster/api-server.ts';
 import { startSweeper } from '../../src/controller/sweeper.ts';
-import { at, numberAt, textAt, type JsonObject } from '../../src/model/json.ts';
+import { at, textAt, type JsonObject } from '../../src/model/json.ts';
 import { settingsWith } from '../admission/golden.ts';
 import { fakeCluster } from '../cluster/fake.ts';
 import { mergePatch } from '../lifecycle/world.ts';
@@ -40,6 +41,7 @@ function sweeperOf(objects: readonly JsonObject[], given: Readonly<Record<string
   const writes: string[] = [];
   const reports: string[] = [];
   const stop = new AbortController();
+  let interfere: (name: string) => ((object: JsonObject) => JsonObject) | undefined = () => undefined;
   let server: (() => number | undefined) | undefined;
   const sweeper = startSweeper({
     cluster, clock, settings,
@@ -49,11 +51,14 @@ function sweeperOf(objects: readonly JsonObject[], given: Readonly<Record<string
       patch({ kind, namespace: inside, name }, body) {
         const before = stored.get(keyOf(kind, inside, name)) ?? {};
         writes.push(`patch ${name}`);
-        put(mergePatch(before, mergePatch(body, { metadata: { resourceVersion: String((numberAt(before, 'metadata', 'resourceVersion') ?? 0) + 1) } })) as JsonObject);
+        put(mergePatch(before, mergePatch(body, { metadata: { resourceVersion: String((Number(textAt(before, 'metadata', 'resourceVersion')) || 0) + 1) } })) as JsonObject);
         return Promise.resolve({});
       },
-      remove({ kind, namespace: inside, name }) {
+      remove({ kind, namespace: inside, name }, precondition) {
         const key = keyOf(kind, inside, name);
+        const conflict = interfere(name);
+        if (conflict !== undefined) put(conflict(stored.get(key) ?? {}));
+        if (precondition?.resourceVersion !== textAt(stored.get(key), 'metadata', 'resourceVersion')) return Promise.reject(new ApiError(409, 'the object has been modified'));
         writes.push(`remove ${name}`);
         cluster.remove(stored.get(key));
         stored.delete(key);
@@ -68,6 +73,8 @@ function sweeperOf(objects: readonly JsonObject[], given: Readonly<Record<string
   });
   return {
     clock, writes, reports, put,
+    /** Somebody writes just before a removal. */
+    interfereWith: (how: typeof interfere) => { interfere = how; },
     /** What the API server's clock shows. */
     serverShows: (time: () => number | undefined) => { server = time; },
     names: () => [...stored.values()].filter((object) => at(object, 'kind') === 'Deployment').map((object) => textAt(object, 'metadata', 'name')).sort(),
@@ -102,6 +109,31 @@ test('a sweep that comes again does nothing again', async (t) => {
   await box.clock.advance(hour);
   t.same(box.writes, after);
   await box.end();
+});
+
+/** A write of somebody's. */
+const written = (object: JsonObject, patch: JsonObject): JsonObject => mergePatch(object, mergePatch(patch, { metadata: { resourceVersion: String((Number(textAt(object, 'metadata', 'resourceVersion')) || 0) + 1) } })) as JsonObject;
+
+test('a status that is written just before the removal does not keep a branch', async (t) => {
+  const box = sweeperOf(old, { warnFirst: 'false' });
+  let times = 3;
+  box.interfereWith(() => (times-- > 0 ? (object) => written(object, { status: { readyReplicas: times } }) : undefined));
+  await box.clock.advance(1000);
+  t.same(box.names(), ['one-master']);
+  t.same(box.reports, ['removed Deployment green/one-old']);
+  await box.end();
+});
+
+test('a deployment, or a wish to keep it, just before the removal keeps a branch', async (t) => {
+  for (const [patch, why] of [[{ spec: { replicas: 2 } }, 'deployed'], [{ metadata: { annotations: { 'branchline.dev/keep': 'true' } } }, 'kept']] as const) {
+    const box = sweeperOf(old, { warnFirst: 'false' });
+    let times = 1;
+    box.interfereWith(() => (times-- > 0 ? (object) => written(object, patch) : undefined));
+    await box.clock.advance(1000);
+    t.same(box.names(), ['one-master', 'one-old'], why);
+    t.same(box.reports, ['skipped Deployment green/one-old'], why);
+    await box.end();
+  }
 });
 
 const jumps: readonly { readonly name: string; readonly change: number; readonly held: RegExp }[] = [
