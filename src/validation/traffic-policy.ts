@@ -2,9 +2,10 @@
 import { at, isObject, listAt, numberAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { field, fieldsSet, finding, isSet, members, type Finding, type Placed } from './finding.ts';
-import { durationFindings, portFault, rangeFindings, shown } from './istio-names.ts';
+import { durationFindings, hostFault, isAddress, millisecondsOf, portFault, rangeFindings, shown } from './istio-names.ts';
 
-const parts = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls', 'portLevelSettings', 'tunnel', 'proxyProtocol', 'retryBudget'];
+const levelParts = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls'];
+const parts = [...levelParts, 'portLevelSettings', 'tunnel', 'proxyProtocol', 'retryBudget'];
 
 /** Finds what istiod refuses in a trafficPolicy. */
 export function* policyIsValid(policy: Placed): Generator<Finding> {
@@ -12,11 +13,24 @@ export function* policyIsValid(policy: Placed): Generator<Finding> {
   if (fieldsSet(value, parts).length === 0) yield finding(path, 'is empty', `write one of ${parts.join(', ')}, or leave it out`);
   if (isSet(value, 'tunnel') && isSet(value, 'proxyProtocol')) yield finding(path, 'has tunnel and proxyProtocol', 'keep one of them');
   yield* levelFindings(policy);
+  yield* tunnelFindings(field(policy, 'tunnel'));
+  yield* enumFindings(field(policy, 'proxyProtocol'), 'version', proxyProtocols);
   for (const level of members(policy, 'portLevelSettings')) {
     const fault = portFault(at(level.value, 'port', 'number'));
     if (fault !== undefined) yield finding(`${level.path}.port.number`, fault, 'write a number from 1 to 65535');
+    if (fieldsSet(level.value, levelParts).length === 0) yield finding(level.path, 'sets nothing for its port', `write one of ${levelParts.join(', ')}, or leave it out`);
     yield* levelFindings(level);
   }
+}
+
+function* tunnelFindings(tunnel: Placed): Generator<Finding> {
+  if (!isObject(tunnel.value)) return;
+  yield* enumFindings(tunnel, 'protocol', tunnelProtocols);
+  const { targetHost, targetPort } = tunnel.value;
+  const fault = typeof targetHost !== 'string' ? 'is no host' : isAddress(targetHost) ? undefined : targetHost.startsWith('*') ? 'is a wildcard' : hostFault(targetHost);
+  if (fault !== undefined) yield finding(`${tunnel.path}.targetHost`, `is ${shown(targetHost)}: it ${fault}`, 'write a host name or an address');
+  const port = portFault(targetPort);
+  if (port !== undefined) yield finding(`${tunnel.path}.targetPort`, port, 'write a number from 1 to 65535');
 }
 
 function* levelFindings(level: Placed): Generator<Finding> {
@@ -35,14 +49,17 @@ function* outlierFindings(outlier: Placed): Generator<Finding> {
   }
 }
 
-const httpNumbers = ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxConcurrentStreams'];
+const httpNumbers = ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'maxConcurrentStreams'];
 
 function* poolFindings(pool: Placed): Generator<Finding> {
   if (!isObject(pool.value)) return;
   if (fieldsSet(pool.value, ['tcp', 'http']).length === 0) yield finding(pool.path, 'is empty', 'write tcp or http, or leave it out');
   const [tcp, http] = [field(pool, 'tcp'), field(pool, 'http')];
   yield* rangeFindings(tcp, 'maxConnections', [0, Infinity]);
-  for (const key of ['connectTimeout', 'maxConnectionDuration', 'idleTimeout']) yield* durationFindings(tcp, key);
+  for (const key of ['connectTimeout', 'maxConnectionDuration']) yield* durationFindings(tcp, key);
+  // Of tcp connections only, `0s` means that there is no such timeout.
+  if (millisecondsOf(textAt(tcp.value, 'idleTimeout') ?? '') !== 0) yield* durationFindings(tcp, 'idleTimeout');
+  for (const key of ['time', 'interval']) yield* durationFindings(field(tcp, 'tcpKeepalive'), key);
   for (const key of httpNumbers) yield* rangeFindings(http, key, [0, Infinity]);
   yield* durationFindings(http, 'idleTimeout');
   if (textAt(http.value, 'h2UpgradePolicy') === 'UPGRADE' && at(http.value, 'useClientProtocol') === true) {
@@ -53,6 +70,8 @@ function* poolFindings(pool: Placed): Generator<Finding> {
 /** @see https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-SimpleLB */
 const simpleBalancers: ReadonlySet<unknown> = new Set(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']);
 const tlsModes: ReadonlySet<unknown> = new Set(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']);
+const tunnelProtocols: ReadonlySet<unknown> = new Set(['CONNECT', 'POST']);
+const proxyProtocols: ReadonlySet<unknown> = new Set(['V1', 'V2']);
 
 /** The API server refuses what is not in the list, in words that do not name it all. */
 function* enumFindings({ value, path }: Placed, key: string, known: ReadonlySet<unknown>): Generator<Finding> {
@@ -68,9 +87,39 @@ function* balancerFindings(balancer: Placed): Generator<Finding> {
   if (isObject(hash.value)) {
     const keys = fieldsSet(hash.value, hashKeys);
     if (keys.length !== 1) yield finding(hash.path, keys.length === 0 ? 'has no key to hash' : `has ${keys.join(' and ')}`, `write one of ${hashKeys.join(', ')}`);
-    if (fieldsSet(hash.value, ['ringHash', 'maglev']).length > 1) yield finding(hash.path, 'has ringHash and maglev', 'keep one of them');
+    yield* ringFindings(hash);
   }
+  yield* warmupFindings(field(balancer, 'warmup'));
   yield* localityFindings(field(balancer, 'localityLbSetting'));
+}
+
+/** Envoy's own limit. @see https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto#config-cluster-v3-cluster-maglevlbconfig */
+const tableSizeMax = 5_000_011;
+
+function* ringFindings(hash: Placed): Generator<Finding> {
+  const rings = fieldsSet(hash.value, ['minimumRingSize', 'ringHash', 'maglev']);
+  if (rings.length > 1) yield finding(hash.path, `has ${rings.join(' and ')}`, 'keep one of them');
+  const cookie = field(hash, 'httpCookie');
+  if (isObject(cookie.value) && (textAt(cookie.value, 'name') ?? '') === '') yield finding(`${cookie.path}.name`, 'is missing', 'write the name of the cookie');
+  const maglev = field(hash, 'maglev');
+  if (!isObject(maglev.value)) return;
+  const size = maglev.value['tableSize'];
+  if (typeof size !== 'number' || size >= tableSizeMax || !isPrime(size)) yield finding(`${maglev.path}.tableSize`, `is ${shown(size)}`, `write a prime number below ${tableSizeMax}, e.g. 65537`);
+}
+
+/** At most some 2 200 divisions: the number is below {@link tableSizeMax}. */
+function isPrime(number: number): boolean {
+  if (!Number.isInteger(number) || number < 1) return false;
+  for (let factor = 2; factor * factor <= number; factor++) if (number % factor === 0) return false;
+  return true;
+}
+
+function* warmupFindings(warmup: Placed): Generator<Finding> {
+  if (!isObject(warmup.value)) return;
+  if (isSet(warmup.value, 'duration')) yield* durationFindings(warmup, 'duration');
+  else yield finding(`${warmup.path}.duration`, 'is missing', 'write e.g. 60s');
+  yield* rangeFindings(warmup, 'minimumPercent', [0, 100]);
+  yield* rangeFindings(warmup, 'aggression', [1, Infinity]);
 }
 
 function* localityFindings({ value, path }: Placed): Generator<Finding> {
