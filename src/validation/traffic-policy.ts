@@ -1,7 +1,7 @@
 /** Rules about one trafficPolicy. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go ValidateTrafficPolicy */
 import { at, isObject, listAt, numberAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
-import { field, fieldsSet, finding, isSet, members, type Finding, type Placed } from './finding.ts';
+import { entries, field, fieldsSet, finding, isSet, members, type Finding, type Placed } from './finding.ts';
 import { durationFindings, hostFault, isAddress, millisecondsOf, portFault, rangeFindings, shown } from './istio-names.ts';
 
 const levelParts = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls'];
@@ -122,17 +122,42 @@ function* warmupFindings(warmup: Placed): Generator<Finding> {
   yield* rangeFindings(warmup, 'aggression', [1, Infinity]);
 }
 
+/** Which of them `failover` decides about already. */
+const topologyLabels: ReadonlySet<unknown> = new Set(['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone']);
+
 function* localityFindings({ value, path }: Placed): Generator<Finding> {
   const ways = ['distribute', 'failover', 'failoverPriority'].filter((key) => listAt(value, key).length > 0);
-  if (ways.includes('distribute') && ways.length > 1) yield finding(path, `has ${ways.join(' and ')}`, 'keep distribute, or the others');
-  for (const { value: rule, path: place } of members({ value, path }, 'failover')) {
-    const [from, to] = [textAt(rule, 'from'), textAt(rule, 'to')];
-    if (from !== undefined && from === to) yield finding(place, `goes from ${quote(from)} to itself`, 'name another region');
+  if (ways.includes('distribute') && ways.includes('failover')) yield finding(path, 'has distribute and failover', 'keep one of them');
+  const twice = ways.includes('failover') ? members({ value, path }, 'failoverPriority').find((label) => topologyLabels.has(label.value)) : undefined;
+  if (twice !== undefined) yield finding(twice.path, `is ${shown(twice.value)} beside failover`, 'leave it out, or leave failover out');
+  for (const rule of members({ value, path }, 'failover')) yield* failoverFindings(rule);
+  for (const rule of members({ value, path }, 'distribute')) yield* distributeFindings(rule);
+}
+
+function* failoverFindings({ value, path }: Placed): Generator<Finding> {
+  const regions = ['from', 'to'].map((key) => ({ key, text: textAt(value, key) ?? '' }));
+  if (regions[0]?.text === regions[1]?.text) yield finding(path, `goes from ${quote(regions[0]?.text ?? '')} to itself`, 'name another region');
+  for (const { key, text } of regions) if (/[*/]/.test(text)) yield finding(`${path}.${key}`, `is ${quote(text)}`, 'write a region, without zone and *');
+}
+
+function* distributeFindings(rule: Placed): Generator<Finding> {
+  const targets = entries(rule, 'to');
+  const sum = targets.reduce((total, { value }) => total + (typeof value === 'number' ? value : NaN), 0);
+  if (sum !== 100) yield finding(`${rule.path}.to`, `has weights of ${sum} in all`, 'make them 100');
+  for (const { value, path } of targets) if (value === 0) yield finding(path, 'is 0', 'leave it out, or write a weight from 1 to 100');
+  for (const { text, path } of [{ text: textAt(rule.value, 'from') ?? '', path: `${rule.path}.from` }, ...targets.map(({ key, path: place }) => ({ text: key, path: place }))]) {
+    if (!localityPattern.test(text)) yield finding(path, `names ${quote(text)}, which is no locality`, 'write region, region/zone or region/zone/subzone; only the last part may be *');
   }
-  for (const { value: rule, path: place } of members({ value, path }, 'distribute')) {
-    const weights = isObject(rule) && isObject(rule['to']) ? Object.values(rule['to']) : [];
-    const sum = weights.reduce((total: number, weight) => total + (typeof weight === 'number' ? weight : NaN), 0);
-    if (sum !== 100) yield finding(`${place}.to`, `has weights of ${sum} in all`, 'make them 100');
+}
+
+const localityPattern = /^(?:[^*/]+\/){0,2}[^*/]*[^/]$/;
+
+/** Endpoints are taken for sick by outlier detection only. */
+export function* failoverNeedsOutliers(policy: Placed): Generator<Finding> {
+  for (const level of [policy, ...members(policy, 'portLevelSettings')]) {
+    const locality = field(field(level, 'loadBalancer'), 'localityLbSetting');
+    const ways = ['failover', 'failoverPriority'].filter((key) => listAt(locality.value, key).length > 0);
+    if (ways.length > 0 && !isSet(level.value, 'outlierDetection')) yield finding(`${locality.path}.${ways[0] ?? ''}`, 'has no outlierDetection beside its loadBalancer, so nothing ever fails over', 'write outlierDetection');
   }
 }
 
