@@ -141,8 +141,16 @@ function* retriesAreValid(route: Placed): Generator<Finding> {
   yield* conditionFindings(textAt(value, 'retryOn') ?? '', path);
 }
 
+/** Statuses that have a name; istiod takes no others. @see https://pkg.go.dev/net/http#StatusText */
+const statuses: readonly (readonly [number, number])[] = [[100, 103], [200, 208], [226, 226], [300, 305], [307, 308], [400, 418], [421, 426], [428, 429], [431, 431], [451, 451], [500, 508], [510, 511]];
+
+function isStatus(text: string): boolean {
+  const code = /^[1-5][0-9]{2}$/.test(text) ? Number(text) : 0;
+  return statuses.some(([first, last]) => code >= first && code <= last);
+}
+
 function* conditionFindings(retryOn: string, path: string): Generator<Finding> {
   for (const condition of retryOn === '' ? [] : retryOn.split(',')) {
-    if (!retryConditions.has(condition) && !/^[1-5][0-9]{2}$/.test(condition)) yield finding(`${path}.retryOn`, `has ${quote(condition)}, which is no retry condition`, 'write e.g. "connect-failure,refused-stream,503", without blanks');
+    if (!retryConditions.has(condition) && !isStatus(condition)) yield finding(`${path}.retryOn`, `has ${quote(condition)}, which is no retry condition`, 'write e.g. "connect-failure,refused-stream,503", without blanks');
   }
 }
