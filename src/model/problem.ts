@@ -107,6 +107,8 @@ export const problemKinds = {
   BL255: { rule: 'object is costly for the proxies', severity: 'warn' },
   BL256: { rule: 'Gateway API route passes a limit', severity: 'deny' },
   BL257: { rule: 'second match of a header is ignored', severity: 'warn' },
+  BL258: { rule: 'failover has no outlierDetection', severity: 'warn' },
+  BL259: { rule: 'server name of a TLS route is an address', severity: 'warn' },
 
   BL260: { rule: 'subset of a branch route is not there', severity: 'warn' },
   BL261: { rule: 'subset of everybody\'s route is not there', severity: 'deny' },
