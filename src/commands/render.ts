@@ -30,12 +30,19 @@ export async function render({ files, output, api, diff, settings }: RenderReque
   const facts = await admitted(files, settings, io);
   if (typeof facts === 'number') return facts;
   const desired = desiredOf(facts.snapshot, settings);
-  const gateway = api === 'gateway' ? gatewayApiObjects({ desired, snapshot: facts.snapshot, raw: facts.objects, settings }) : undefined;
-  const failed = sayProblems([...problemsOf(desired), ...(gateway?.problems ?? [])], settings, io);
-  if (gateway !== undefined) io.out(printList(gateway.objects, output));
-  else if (diff) io.out(printPlan(planChanges(desired, existingOf(facts.snapshot), settings), output));
+  if (api === 'gateway') {
+    const { objects, problems } = gatewayApiObjects({ desired, snapshot: facts.snapshot, raw: facts.objects, settings });
+    io.out(printList(objects, output));
+    return exitOf(sayProblems([...problemsOf(desired), ...problems], settings, io) || facts.unreadable);
+  }
+  const failed = sayProblems(problemsOf(desired), settings, io);
+  if (diff) io.out(printPlan(planChanges(desired, existingOf(facts.snapshot), settings), output));
   else io.out(printObjects(desired, output));
-  return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
+  return exitOf(failed || facts.unreadable);
+}
+
+function exitOf(failed: boolean): ExitCode {
+  return failed ? exitCodes.problemsFound : exitCodes.fine;
 }
 
 /** Says what cannot be routed, a line each. @returns whether anything is worse than a warning. */

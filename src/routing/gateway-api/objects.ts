@@ -12,17 +12,16 @@
  */
 import type { Settings } from '../../config/settings.ts';
 import { textAt, type JsonObject } from '../../model/json.ts';
-import type { ServicePort } from '../../model/kubernetes.ts';
-import { quote } from '../../model/problem.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Desired, NamespaceRoutes } from '../desired.ts';
 import { hostLengthMax } from '../host-manifests.ts';
-import { byCodeUnit, type RoutingProblem } from '../layout.ts';
-import { longerFirst, type Route, type ServiceRoutes } from '../routes.ts';
+import { byCodeUnit, type RoutingProblem, type ServiceLayout } from '../layout.ts';
+import { longerFirst, type ServiceRoutes } from '../routes.ts';
 import { isBelow, type Address, type Site } from '../site.ts';
+import { everywhereLeftOut, isSayable, kindOf, leftOut, unsayable } from './left-out.ts';
 import { mannerOf, type Manner } from './manner.ts';
 import { settle, type Condition } from './precedence.ts';
-import { routeObjects, type RouteKind, type RouteParts } from './route-objects.ts';
+import { routeObjects, type RouteParts } from './route-objects.ts';
 import { actionOf, conditionsOf, type OwnedAction, type Writing } from './service-routes.ts';
 import { versionNames, versionServices, type VersionNaming } from './version-services.ts';
 
@@ -64,7 +63,7 @@ export function gatewayApiObjects({ desired, snapshot, raw, settings }: Facts): 
       const { layout, blocked } = decided;
       if (blocked === undefined) objects.push(...versionServices(layout, services.get(`${layout.service.namespace}/${layout.service.name}`), context.naming, settings));
       objects.push(...meshRoutes(decided, context));
-      problems.push(...leftOut(decided, manners.get(layout.service.name), settings));
+      problems.push(...leftOut(decided, mannerIn(layout, context), settings));
     }
     for (const site of routes.sites) {
       const sayable = { ...site, addresses: site.addresses.filter(({ path }) => isSayable(path)) };
@@ -81,13 +80,12 @@ function placeOf(object: JsonObject): string {
   return [textAt(object, 'metadata', 'namespace'), kind === 'Service' ? 0 : 1, kind, textAt(object, 'metadata', 'name')].join('/');
 }
 
-/** What CRDs take as a path. @see https://gateway-api.sigs.k8s.io/reference/spec/#httppathmatch */
-function isSayable(path: string): boolean {
-  return path.length <= 1000 && /^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+$/.test(path) && !/%2f|\/\.\.?(?:\/|$)/i.test(path);
+function mannerIn(layout: ServiceLayout, { manners, settings }: Context): Manner {
+  return manners.get(layout.service.name) ?? mannerOf(layout, settings);
 }
 
-function writingOf(decided: ServiceRoutes, { manners, naming, settings }: Context): Writing {
-  return { decided, manner: manners.get(decided.layout.service.name) ?? mannerOf(decided.layout, settings), naming, settings };
+function writingOf(decided: ServiceRoutes, context: Context): Writing {
+  return { decided, manner: mannerIn(decided.layout, context), naming: context.naming, settings: context.settings };
 }
 
 /** Objects of everybody's rules, and of each branch. */
@@ -107,13 +105,6 @@ function meshRoutes(decided: ServiceRoutes, context: Context): readonly JsonObje
     const conditions = settle(conditionsOf(routes, writingOf(decided, context), { kind, port: port.port, path: '/', hearsHeader: true }));
     return split(conditions, base).flatMap(([name, mine]) => routeObjects({ kind, namespace: service.namespace, name, parentRefs, hostnames: [], conditions: mine }));
   });
-}
-
-/** gRPC is HTTP; where a version is chosen by path only an HTTPRoute can say so. */
-function kindOf(port: ServicePort, routes: readonly Route[]): RouteKind {
-  const protocol = port.appProtocol?.toLowerCase() ?? port.name.toLowerCase().split('-').slice(0, 2).join('-');
-  const isGrpc = protocol === 'grpc' || (protocol.startsWith('grpc-') && protocol !== 'grpc-web');
-  return isGrpc && routes.every(({ path }) => path === undefined) ? 'GRPCRoute' : 'HTTPRoute';
 }
 
 function visibleAt(site: Site, gateway: string): readonly Address[] {
@@ -187,32 +178,4 @@ function hostConditions({ path, service }: Address, id: string, context: Context
 
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '/';
-}
-
-function unsayable({ path, service }: Address, { namespace }: Site): RoutingProblem {
-  return { code: 'BL501', path: '', kind: 'Service', namespace, name: service, message: `${service} is not public under ${quote(path)}: the Gateway API takes no such path; choose another in branchline.dev/context` };
-}
-
-/** What the standard channel has no field for, in the routes of one service. */
-function leftOut({ layout, routes }: ServiceRoutes, manner: Manner | undefined, { baggageMatches }: Settings): readonly RoutingProblem[] {
-  if (routes.length === 0 || manner === undefined) return [];
-  const { service } = layout;
-  const problem = (message: string): RoutingProblem => ({ code: 'BL501', path: '', kind: 'Service', namespace: service.namespace, name: service.name, message });
-  const inMesh = routes.filter(({ entry }) => entry === 'mesh');
-  const hasGrpc = inMesh.length > 0 && layout.ports.some((port) => kindOf(port, inMesh) === 'GRPCRoute');
-  const answers = routes.find(({ target }) => target.kind === 'unavailable');
-  const branches = new Set(routes.filter(({ branch }) => branch !== undefined).map(({ version }) => version));
-  const unsaid = new Set(inMesh.filter(({ path }) => path !== undefined && !isSayable(path)).map(({ version }) => version));
-  return [
-    ...(manner.leftOut.length === 0 ? [] : [problem(`${manner.leftOut.join(', ')} of branchline.dev/http of ${service.name} ${manner.leftOut.length === 1 ? 'is' : 'are'} left out: the Gateway API's standard channel has no such field; set it in the service, or use --api istio`)]),
-    ...(manner.timeout === undefined || !hasGrpc ? [] : [problem(`The timeout ${manner.timeout} of ${service.name} is left out on its gRPC port: a GRPCRoute has none; set a deadline in its clients, or use --api istio`)]),
-    ...(answers === undefined ? [] : [problem(`The message of the 503 of ${service.name} is left out: the Gateway API has no answers of its own, so a Service without pods stands in; deploy its baseline, or use --api istio`)]),
-    ...(baggageMatches && branches.size > 1 ? [problem(`Which branch of ${service.name} gets a request whose baggage names two of them is left to the age of their routes: the Gateway API has no order; send one, or use --api istio`)] : []),
-    ...(unsaid.size === 0 ? [] : [problem(`${[...unsaid].sort(byCodeUnit).join(', ')} of ${service.name} cannot be reached by path between services: the Gateway API takes no such path; choose another in branchline.dev/context`)]),
-  ];
-}
-
-function everywhereLeftOut({ retryAttempts, retryOn }: Settings): readonly RoutingProblem[] {
-  if (retryAttempts === 0) return [];
-  return [{ code: 'BL501', path: '', kind: 'Setting', namespace: '', name: 'retryAttempts', message: `${retryAttempts} retries on ${retryOn} are left out of every route: the Gateway API's standard channel has none, and the mesh's own hold; say --retry-attempts 0, or use --api istio` }];
 }

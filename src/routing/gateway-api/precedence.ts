@@ -34,12 +34,11 @@ export function settle<Action>(ordered: readonly Condition<Action>[]): readonly 
   for (const [index, condition] of ordered.entries()) {
     const { path, headers, action } = condition;
     const below = headers.length === 0 ? [] : ordered.slice(index + 1).map((later) => later.path).filter((other) => isBelow(other, path));
-    for (const place of new Set([path, ...below])) {
-      if (closed.some((other) => covers(other, place))) continue;
-      for (const asked of hasBaggage ? strengthened(headers) : [headers]) {
-        const key = JSON.stringify([place, asked]);
-        if (!settled.has(key)) settled.set(key, { path: place, headers: asked, action });
-      }
+    const places = [...new Set([path, ...below])].filter((place) => !closed.some((other) => covers(other, place)));
+    const made = places.flatMap((place) => (hasBaggage ? strengthened(headers) : [headers]).map((asked) => ({ path: place, headers: asked, action })));
+    for (const one of made) {
+      const key = JSON.stringify([one.path, one.headers]);
+      if (!settled.has(key)) settled.set(key, one);
     }
     if (headers.length === 0) closed.push(path);
   }
