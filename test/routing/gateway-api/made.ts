@@ -28,7 +28,8 @@ export function differenceOn(both: Both, asked: Asked): string | undefined {
   const answer = answerOf(objects, asked);
   if (hop.route === '') return answer === 'none' || (isGateway && answer === 'unmatched') ? undefined : said(hop, answer);
   if (answer === 'none' || answer === 'unmatched' || answer === 'tie') return said(hop, answer);
-  const header = headerAfter(answer.rule, asked.headers.find(([key]) => key === settings.routingHeader)?.[1], settings.routingHeader);
+  const sent = asked.headers.filter(([key]) => key.toLowerCase() === settings.routingHeader).map(([, value]) => value);
+  const header = headerAfter(answer.rule, sent.length === 0 ? undefined : sent.join(','), settings.routingHeader);
   if (header !== hop.header && hop.status === undefined) return `${said(hop, answer)}; the header is ${header ?? 'none'}, not ${hop.header ?? 'none'}`;
   return isSame(both, hop, { ...answer, name: isGateway ? hop.service : name }) ? undefined : said(hop, answer);
 }
