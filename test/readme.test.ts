@@ -1,5 +1,5 @@
-import { readFileSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'tap';
 import { withTables } from '../scripts/docs.ts';
 import { declaredKeys } from '../src/model/keys.ts';
@@ -18,9 +18,12 @@ test('the README names every key that a person may write', (t) => {
   t.end();
 });
 
-test('the README names no file or npm script that is not there', (t) => {
+test('the README and docs/ name no file or npm script that is not there', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-  for (const [, target] of readme.matchAll(/\]\(([^)#]+)\)/g)) t.ok(existsSync(join(root, target ?? '')), target ?? '');
-  for (const [, name] of readme.matchAll(/npm run ([a-z0-9:]+)/g)) t.ok(scripts[name ?? ''] !== undefined, name ?? '');
+  for (const file of ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) t.ok(existsSync(join(root, dirname(file), target ?? '')), `${file}: ${target ?? ''}`);
+    for (const [, name] of text.matchAll(/npm run ([a-z0-9:]+)/g)) t.ok(scripts[name ?? ''] !== undefined, `${file}: ${name ?? ''}`);
+  }
   t.end();
 });

@@ -1,7 +1,7 @@
 /** The chart through the real helm: what it renders, what it refuses. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { parse } from 'yaml';
 import { chartSettings } from '../../scripts/chart-docs.ts';
