@@ -26,7 +26,8 @@ const manifests = [
 ].join('\n---\n');
 
 /** Envoys cannot be deployed here: the Gateway is one that is there already, by its address. */
-const gateways = (address: string): string => `
+const gatewayAddress = proxyAddress(1); // the second proxy of the story
+const gateways = `
 { apiVersion: v1, kind: Namespace, metadata: { name: callers } }
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -47,7 +48,7 @@ kind: EndpointSlice
 metadata: { name: ingress, namespace: istio-system, labels: { kubernetes.io/service-name: ingress } }
 addressType: IPv4
 ports: [{ name: http, port: 80 }]
-endpoints: [{ addresses: ["${address}"] }]
+endpoints: [{ addresses: ["${gatewayAddress}"] }]
 `;
 
 /** Runs the program with manifests on standard input. */
@@ -118,7 +119,7 @@ async function tell(): Promise<void> {
     const apply = async (manifest: string): Promise<string> => (await mesh.box.kubectl(['apply', '--server-side', '-f', '-'], { stdin: manifest })).stdout;
     await story.step('the manifests, as admission leaves them', async () => {
       await apply(await program(['review', '-f', '-', '-o', 'yaml'], manifests));
-      await apply(gateways(proxyAddress(0)));
+      await apply(gateways);
     });
     await story.step('what is rendered is taken by the API server, and the second time changes nothing', async () => {
       const rendered = await program(['render', '-f', '-', '--api', 'gateway'], manifests);
@@ -133,6 +134,13 @@ async function tell(): Promise<void> {
       await mesh.settled([sidecar]);
       await expectAll(sidecar, meshProbes);
     });
+    let gateway: Proxy | undefined;
+    await story.step('a Gateway: domains, hosts of branches, paths within paths', async () => {
+      gateway = await mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } });
+      expectEqual(gateway.address, gatewayAddress, 'address');
+      await waitFor('the public path', async () => ((await gateway?.send({ host: domain, path: '/fact-find-ui' }))?.status === 200 ? true : undefined));
+      await expectAll(gateway, publicProbes);
+    });
     await story.step('Istio\'s own objects in their place send every request to the same versions', async () => {
       if (sidecar === undefined) throw new Error('there is no sidecar');
       await mesh.box.kubectl(['-n', 'ww-green', 'delete', 'httproutes', '--all']);
@@ -140,7 +148,6 @@ async function tell(): Promise<void> {
       await mesh.settled([sidecar]);
       await expectAll(sidecar, meshProbes);
     });
-    void publicProbes;
   } catch (error) {
     await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
   } finally {

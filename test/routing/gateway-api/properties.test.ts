@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { test } from 'tap';
 import { snapshotOf } from '../../../src/model/snapshot.ts';
 import { listAt, textAt, type JsonObject } from '../../../src/model/json.ts';
 import { settle, type Condition, type HeaderCondition } from '../../../src/routing/gateway-api/precedence.ts';
 import { routeProblems } from '../../../src/validation/route-problems.ts';
 import { settingsWith } from '../../admission/golden.ts';
+import fc from '../../property.ts';
 import { branchNames, clusters, serviceNames } from '../generated.ts';
 import { differenceOn, makeBoth } from './made.ts';
 import type { Asked } from './request.ts';
