@@ -19,7 +19,7 @@ export function makeBoth(raw: readonly JsonObject[], settings: Settings): Both {
 /** Says how the two differ on a request; undefined when they do not, or when a route of somebody else's takes it. */
 export function differenceOn(both: Both, asked: Asked): string | undefined {
   const { world, desired, settings, objects } = both;
-  const [namespace = '', name = ''] = asked.parent.name.split('/');
+  const [namespace = ''] = asked.parent.name.split('/');
   const isGateway = asked.parent.kind === 'Gateway';
   const hop = explain(world, { host: asked.host, path: asked.path, method: 'GET', headers: asked.headers, port: isGateway ? undefined : asked.parent.port, namespace: isGateway ? '' : namespace, labels: toLabels([]), through: isGateway ? 'gateway' : 'sidecar', ...(isGateway ? { gateway: asked.parent.name } : {}) });
   const [, routeNamespace, routeName] = /^VirtualService ([^/]+)\/([^ ]+)/.exec(hop.route) ?? [];
@@ -31,7 +31,7 @@ export function differenceOn(both: Both, asked: Asked): string | undefined {
   const sent = asked.headers.filter(([key]) => key.toLowerCase() === settings.routingHeader).map(([, value]) => value);
   const header = headerAfter(answer.rule, sent.length === 0 ? undefined : sent.join(','), settings.routingHeader);
   if (header !== hop.header && hop.status === undefined) return `${said(hop, answer)}; the header is ${header ?? 'none'}, not ${hop.header ?? 'none'}`;
-  return isSame(both, hop, { ...answer, name: isGateway ? hop.service : name }) ? undefined : said(hop, answer);
+  return isSame(both, hop, answer) ? undefined : said(hop, answer);
 }
 
 function said(hop: Hop, answer: unknown): string {
