@@ -170,6 +170,14 @@ test('an upgrade leaves an earned failure policy as it is', { skip }, async (t) 
   t.same(policies, [undefined, undefined]);
 });
 
+test('EarnedFromFail is earned, and rendered neither at an installation nor later', { skip }, async (t) => {
+  for (const flags of [[], ['--is-upgrade']]) {
+    const objects = await rendered({ webhooks: { branchFailurePolicy: 'EarnedFromFail' } }, ...flags);
+    for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) t.equal(at(listAt(find(objects, kind), 'webhooks')[0], 'failurePolicy'), undefined);
+    t.ok(argsOf(objects).includes('--earn-failure-policy=true'));
+  }
+});
+
 test('the grace period holds preStop, drain and what is in flight', { skip }, async (t) => {
   const objects = await rendered({ preStopSeconds: 20, settings: { drainSeconds: 25 } });
   t.equal(at(find(objects, 'Deployment'), 'spec', 'template', 'spec', 'terminationGracePeriodSeconds'), 60);
