@@ -151,6 +151,8 @@ export const problemKinds = {
   BL412: { rule: 'public host is too long', severity: 'warn' },
   BL413: { rule: 'public address is not valid', severity: 'warn' },
 
+  BL501: { rule: 'Gateway API cannot say it, so it is left out', severity: 'warn' },
+
   BL901: { rule: 'review is too large', severity: 'deny' },
   BL902: { rule: 'review is nested too deeply', severity: 'deny' },
   BL903: { rule: 'review ran out of time', severity: 'warn' },
