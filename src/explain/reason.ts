@@ -15,7 +15,7 @@ export interface Outcome {
 export function reasonFor(world: World, outcome: Outcome): string {
   const { hop, version, decided } = outcome;
   if (decided === undefined) return `${hop.namespace} is not in scope: no routes of ours`;
-  if (decided.layout.branches.some(({ branch }) => branch.id === version)) return `${version} is ready, and the ${hop.header === sent(world, outcome) ? 'header' : 'host'} asks for it`;
+  if (decided.layout.branches.some(({ branch }) => branch.id === version)) return `${version} is ready, and the ${askerOf(world, outcome)} asks for it`;
   if (decided.layout.versions.some((one) => one.version === version)) return `long-lived version ${version} by path`;
   if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
   if (decided.blocked !== undefined) return decided.blocked;
@@ -23,9 +23,11 @@ export function reasonFor(world: World, outcome: Outcome): string {
 }
 
 /** The most asked question: why does my request reach the baseline? */
-function baselineReason(world: World, { hop, request }: Outcome, { layout, reasons }: ServiceRoutes): string {
+function baselineReason(world: World, outcome: Outcome, { layout, reasons }: ServiceRoutes): string {
+  const { hop, request } = outcome;
   const { name } = layout.service;
   const asked = hop.header;
+  if (asked === undefined && sent(world, outcome) !== undefined) return `${world.settings.routingHeader} is not accepted ${request.gateway === undefined ? 'from outside' : `at Gateway ${request.gateway}`} and was removed: baseline`;
   if (asked === undefined) return 'neither the header nor the host asks for a branch: baseline';
   const candidates = candidatesOf(world, request, asked);
   const wanted = layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ?? candidates.find((id) => reasons.has(id));
@@ -47,6 +49,13 @@ function candidatesOf({ settings }: World, request: Request, arriving: string): 
 
 function sent(world: World, { request }: Outcome): string | undefined {
   return headerOf(request, world.settings.routingHeader);
+}
+
+/** What asked for the branch: a host sets the header anew. */
+function askerOf(world: World, outcome: Outcome): string {
+  const header = sent(world, outcome);
+  if (header !== outcome.hop.header) return 'host';
+  return header === undefined && headerOf(outcome.request, 'baggage') !== undefined ? 'baggage' : 'header';
 }
 
 function isForeign({ rules }: World, { hop }: Outcome): boolean {
