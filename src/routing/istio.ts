@@ -129,7 +129,7 @@ function mergeDeep(under: JsonObject, over: JsonObject): JsonObject {
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key];
     if (isObject(before) && isObject(value)) merged[key] = mergeDeep(before, value);
-    else merged[key] = Array.isArray(before) && Array.isArray(value) ? [...new Set<unknown>([...before, ...value])] : value;
+    else merged[key] = Array.isArray(before) && Array.isArray(value) ? [...new Set((before as readonly unknown[]).concat(value))] : value;
   }
   return merged;
 }
