@@ -65,6 +65,11 @@ function danglingSubsets(objects: readonly JsonObject[]): readonly string[] {
   return used.filter((one) => !known.has(one));
 }
 
+/** A 503 that nobody is to blame for: there is no baseline, or none of its pods is ready. */
+function isStated(reason: string, baseline: string): boolean {
+  return reason.startsWith('branchline: ') || reason.endsWith(`is version ${baseline}`) || /^no pod of \S+ is ready$/.test(reason);
+}
+
 test('a request without header and branch host reaches the baseline, or a 503 that says why; a branch never', (t) => {
   const hosts = ['green.example.io', 'red.example.io', 'shared.example.io', 'shop.example.org', ...serviceNames.flatMap((name) => [`${name}.green.svc.cluster.local`, `${name}.red`])];
   const requests = fc.record({ host: fc.constantFrom(...hosts), path: fc.constantFrom('/', '/a', '/a/b', '/a/bc', '/a/v1', '/a/v1/x', '/c/v2', '/three', '/one/x'), port: fc.constantFrom(80, 90) });
@@ -72,9 +77,10 @@ test('a request without header and branch host reaches the baseline, or a 503 th
     const { world } = make(objects, settings);
     const request: Request = { host, path, port, method: 'GET', headers: [], through: host.includes('example') ? 'gateway' : 'sidecar', namespace: 'green', labels: toLabels([]) };
     const hop = explain(world, request);
-    if (hop.status !== undefined) return hop.status === 404 || hop.reason !== '';
     const decided = world.desired.namespaces.get(hop.namespace)?.decided.get(hop.service);
     const isOurs = decided !== undefined && decided.blocked === undefined && !hop.reason.includes('is not ours');
+    if (hop.status === 503 && isOurs) return isStated(hop.reason, decided.layout.baseline.version);
+    if (hop.status !== undefined) return hop.status === 404 || !isOurs || hop.route === '';
     const fixed = [decided?.layout.baseline.version, ...(decided?.layout.versions.map(({ version }) => version) ?? [])];
     const isCovered = isOurs && (hop.route !== '' || decided.routes.some(({ entry }) => entry === 'mesh')) && port !== 90;
     return !isCovered || fixed.includes(hop.version);
