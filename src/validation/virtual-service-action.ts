@@ -1,5 +1,5 @@
 /** Rules about what a route does: destinations, weights, mirrors, delegation, redirects, direct responses, rewrites. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
-import { at, isObject, listAt, numberAt, objectAt, textAt } from '../model/json.ts';
+import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { field, fieldsSet, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isLabel, portFault, rangeFindings, shown } from './istio-names.ts';
@@ -9,7 +9,7 @@ export const actionRows: readonly Row[] = [
   { code: 'BL218', check: routeDoesOneThing },
   { code: 'BL219', check: destinationsAreValid },
   { code: 'BL220', check: mirrorsAreValid, about: ['mirror', 'mirrors', 'mirrorPercentage'] },
-  { code: 'BL221', check: mirrorPercentIsOld, about: ['mirrorPercent', 'mirror_percent'] },
+  { code: 'BL221', check: percentIsOld, about: ['mirrorPercent', 'mirror_percent', 'fault'] },
   { code: 'BL226', check: redirectIsValid, about: ['redirect'] },
   { code: 'BL227', check: directResponseIsValid, about: ['directResponse'] },
   { code: 'BL228', check: directResponseIsSmall, about: ['directResponse'] },
@@ -84,20 +84,29 @@ function* mirrorsAreValid(route: Placed): Generator<Finding> {
   }
 }
 
-function* mirrorPercentIsOld({ value, path }: Placed): Generator<Finding> {
+function* percentIsOld(route: Placed): Generator<Finding> {
+  const { value, path } = route;
+  const delay = field(field(route, 'fault'), 'delay');
+  if (isSet(delay.value, 'percent')) yield finding(`${delay.path}.percent`, 'is deprecated', 'write percentage with value');
   for (const key of fieldsSet(value, ['mirrorPercent', 'mirror_percent'])) yield finding(`${path}.${key}`, 'is deprecated', 'write mirrorPercentage with value');
 }
 
 function* redirectIsValid(route: Placed): Generator<Finding> {
   const { value, path } = field(route, 'redirect');
   if (!isObject(value)) return;
-  const filled = ['uri', 'prefixRewrite', 'authority', 'scheme', 'redirectCode', 'port', 'derivePort'].filter((key) => isSet(value, key) && value[key] !== '');
-  if (filled.length === 0) yield finding(path, 'changes nothing', 'write uri, authority, port, scheme or redirectCode');
+  const filled = ['uri', 'prefixRewrite', 'authority', 'scheme', 'port', 'derivePort'].filter((key) => isSet(value, key) && value[key] !== '');
+  if (filled.length === 0) yield finding(path, 'changes nothing', 'write uri, authority, port or scheme');
   const code = numberAt(value, 'redirectCode') ?? 301;
   if (code !== 0 && (code < 300 || code > 399)) yield finding(`${path}.redirectCode`, `is ${code}`, 'write a number from 300 to 399');
-  const scheme = textAt(value, 'scheme') ?? '';
-  if (!['', 'http', 'https'].includes(scheme)) yield finding(`${path}.scheme`, `is ${quote(scheme)}`, 'write http or https');
+  yield* originFindings(value, path);
   yield* prefixFindings(route, value, path);
+}
+
+function* originFindings(redirect: JsonObject, path: string): Generator<Finding> {
+  const port = isSet(redirect, 'port') && redirect['port'] !== 0 ? portFault(redirect['port']) : undefined;
+  if (port !== undefined) yield finding(`${path}.port`, port, 'write a number from 1 to 65535');
+  const scheme = textAt(redirect, 'scheme') ?? '';
+  if (!['', 'http', 'https'].includes(scheme)) yield finding(`${path}.scheme`, `is ${quote(scheme)}`, 'write http or https');
 }
 
 function* prefixFindings(route: Placed, redirect: unknown, path: string): Generator<Finding> {
