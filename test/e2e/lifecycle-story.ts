@@ -20,7 +20,7 @@ let traffic: Traffic | undefined;
 const told = (faults: readonly Fault[]): readonly Fault[] => faults.map(({ atMilliseconds, reason }) => ({ atMilliseconds, reason: `${reason}, during: ${story.during(atMilliseconds)}` }));
 try {
   await mesh.box.kubectl(['apply', '-f', '-'], { stdin: lifecycleFoundations });
-  server = await installServer(mesh.box, ['--settle-milliseconds', '1500', '--flap-seconds', '2', '--sweep-seconds', '5']);
+  server = await installServer(mesh.box, { settleMilliseconds: 1500, flapSeconds: 2, sweepSeconds: 5 });
   const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
   const scene = { story, mesh, gateway, sidecar, auditFile };
   await lifecycleSteps(scene, () => { traffic = steadyTraffic(gateway, sidecar); });
