@@ -33,7 +33,9 @@ const manifest = (list: readonly unknown[]): string => list.map((object) => stri
 const apply = (stdin: string, ...flags: readonly string[]): ReturnType<Box['kubectl']> => box.kubectl(['apply', '-f', '-', ...flags], { stdin });
 const read = async (...args: readonly string[]): Promise<string> => (await box.kubectl(['get', ...args])).stdout.trim();
 const branchPolicies = (): Promise<string> => read('mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}');
-const bundles = (): Promise<string> => read('mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*].webhooks[*]}{.clientConfig.caBundle}{"\\n"}{end}');
+/** What each webhook trusts, as PEM. */
+const bundles = async (): Promise<readonly string[]> => (await read('mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*].webhooks[*]}{.clientConfig.caBundle}{"\\n"}{end}')).split('\n').map((one) => Buffer.from(one, 'base64').toString());
+const authorities = (pems: readonly string[]): readonly string[] => [...new Set(pems.flatMap((pem) => pem.match(/-----BEGIN[^]+?-----END CERTIFICATE-----/g) ?? []))];
 const branch = workload({ name: 'fact-find-ui-ops-1', branch: 'OPS-1' });
 const dryRun = (): ReturnType<Box['kubectl']> => box.kubectl(['create', '--dry-run=server', '-o', 'jsonpath={.spec.template.metadata.labels.version}', '-f', '-'], { stdin: branch });
 
@@ -100,7 +102,7 @@ try {
     await apply(endpoints([0, 1]));
     [first, second] = await started;
     await waitFor('Fail', async () => ((await branchPolicies()) === 'FailFail' ? true : undefined));
-    expectEqual(new Set((await bundles()).split('\n')).size, 1, 'caBundles');
+    expectEqual(new Set(await bundles()).size, 1, 'caBundles');
   });
   await story.step('a branch is labelled, and a later sync of the rendering takes nothing back', async () => {
     expectEqual((await dryRun()).stdout, 'OPS-1', 'label');
@@ -111,22 +113,23 @@ try {
     expectEqual(await branchPolicies(), 'FailFail', 'failure policies');
   });
   await story.step('the CA is replaced under admissions, none of which fails', async () => {
-    const before = await bundles();
+    const before = authorities(await bundles());
     await box.kubectl(['-n', namespace, 'annotate', 'secret', 'branchline-ca', 'branchline.dev/rotate=now']);
     await waitFor('another CA alone', async () => {
       expectEqual((await dryRun()).stdout, 'OPS-1', 'label');
-      const now = await bundles();
-      return now !== before && !now.includes((before.split('\n')[0] ?? '').slice(0, 400)) ? true : undefined;
+      const now = authorities(await bundles());
+      return now.length === 1 && now[0] !== before[0] ? true : undefined;
     }, 40_000);
   });
   await story.step('a deleted Secret is put back, and no admission fails', async () => {
-    const before = await bundles();
+    const before = authorities(await bundles());
     await box.kubectl(['-n', namespace, 'delete', 'secret', 'branchline-ca']);
     await waitFor('the Secret', async () => {
       expectEqual((await dryRun()).stdout, 'OPS-1', 'label');
       return (await read('-n', namespace, 'secret', '--ignore-not-found', 'branchline-ca')) === '' ? undefined : true;
     });
-    expectEqual(await bundles(), before, 'caBundles');
+    // A replica may have put it back that still trusts the CA before, for the rest of its overlap.
+    await waitFor('the same CA, alone', async () => (JSON.stringify(authorities(await bundles())) === JSON.stringify(before) ? true : undefined));
   });
   await story.step('doctor --installation finds it whole', async () => {
     const child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'doctor', '--installation', '--webhook-configuration=branchline', '--kubeconfig', join(folder, 'kubeconfig-0')], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -54,10 +54,13 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
   }
 }
 
+/** Characters of a value in a message. */
+const shownMax = 2000;
+
 /** Throws with what was expected and what was found, when they differ. */
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
   const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
-  if (a !== b) throw new Error(`${what}: expected ${b}, found ${a ?? 'undefined'}`);
+  if (a !== b) throw new Error(`${what}: expected ${b.slice(0, shownMax)}, found ${(a ?? 'undefined').slice(0, shownMax)}`);
 }
 
 /** Throws when a text lacks a part. */

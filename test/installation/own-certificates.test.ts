@@ -116,6 +116,25 @@ test('a deleted Secret is put back from memory, and nobody notices', async (t) =
   t.match(reports.at(-1), /put back from memory/);
 });
 
+test('a Secret that is deleted after somebody asked for another CA is put back, and no further one is made', async (t) => {
+  const api = world();
+  const certificates = await open(api);
+  await certificates.refresh(0);
+  const secret = api.get('Secret', 'branchline-ca') ?? {};
+  api.put({ ...secret, metadata: { ...objectAt(secret, 'metadata'), annotations: { 'branchline.dev/rotate': 'today' } } });
+  const pass = async (): Promise<void> => {
+    for (let minute = 0; minute < 180; minute += 20) {
+      api.time += 20 * 60_000;
+      await certificates.refresh(0);
+    }
+  };
+  await pass();
+  const before = trusted(api);
+  api.remove('Secret', 'branchline-ca');
+  await pass();
+  t.same(trusted(api), before);
+});
+
 test('with Secret and memory lost, the CA that is trusted so far stays so for the overlap', async (t) => {
   const api = world();
   const old = await open(api);
