@@ -86,6 +86,8 @@ const refusals: readonly { readonly name: string; readonly values: object; reado
   { name: 'one port for two servers', values: { webhookPort: 8080 }, want: /both 8080/ },
   { name: 'a network policy on the host\'s network', values: { hostNetwork: true }, want: /networkPolicy.enabled to false/ },
   { name: 'a decision that takes longer than the API server waits', values: { webhooks: { timeoutSeconds: 3 } }, want: /more than webhooks.timeoutSeconds/ },
+  { name: 'an image of the agent that nothing uses', values: { settings: { agentImage: 'agent:1' } }, want: /set settings.agentDelivery to image or initContainer/ },
+  { name: 'delivery by image without an image', values: { settings: { agentDelivery: 'image' } }, want: /settings.agentImage is empty/ },
   { name: 'a name that would be cut', values: { fullnameOverride: 'a'.repeat(41) }, want: /fullnameOverride/ },
   { name: 'kube-system', values: {}, flags: ['--namespace', 'kube-system'], want: /one of its own/ },
   { name: 'an old cluster', values: {}, flags: ['--kube-version', '1.29.9'], want: /1\.30/ },
