@@ -174,7 +174,7 @@ async function changeStory(scene: Scene): Promise<void> {
 
 async function refusalStory(scene: Scene): Promise<void> {
   const { story, box, apply, refused } = scene;
-  const denied = /^Error from server \(Forbidden\)[^]*admission webhook "\w+\.validate\.branchline\.dev" denied the request: /m;
+  const denied = /^Error from server \(Forbidden\)[^]*admission webhook "\w+\.(mutate|validate)\.branchline\.dev" denied the request: /m;
   const refusals: readonly (readonly [string, string, string])[] = [
     ['a name without a letter', workload({ name: 'x', branch: '"///"' }), 'BL101'],
     ['a branch named like the baseline', workload({ name: 'x', branch: 'master' }), 'BL102'],
