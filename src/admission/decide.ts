@@ -1,6 +1,5 @@
 /** One review in, one decision out: a table of (path, group, kind) → decider; whatever is not in it is allowed. */
-import { labelsAt, type JsonObject } from '../model/json.ts';
-import { fullKey } from '../model/keys.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
 import { validateDeclaration, validateWorkload } from './declaration.ts';
 import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
@@ -45,19 +44,9 @@ export function decide(path: ReviewPath, review: Review, facts: Facts): Decision
 /** Validation refuses what cannot work, in a moment; its author is not told an address first. */
 function workload(review: Review, facts: Facts): Decision {
   const mutation = mutateWorkload(review, facts);
-  if (mutation === undefined) return refusedHere(review, facts) ?? allow();
+  if (mutation === undefined) return allow();
   const refused = mutation.warnings.length > 0 && validateWorkload({ ...review, object: mutation.after }, facts).some((problem) => problem.severity === 'deny');
   return patched(review, mutation.after, refused ? [] : mutation.warnings, []);
-}
-
-/**
- * A declared branch that gets no label is refused at once: the API server asks its own policies (the chart's `admissionPolicy`) before our validation, and
- * theirs would be the only words that its author sees.
- */
-function refusedHere(review: Review, facts: Facts): Decision | undefined {
-  if (labelsAt(review.object, 'metadata', 'annotations')[fullKey('branch')] === undefined) return undefined;
-  const decision = validateDeclaration(review, facts);
-  return decision.outcome === 'denied' ? decision : undefined;
 }
 
 function pod(review: Review, facts: Facts): Decision {

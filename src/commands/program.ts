@@ -155,12 +155,13 @@ function addRender(program: Command, io: Io, done: Done): void {
     .description('print the routes that these manifests make, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'how objects are printed').choices(['yaml', 'json']).default('yaml'))
+    .addOption(new Option('--api <api>', 'kinds of object: Istio\'s own, or those of the Gateway API (HTTPRoute, GRPCRoute and a Service for each version)').choices(['istio', 'gateway']).default('istio'))
     .addOption(new Option('--diff', 'print what would change of the route objects in the manifests, phase by phase'));
   addSettings(command, ['branches', 'routes'], ['clusterDomain']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { render } = await import('./render.ts');
-    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', diff: flags['diff'] === true, settings }, io));
+    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', api: flags['api'] as 'istio' | 'gateway', diff: flags['diff'] === true, settings }, io));
   });
 }
 
@@ -169,6 +170,7 @@ function addExplain(program: Command, io: Io, done: Done): void {
     .description('say where a request goes and why, by the routes that these manifests make and hold')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('--from <who>', 'gateway, or the Service that calls (SERVICE or NAMESPACE/SERVICE)').default('gateway'))
+    .addOption(new Option('--gateway <gateway>', 'Gateway through which the request comes, as NAMESPACE/NAME; where the Gateways of the host differ'))
     .addOption(new Option('--host <host>', 'public host, or the name of the Service that is called'))
     .addOption(new Option('--path <path>', 'path, with its query').default('/'))
     .addOption(new Option('--header <header>', "request header, as 'name: value'; repeatable").argParser(gather))
@@ -179,7 +181,7 @@ function addExplain(program: Command, io: Io, done: Done): void {
     const settings = await settingsOf(flags, io);
     const { explainRequest } = await import('./explain.ts');
     done(await explainRequest({
-      files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
+      files: flags['file'] as readonly string[], from: flags['from'] as string, gateway: flags['gateway'] as string | undefined, host: flags['host'] as string | undefined, path: flags['path'] as string,
       headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
     }, io));
   });

@@ -43,7 +43,7 @@ for (const one of readCases()) {
 
     if (one.path.startsWith('/mutate')) {
       const again = run(one, { ...one.body, request: { ...request, object: review.object } });
-      t.equal(again.decision.outcome, decision.outcome === 'denied' ? 'denied' : 'allowed', 'its own output again needs no patch');
+      t.equal(again.decision.outcome, 'allowed', 'its own output again needs no patch');
     }
     t.end();
   });
