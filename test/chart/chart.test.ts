@@ -166,6 +166,23 @@ test('no webhook sees kube-system or our own namespace, save the probe; only bra
   }
 });
 
+test('network policies hold each of our pods; what comes in meets a port of the server, what goes out the API server', { skip }, async (t) => {
+  const objects = await rendered();
+  const selects = (policy: unknown, labels: Readonly<Record<string, string>>): boolean => Object.entries(labelsAt(policy, 'spec', 'podSelector', 'matchLabels')).every(([key, value]) => labels[key] === value);
+  const pods = objects.filter((object) => ['Deployment', 'Job', 'Pod'].includes(textAt(object, 'kind') ?? '')).map((object) => ({
+    kind: textAt(object, 'kind'), labels: textAt(object, 'kind') === 'Pod' ? labelsAt(object, 'metadata', 'labels') : labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
+  }));
+  t.same(pods.map(({ kind }) => kind).sort(), ['Deployment', 'Job', 'Pod']);
+  const [inward, outward] = [find(objects, 'NetworkPolicy', 'branchline-server'), find(objects, 'NetworkPolicy', 'branchline-all')];
+  for (const { kind, labels } of pods) {
+    t.ok(selects(outward, labels), `${kind ?? ''}: egress`);
+    t.equal(selects(inward, labels), kind === 'Deployment', `${kind ?? ''}: ingress`);
+  }
+  const open = listAt(inward, 'spec', 'ingress').flatMap((rule) => listAt(rule, 'ports').map((port) => textAt(port, 'port'))).sort();
+  t.same(open, listAt(containerOf(objects), 'ports').map((port) => textAt(port, 'name')).sort());
+  t.same(listAt(outward, 'spec', 'egress').flatMap((rule) => listAt(rule, 'ports').map((port) => at(port, 'port'))), [443, 6443]);
+});
+
 test('an upgrade leaves an earned failure policy as it is', { skip }, async (t) => {
   const objects = await rendered({}, '--is-upgrade');
   const policies = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].map((kind) => at(listAt(find(objects, kind), 'webhooks')[0], 'failurePolicy'));
