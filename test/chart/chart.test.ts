@@ -86,6 +86,8 @@ const refusals: readonly { readonly name: string; readonly values: object; reado
   { name: 'one port for two servers', values: { webhookPort: 8080 }, want: /both 8080/ },
   { name: 'a network policy on the host\'s network', values: { hostNetwork: true }, want: /networkPolicy.enabled to false/ },
   { name: 'a decision that takes longer than the API server waits', values: { webhooks: { timeoutSeconds: 3 } }, want: /more than webhooks.timeoutSeconds/ },
+  { name: 'an image of the agent that nothing uses', values: { settings: { agentImage: 'agent:1' } }, want: /set settings.agentDelivery to image or initContainer/ },
+  { name: 'delivery by image without an image', values: { settings: { agentDelivery: 'image' } }, want: /settings.agentImage is empty/ },
   { name: 'a name that would be cut', values: { fullnameOverride: 'a'.repeat(41) }, want: /fullnameOverride/ },
   { name: 'kube-system', values: {}, flags: ['--namespace', 'kube-system'], want: /one of its own/ },
   { name: 'an old cluster', values: {}, flags: ['--kube-version', '1.29.9'], want: /1\.30/ },
@@ -162,6 +164,23 @@ test('no webhook sees kube-system or our own namespace, save the probe; only bra
       }
     }
   }
+});
+
+test('network policies hold each of our pods; what comes in meets a port of the server, what goes out the API server', { skip }, async (t) => {
+  const objects = await rendered();
+  const selects = (policy: unknown, labels: Readonly<Record<string, string>>): boolean => Object.entries(labelsAt(policy, 'spec', 'podSelector', 'matchLabels')).every(([key, value]) => labels[key] === value);
+  const pods = objects.filter((object) => ['Deployment', 'Job', 'Pod'].includes(textAt(object, 'kind') ?? '')).map((object) => ({
+    kind: textAt(object, 'kind'), labels: textAt(object, 'kind') === 'Pod' ? labelsAt(object, 'metadata', 'labels') : labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
+  }));
+  t.same(pods.map(({ kind }) => kind).sort(), ['Deployment', 'Job', 'Pod']);
+  const [inward, outward] = [find(objects, 'NetworkPolicy', 'branchline-server'), find(objects, 'NetworkPolicy', 'branchline-all')];
+  for (const { kind, labels } of pods) {
+    t.ok(selects(outward, labels), `${kind ?? ''}: egress`);
+    t.equal(selects(inward, labels), kind === 'Deployment', `${kind ?? ''}: ingress`);
+  }
+  const open = listAt(inward, 'spec', 'ingress').flatMap((rule) => listAt(rule, 'ports').map((port) => textAt(port, 'port'))).sort();
+  t.same(open, listAt(containerOf(objects), 'ports').map((port) => textAt(port, 'name')).sort());
+  t.same(listAt(outward, 'spec', 'egress').flatMap((rule) => listAt(rule, 'ports').map((port) => at(port, 'port'))), [443, 6443]);
 });
 
 test('an upgrade leaves an earned failure policy as it is', { skip }, async (t) => {

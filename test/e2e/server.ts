@@ -26,6 +26,8 @@ export interface Server {
   readonly kubeconfig: string;
   /** Further flags count for this start only. */
   start(...flags: readonly string[]): Promise<void>;
+  /** Resolves when it has earned that the API server asks about branches with `failurePolicy: Fail`. */
+  earned(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** SIGTERM, and the exit code. */
@@ -61,6 +63,9 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
       ended.catch(() => undefined);
       await Promise.race([ended, waitFor('the server to be ready', async () => ((await isReady(plainUrl)) ? true : undefined))]);
     },
+    async earned() {
+      await waitFor('failurePolicy Fail', async () => ((await branchPolicies(box)) === 'FailFail' ? true : undefined));
+    },
     async kill() {
       if (child === undefined || child.exitCode !== null) return;
       child.kill('SIGKILL');
@@ -75,7 +80,7 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
     log: () => readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n'),
   };
   await server.start();
-  await waitFor('failurePolicy Fail', async () => ((await branchPolicies(box)) === 'FailFail' ? true : undefined));
+  await server.earned();
   return server;
 }
 

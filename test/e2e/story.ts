@@ -291,6 +291,7 @@ async function outageStory(scene: Scene): Promise<void> {
     expectText(await apply(workload({ name: 'fact-find-ui-ops-8', branch: 'OPS-8' })), 'OPS-8 of fact-find-ui', 'kubectl');
   });
   await story.step('while we are down, baselines and routes go through and a branch is refused, not admitted unseen', async () => {
+    await server.earned();
     await server.stop();
     await run('-n', 'ww-green', 'set', 'image', 'deployment/shop', 'app=shop:next');
     await rolledOut(scene, 'deployment/shop');
