@@ -81,7 +81,7 @@ async function deleteSecret(installation: Installation): Promise<readonly Trial[
 
 async function authorityOf({ api }: Installation): Promise<string> {
   const { body } = await api.send('GET', secretPath);
-  return Buffer.from(textAt(body, 'data', 'ca.crt') ?? '', 'base64').toString().trim();
+  return Buffer.from(textAt(body, 'data', 'ca.crt') ?? '', 'base64').toString().replaceAll('\r\n', '\n').trim();
 }
 
 function rows(what: string, admissions: LoadResult, handshakes: HandshakeResult, notes: string, problems: readonly string[] = []): readonly Trial[] {
