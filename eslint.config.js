@@ -100,5 +100,6 @@ export default tseslint.config(
   { files: ['src/main.ts'], rules: { 'no-restricted-globals': 'off' } },
   // A guest asks the process it is in, and requires node's modules one by one, when they are needed.
   { files: ['src/agent/*.ts'], rules: { 'no-restricted-globals': 'off', '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['test/**/*.ts'], ignores: ['test/property.ts'], rules: { 'no-restricted-imports': ['error', { name: 'fast-check', message: 'take it from test/property.ts: the same values every time' }] } },
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'tap' }] }] } },
 );

@@ -5,6 +5,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 import { buildAgent } from './agent.ts';
+import { licencesOf } from './licences.ts';
 
 /**
  * Of the Kubernetes client we use the kubeconfig and its credentials, with node's own HTTPS. Its generated API and its fetch agents (1.6 MB that
@@ -43,9 +44,11 @@ const bundle = {
   define: { 'import.meta.url': '__bundleUrl' },
   banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   logLevel: 'warning',
+  metafile: true,
 } as const;
-await build({ ...bundle, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
-await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
+const program = await build({ ...bundle, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
+const chat = await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
+await writeFile('dist/licences.txt', await licencesOf([program.metafile, chat.metafile]));
 await buildAgent('dist/agent.cjs');
 await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
 await chmod('dist/branchline.js', 0o755);

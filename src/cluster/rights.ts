@@ -26,7 +26,7 @@ export const writeRights: readonly Right[] = [
   { apiGroups: ['apps'], resources: ['replicasets', 'controllerrevisions'], verbs: ['list'], why: 'when a branch was deployed last; asked for only where one may be due' },
   { apiGroups: [''], resources: ['services'], verbs: ['patch'], why: 'status annotation of a service that cannot be routed' },
   { apiGroups: [''], resources: ['pods/status'], verbs: ['patch'], why: 'readiness gate of branch pods' },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'delete'], why: 'delivery of the header agent' },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'patch', 'delete'], why: 'delivery of the header agent; the pods that use it become its owners at the end' },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'], why: 'Events on workloads, Services and routes' },
 ];
 

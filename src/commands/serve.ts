@@ -145,13 +145,13 @@ async function openWrites(settings: Settings): Promise<Writes> {
 }
 
 /** The agent that was named must be there; the one beside the program may be. */
-async function readAgent({ agentFile, agentDelivery }: Settings, log: Log): Promise<AgentBundle | undefined> {
+async function readAgent({ agentFile, agentDelivery, manifests }: Settings, log: Log): Promise<AgentBundle | undefined> {
   const file = agentFile === '' ? join(dirname(fileURLToPath(import.meta.url)), agent.file) : agentFile;
   const content = await readFile(file, 'utf8').catch((error: unknown) => {
     if (agentFile !== '') throw new Error(`the header agent cannot be read: ${describe(error)}; correct --agent-file`);
     return undefined;
   });
-  if (content === undefined && agentDelivery === 'configMap') log.warn({ file }, 'no header agent is beside the program: pods get settings only');
+  if (content === undefined && agentDelivery === 'configMap' && manifests.length === 0) log.warn({ file }, 'no header agent is beside the program: pods get settings only');
   return content === undefined ? undefined : bundleAgent(content);
 }
 

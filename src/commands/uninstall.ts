@@ -8,7 +8,7 @@ import type { Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
 import { systemClock } from '../controller/clock.ts';
 import { startController } from '../controller/controller.ts';
-import { leftovers, markRetired, outOfScope } from '../controller/retire.ts';
+import { leftovers, leftToPods, markRetired, outOfScope } from '../controller/retire.ts';
 import { openLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
@@ -58,10 +58,13 @@ async function retire({ settings, timeoutSeconds }: UninstallRequest, { cluster,
     settings: { ...settings, gracefulEnd: false }, identity: `uninstall_${randomUUID()}`, agent: undefined, takesRetired: true,
   });
   const deadline = performance.now() + timeoutSeconds * 1000;
-  while (leftovers(cluster.snapshot).length > 0 && performance.now() < deadline && !io.stop.aborted) await wait(lookMilliseconds);
+  const isEnded = (): boolean => performance.now() >= deadline || io.stop.aborted;
+  const untilGone = async (): Promise<void> => { while (leftovers(cluster.snapshot).length > 0 && !isEnded()) await wait(lookMilliseconds); };
+  await untilGone();
+  // Replicas that still run look at the Lease this often; each that has seen the mark stays away for good. Pods that they admitted just before are seen by then, too.
+  if (!isEnded()) await wait(settings.leaseSeconds * 1000 / 3, undefined, { signal: io.stop }).catch(() => undefined);
+  await untilGone();
   const left = leftovers(cluster.snapshot);
-  // Replicas that still run look at the Lease this often; each that has seen the mark stays away for good.
-  if (left.length === 0) await wait(settings.leaseSeconds * 1000 / 3, undefined, { signal: io.stop }).catch(() => undefined);
   await controller.close();
   await opened.flush();
   if (left.length > 0) {
@@ -69,12 +72,18 @@ async function retire({ settings, timeoutSeconds }: UninstallRequest, { cluster,
     return exitCodes.problemsFound;
   }
   await writes.remove({ kind: 'Lease', ...lease });
-  io.err('branchline: nothing is left; delete the webhook configurations and the Deployment next\n');
+  io.err(farewell(leftToPods(cluster.snapshot)));
   return exitCodes.fine;
+}
+
+function farewell(staying: readonly string[]): string {
+  const next = 'delete the webhook configurations and the Deployment next\n';
+  if (staying.length === 0) return `branchline: nothing is left; ${next}`;
+  return `branchline: nothing is left but what running pods read; each of these goes by itself when the last of its pods is replaced:\n${staying.map((one) => `  ${one}\n`).join('')}${next}`;
 }
 
 const advice = [
   'The default route of a service stays while pods of its branches could take the baseline\'s traffic: delete those branch workloads.',
-  'A ConfigMap stays while pods use it: restart those workloads once pods.mutate.branchline.dev is gone.',
+  'A ConfigMap that pods use is made theirs, by `patch` on configmaps: it is named here only where that was refused.',
   'A workload that cannot be changed needs a webhook that answers: run this while replicas serve, or delete the webhook configurations first.',
 ].map((line) => `${line}\n`).join('');

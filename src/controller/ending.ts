@@ -72,7 +72,7 @@ const byAction: Readonly<Record<Action, (decision: Decision, site: EndingSite) =
     return 'put to sleep';
   }),
   wake: (decision, site) => restore(decision, site, 'woken', (object) => wakePatch(object, site.now() + decision.life.lifetime.seconds * 1000)),
-  revive: (decision, site) => restore(decision, site, 'revived', revivePatch),
+  revive: (decision, site) => restore(decision, site, 'revived', () => revivePatch(decision)),
 };
 
 async function warn(decision: Decision, site: EndingSite): Promise<Outcome> {

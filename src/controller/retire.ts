@@ -7,7 +7,8 @@ import type { Cluster } from '../cluster/port.ts';
 import { isObject, objectAt } from '../model/json.ts';
 import { fullKey, retiredAnnotation } from '../model/keys.ts';
 import type { Namespace } from '../model/kubernetes.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { ByNamespace, Snapshot } from '../model/snapshot.ts';
+import { isLeftToPods } from './agent-config-maps.ts';
 
 /** Tries to mark a Lease that its holder renews meanwhile. */
 const markTries = 20;
@@ -39,16 +40,26 @@ function leaveOut(namespace: Namespace): Namespace {
   return namespace.enabled ? { ...namespace, enabled: false } : namespace;
 }
 
-/** What is still there of ours, in words, sorted. */
-export function leftovers({ virtualServices, destinationRules, workloads, services, agentConfigMaps, pods }: Snapshot): readonly string[] {
-  const all = <T>(collection: ReadonlyMap<string, ReadonlyMap<string, T>>): readonly T[] => [...collection.values()].flatMap((inside) => [...inside.values()]);
+/** What is still there of ours and does not go by itself, in words, sorted. */
+export function leftovers(snapshot: Snapshot): readonly string[] {
+  const { virtualServices, destinationRules, workloads, services, agentConfigMaps, pods } = snapshot;
   const named = (kind: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string => `${kind} ${namespace}/${name}`;
   return [
     ...all(virtualServices).filter(({ managed }) => managed).map((one) => named('VirtualService', one)),
     ...all(destinationRules).filter(({ managed }) => managed).map((one) => named('DestinationRule', one)),
     ...all(workloads).filter(({ held, declared }) => held || declared['status'] !== undefined).map((one) => `${named(one.kind, one)} (${one.held ? 'finalizer' : fullKey('status')})`),
     ...all(services).filter(({ declared }) => declared['status'] !== undefined).map((one) => `${named('Service', one)} (${fullKey('status')})`),
-    ...all(agentConfigMaps).map((one) => named('ConfigMap', one)),
+    ...all(agentConfigMaps).filter((one) => !isLeftToPods(one, snapshot)).map((one) => named('ConfigMap', one)),
     ...all(pods).filter(({ gate, leaving }) => gate === 'open' && !leaving).map((one) => `${named('Pod', one)} (open gate)`),
   ].sort();
+}
+
+/** What pods use and own, and what goes with the last of them, in words, sorted. */
+export function leftToPods(snapshot: Snapshot): readonly string[] {
+  const left = all(snapshot.agentConfigMaps).filter((one) => isLeftToPods(one, snapshot));
+  return left.map((one) => `ConfigMap ${one.namespace}/${one.name} (${one.owners.length === 1 ? '1 pod' : `${one.owners.length} pods`})`).sort();
+}
+
+function all<T>(collection: ByNamespace<T>): readonly T[] {
+  return [...collection.values()].flatMap((inside) => [...inside.values()]);
 }

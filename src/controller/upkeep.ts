@@ -11,7 +11,7 @@ import type { Service, Workload } from '../model/kubernetes.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { createBackoff } from '../routing/backoff.ts';
 import type { Planner } from '../routing/planner.ts';
-import { agentChanges, type AgentBundle } from './agent-config-maps.ts';
+import { agentChanges, type AgentBundle, type AgentChanges } from './agent-config-maps.ts';
 import type { Clock } from './clock.ts';
 import { emptyOptionsChanges } from './empty-options.ts';
 import type { EventQueue } from './events.ts';
@@ -124,14 +124,22 @@ function gateTask({ pod: { namespace, name }, open, reason, message }: GateChang
 
 function agentTasks({ cluster, settings, agent, writes, clock }: UpkeepSite): readonly Task[] {
   const byConfigMap = agentChanges(cluster.snapshot, settings.agentDelivery === 'configMap' ? agent : undefined, clock.wall());
-  const options = settings.agentDelivery === 'none' ? { create: [], remove: [] } : emptyOptionsChanges(cluster.snapshot);
+  const options = emptyOptionsChanges(cluster.snapshot, settings.agentDelivery !== 'none');
   const create = [...byConfigMap.create, ...options.create];
   const remove = [...byConfigMap.remove, ...options.remove];
   const idOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `ConfigMap ${namespace}/${name}`;
   return [
     ...create.map((object): Task => ({ id: idOf(object['metadata'] as { namespace: string; name: string }), kind: 'ConfigMap', value: 'there', run: () => writes.create(object) })),
     ...remove.map((target): Task => ({ id: idOf(target), kind: 'ConfigMap', value: 'gone', run: () => writes.remove({ kind: 'ConfigMap', ...target }) })),
+    ...[...byConfigMap.own, ...options.own].map((change) => ownerTask(idOf(change.map), change, writes)),
   ];
+}
+
+/** Server-side apply of nothing but the owners: those that were said before and are not said now go. */
+function ownerTask(id: string, { map: { namespace, name, uid }, owners }: AgentChanges['own'][number], writes: Writes): Task {
+  const ownerReferences = owners.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid }));
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name, uid, ...(owners.length === 0 ? {} : { ownerReferences }) } };
+  return { id, kind: 'ConfigMap', value: `owned by ${owners.map((pod) => pod.uid).join(' ')}`, run: () => writes.apply(object, { force: true }) };
 }
 
 /** Branch workloads get their status; others that have something of ours lose it. */

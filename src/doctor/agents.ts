@@ -59,7 +59,7 @@ function foresee(world: World): readonly Said[] {
 }
 
 function delivered({ namespaces }: World): ByNamespace<AgentConfigMap> {
-  const map = (namespace: string, name: string, file: string): AgentConfigMap => ({ namespace, name, declared: {}, created: '', immutable: true, files: [file] });
+  const map = (namespace: string, name: string, file: string): AgentConfigMap => ({ namespace, name, declared: {}, uid: '', created: '', immutable: true, files: [file], owners: [] });
   return new Map(namespaces.map(({ name }) => [name, new Map([
     [agent.configMapPrefix, map(name, agent.configMapPrefix, agent.file)],
     [emptyOptions.configMap, map(name, emptyOptions.configMap, emptyOptions.key)],

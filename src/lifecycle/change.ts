@@ -20,9 +20,11 @@ export function retirePatch(now: number): JsonObject {
   return annotate({ retiring: showTime(now) });
 }
 
-/** Gives it its routes back. */
-export function revivePatch(): JsonObject {
-  return annotate({ retiring: null, warned: null });
+/** Gives it its routes back. A warning that still holds stays, so that nobody is warned twice and nothing goes before it said. */
+export function revivePatch({ life, at: goes }: Pick<Decision, 'life' | 'at'>): JsonObject {
+  const warned = parseTime(life.workload.declared['warned'] ?? '');
+  const holds = goes !== undefined && warned !== undefined && warned + 1000 > goes;
+  return annotate({ retiring: null, ...(holds ? {} : { warned: null }) });
 }
 
 /** What a deploy takes back of an earlier end. */

@@ -142,9 +142,12 @@ export interface Gateway extends Meta {
 
 /** A ConfigMap of ours that may deliver the header agent. */
 export interface AgentConfigMap extends Meta {
+  readonly uid: string;
   readonly created: string;
   readonly immutable: boolean;
   readonly files: readonly string[];
+  /** Uids of the pods that own it: it goes with the last of them, and no other pod is to use it. */
+  readonly owners: readonly string[];
 }
 
 /** Reads `metadata.namespace`, `metadata.name` and our annotations. */
@@ -329,9 +332,11 @@ function readDestinations(route: unknown): readonly Destination[] {
 export function readAgentConfigMap(object: unknown): AgentConfigMap {
   return {
     ...readMeta(object),
+    uid: uidOf(object),
     created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
     immutable: at(object, 'immutable') === true,
     files: Object.keys(objectAt(object, 'data')),
+    owners: texts(listAt(object, 'metadata', 'ownerReferences').filter((owner) => textAt(owner, 'kind') === 'Pod').map((owner) => textAt(owner, 'uid'))),
   };
 }
 

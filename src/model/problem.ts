@@ -74,7 +74,7 @@ export const problemKinds = {
   BL222: { rule: 'header operation is not valid', severity: 'deny' },
   BL223: { rule: 'corsPolicy is not valid', severity: 'deny' },
   BL224: { rule: 'fault is not valid', severity: 'deny' },
-  BL225: { rule: 'fault aborts with nothing', severity: 'warn' },
+  BL225: { rule: 'fault aborts or delays nothing', severity: 'warn' },
   BL226: { rule: 'redirect is not valid', severity: 'deny' },
   BL227: { rule: 'directResponse is not valid', severity: 'deny' },
   BL228: { rule: 'directResponse body is large', severity: 'warn' },

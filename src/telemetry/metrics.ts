@@ -92,7 +92,9 @@ export function createMetrics(freshness: () => readonly CacheFreshness[]): Metri
   const problems = new Counter(optionsOf('branchline_problems_total', registry));
   const expiry = new Gauge(optionsOf('branchline_certificate_expiry_timestamp_seconds', registry));
   const authority = new Gauge(optionsOf('branchline_ca_expiry_timestamp_seconds', registry));
-  let probe: Gauge | undefined;
+  const probe = new Gauge(optionsOf('branchline_probe_success', registry));
+  // No value before the first probe: an alert on 0 must not fire where nobody probes.
+  probe.remove();
   const fillCache = createCacheMetrics(registry);
   return {
     ...createReviewMetrics(registry),
@@ -100,10 +102,7 @@ export function createMetrics(freshness: () => readonly CacheFreshness[]): Metri
     controller: createControllerMetrics(registry),
     certificateExpires: (epochMilliseconds) => { expiry.set(epochMilliseconds / 1000); },
     authorityExpires: (epochMilliseconds) => { authority.set(epochMilliseconds / 1000); },
-    probed(isRight) {
-      probe ??= new Gauge(optionsOf('branchline_probe_success', registry));
-      probe.set(isRight ? 1 : 0);
-    },
+    probed: (isRight) => { probe.set(isRight ? 1 : 0); },
     async render() {
       fillCache(freshness());
       return { contentType: registry.contentType, text: await registry.metrics() };

@@ -40,14 +40,23 @@ function* subsetsAreValid(spec: Placed): Generator<Finding> {
   }
 }
 
-function* subsetsTellPodsApart(spec: Placed): Generator<Finding> {
-  for (const subset of members(spec, 'subsets')) {
+/** Subsets that only name settings for a host, as in Istio's recipe for egress Gateways, need no labels: none of the rule has any, and none is named after a version. */
+function* subsetsTellPodsApart(spec: Placed, { settings }: Owner): Generator<Finding> {
+  const subsets = members(spec, 'subsets');
+  const areVersions = subsets.some(({ value }) => Object.keys(objectAt(value, 'labels')).length > 0 || isVersionName(textAt(value, 'name') ?? '', settings));
+  for (const subset of subsets) {
     if (!isObject(subset.value)) continue;
-    if (Object.keys(objectAt(subset.value, 'labels')).length === 0) yield finding(`${subset.path}.labels`, 'is empty, so the subset has every pod of the host, branches too', 'write e.g. labels: { version: master }');
+    if (areVersions && Object.keys(objectAt(subset.value, 'labels')).length === 0) yield finding(`${subset.path}.labels`, 'is empty, so the subset has every pod of the host, branches too', 'write e.g. labels: { version: master }');
     for (const { key, value, path } of entries(subset, 'labels')) {
       if (typeof value === 'string' && value.length > 63) yield finding(path, `has ${value.length} characters, and no pod can carry more than 63 as the value of ${quote(key)}`, 'shorten it as the pods have it');
     }
   }
+}
+
+const ticketName = /^[a-z]+-[0-9]+/i;
+
+function isVersionName(name: string, { baseline }: Owner['settings']): boolean {
+  return name === baseline || ticketName.test(name) || /^v?[0-9]/i.test(name);
 }
 
 function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {
@@ -65,7 +74,7 @@ function* subsetsAreNamedAfterTheirVersion(spec: Placed, { settings }: Owner): G
     const name = textAt(value, 'name') ?? '';
     const version = podLabels(value)[settings.versionLabel] ?? '';
     const wanted = parseBranch(version)?.host;
-    const isVersion = /^[a-z]+-[0-9]+/i.test(name) || versions.has(name.toLowerCase());
+    const isVersion = ticketName.test(name) || versions.has(name.toLowerCase());
     if (!isVersion || wanted === undefined || [version.toLowerCase(), wanted].includes(name.toLowerCase())) continue;
     yield finding(`${path}.name`, `is ${quote(name)}, and its pods are ${settings.versionLabel} ${quote(version)}`, `name it ${quote(wanted)}, or put the label right`);
   }

@@ -37,6 +37,7 @@ export function matchesOf(spec: Placed, readers: readonly RegexReader[]): Matche
 /** Returns the matches of the HTTP routes of a spec, compared by somebody else's texts. */
 export function conditionsOf(spec: Placed, texts: Texts): readonly Conditions[] {
   return members(spec, 'http').flatMap((http, route) => {
+    if (!isObject(http.value)) return [];
     const matches = members(http, 'match');
     if (matches.length === 0) return [{ path: http.path, route, asks: new Map<string, Condition>() }];
     return matches.map(({ value, path }) => ({ path, route, asks: asksOf(value, texts) }));

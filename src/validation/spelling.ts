@@ -7,7 +7,7 @@ import { entries, field, finding, members, type Finding, type Owner, type Placed
 import { hostFault, isLabel } from './istio-names.ts';
 import { matchesOf } from './match-conditions.ts';
 import { regexesOf } from './regexes.ts';
-import { specOf } from './virtual-service-object.ts';
+import { isBoundToMesh, specOf } from './virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const virtualServiceSpellingRows: readonly Row[] = [
@@ -37,7 +37,8 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
   const routes = ['http', 'tls', 'tcp'].flatMap((key) => members(spec, key));
   const targets = routes.flatMap((route) => [...members(route, 'route'), ...members(route, 'mirrors')].map((target) => field(target, 'destination')));
   const mirrors = routes.map((route) => field(route, 'mirror'));
-  for (const { value, path } of members(spec, 'hosts')) if (typeof value === 'string' && value !== '*') yield* partialHost(value, path, owner);
+  const hosts = members(spec, 'hosts');
+  for (const { value, path } of hosts) if (typeof value === 'string' && value !== '*' && !isAlias(value, spec.value, owner)) yield* partialHost(value, path, owner);
   const seen = new Set<string>();
   for (const { value, path } of [...targets, ...mirrors]) {
     const host = textAt(value, 'host');
@@ -45,6 +46,12 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
     seen.add(host);
     yield* partialHost(host, `${path}.host`, owner);
   }
+}
+
+/** A Gateway takes `name.namespace` for what it says; beside the full name it is another name for sidecars, too. */
+function isAlias(host: string, spec: unknown, { settings }: Owner): boolean {
+  const [name = '', namespace] = host.split('.');
+  return namespace !== undefined && (!isBoundToMesh(spec) || listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`));
 }
 
 function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Finding> {

@@ -2,7 +2,7 @@
 import { at, isObject, listAt, numberAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { field, fieldsSet, finding, isSet, members, type Finding, type Placed } from './finding.ts';
-import { durationFindings, portFault, rangeFindings } from './istio-names.ts';
+import { durationFindings, portFault, rangeFindings, shown } from './istio-names.ts';
 
 const parts = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls', 'portLevelSettings', 'tunnel', 'proxyProtocol', 'retryBudget'];
 
@@ -50,10 +50,20 @@ function* poolFindings(pool: Placed): Generator<Finding> {
   }
 }
 
+/** @see https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-SimpleLB */
+const simpleBalancers: ReadonlySet<unknown> = new Set(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']);
+const tlsModes: ReadonlySet<unknown> = new Set(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']);
+
+/** The API server refuses what is not in the list, in words that do not name it all. */
+function* enumFindings({ value, path }: Placed, key: string, known: ReadonlySet<unknown>): Generator<Finding> {
+  if (isSet(value, key) && !known.has(at(value, key))) yield finding(`${path}.${key}`, `is ${shown(at(value, key))}`, `write one of ${[...known].join(', ')}`);
+}
+
 const hashKeys = ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'];
 
 function* balancerFindings(balancer: Placed): Generator<Finding> {
   const hash = field(balancer, 'consistentHash');
+  yield* enumFindings(balancer, 'simple', simpleBalancers);
   if (isSet(balancer.value, 'simple') && isObject(hash.value)) yield finding(balancer.path, 'has simple and consistentHash', 'keep one of them');
   if (isObject(hash.value)) {
     const keys = fieldsSet(hash.value, hashKeys);
@@ -77,7 +87,9 @@ function* localityFindings({ value, path }: Placed): Generator<Finding> {
   }
 }
 
-function* tlsFindings({ value, path }: Placed): Generator<Finding> {
+function* tlsFindings(tls: Placed): Generator<Finding> {
+  const { value, path } = tls;
+  yield* enumFindings(tls, 'mode', tlsModes);
   const mode = textAt(value, 'mode');
   const own = fieldsSet(value, ['clientCertificate', 'privateKey', 'caCertificates']);
   if (mode === 'ISTIO_MUTUAL') for (const key of own) yield finding(`${path}.${key}`, 'stands beside mode: ISTIO_MUTUAL, which brings its own', 'leave it out, or write mode: MUTUAL');

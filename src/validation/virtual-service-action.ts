@@ -9,7 +9,7 @@ export const actionRows: readonly Row[] = [
   { code: 'BL218', check: routeDoesOneThing },
   { code: 'BL219', check: destinationsAreValid },
   { code: 'BL220', check: mirrorsAreValid, about: ['mirror', 'mirrors', 'mirrorPercentage'] },
-  { code: 'BL221', check: mirrorPercentIsOld, about: ['mirrorPercent', 'mirror_percent'] },
+  { code: 'BL221', check: percentIsOld, about: ['mirrorPercent', 'mirror_percent', 'fault'] },
   { code: 'BL226', check: redirectIsValid, about: ['redirect'] },
   { code: 'BL227', check: directResponseIsValid, about: ['directResponse'] },
   { code: 'BL228', check: directResponseIsSmall, about: ['directResponse'] },
@@ -84,7 +84,10 @@ function* mirrorsAreValid(route: Placed): Generator<Finding> {
   }
 }
 
-function* mirrorPercentIsOld({ value, path }: Placed): Generator<Finding> {
+function* percentIsOld(route: Placed): Generator<Finding> {
+  const { value, path } = route;
+  const delay = field(field(route, 'fault'), 'delay');
+  if (isSet(delay.value, 'percent')) yield finding(`${delay.path}.percent`, 'is deprecated', 'write percentage with value');
   for (const key of fieldsSet(value, ['mirrorPercent', 'mirror_percent'])) yield finding(`${path}.${key}`, 'is deprecated', 'write mirrorPercentage with value');
 }
 

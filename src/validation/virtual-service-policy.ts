@@ -9,7 +9,7 @@ export const policyRows: readonly Row[] = [
   { code: 'BL222', check: headersCanBeChanged, about: ['headers', 'route', 'rewrite'] },
   { code: 'BL223', check: corsIsValid, about: ['corsPolicy'] },
   { code: 'BL224', check: faultIsValid, about: ['fault'] },
-  { code: 'BL225', check: faultAbortsWithSomething, about: ['fault'] },
+  { code: 'BL225', check: faultDoesSomething, about: ['fault'] },
   { code: 'BL230', check: durationsAreValid, about: ['timeout', 'retries'] },
   { code: 'BL231', check: retriesAreValid, about: ['retries'] },
 ];
@@ -106,9 +106,11 @@ function* percentageFindings({ value, path }: Placed): Generator<Finding> {
   yield finding(`${path}.value`, `is ${percentage}`, 'write 0, or a number from 0.0001 to 100');
 }
 
-function* faultAbortsWithSomething(route: Placed): Generator<Finding> {
-  const { value, path } = field(field(route, 'fault'), 'abort');
-  if (isObject(value) && fieldsSet(value, ['httpStatus', 'grpcStatus', 'http2Error']).length === 0) yield finding(path, 'names no status, so nothing is aborted', 'write httpStatus or grpcStatus');
+function* faultDoesSomething(route: Placed): Generator<Finding> {
+  const fault = field(route, 'fault');
+  const [abort, delay] = [field(fault, 'abort'), field(fault, 'delay')];
+  if (isObject(abort.value) && fieldsSet(abort.value, ['httpStatus', 'grpcStatus', 'http2Error']).length === 0) yield finding(abort.path, 'names no status, so nothing is aborted', 'write httpStatus or grpcStatus');
+  if (isObject(delay.value) && fieldsSet(delay.value, ['fixedDelay', 'exponentialDelay']).length === 0) yield finding(delay.path, 'names no time, so nothing is delayed', 'write fixedDelay, e.g. 5s');
 }
 
 function* durationsAreValid(route: Placed): Generator<Finding> {

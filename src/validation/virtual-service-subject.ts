@@ -13,7 +13,7 @@ import { specOf } from './virtual-service-object.ts';
 export interface Subject extends VirtualService {
   readonly targets: readonly Target[];
   readonly matches: Matches;
-  /** Full host → what its clients see, filled on first use. */
+  /** Full host and Gateways → what its clients see, filled on first use. */
   readonly views: Map<string, readonly View[]>;
 }
 
@@ -38,6 +38,8 @@ export interface Target {
   /** Empty when none is named. */
   readonly subset: string;
   readonly hasPort: boolean;
+  /** Gateways, and maybe the mesh, by which requests for it come: of its matches where all of them name some, else of the object. */
+  readonly gateways: readonly string[];
   readonly isMirror: boolean;
   /** Requests may go there: its weight is not 0. */
   readonly isLive: boolean;
@@ -57,14 +59,22 @@ function targetsOf(spec: Placed, { settings, snapshot, namespace }: FactOwner, s
   const branchKey = headerKey(settings.routingHeader);
   const plain = new Set(all.filter(({ asks }) => !asks.has(branchKey) && !asks.has('authority')).map(({ route }) => route));
   const isMesh = boundToMesh(self);
+  const byRoute = Map.groupBy(all, ({ route }) => route);
   return members(spec, 'http').flatMap((http, index) => destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
     const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
     const subset = textAt(value, 'subset') ?? '';
     const service = serviceOf(snapshot, host, settings);
     const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
     const everybody = plain.has(index) && !isMirror && (isMesh || subset === baseline);
-    return { path, route: index, host, service, subset, hasPort: isSet(value, 'port', 'number'), isMirror, isLive, everybody };
+    const gateways = gatewaysOf(byRoute.get(index) ?? []) ?? self.gateways;
+    return { path, route: index, host, service, subset, gateways, hasPort: isSet(value, 'port', 'number'), isMirror, isLive, everybody };
   }));
+}
+
+/** Gateways that the matches of a route name; undefined where one of them names none. */
+function gatewaysOf(matches: Matches['all']): readonly string[] | undefined {
+  const named = matches.map(({ asks }) => asks.get('gateways')?.text.split('\n'));
+  return named.some((one) => one === undefined) ? undefined : [...new Set(named.flatMap((one) => one ?? []))];
 }
 
 interface WrittenTarget {
@@ -101,16 +111,17 @@ function viewOf(host: string, client: string, { snapshot, settings }: FactOwner)
   return { client, rule: rules[0], subsets };
 }
 
-/** Returns what each of the clients of a host sees of it. */
-export function viewsOf(host: string, owner: FactOwner, self: Subject): readonly View[] {
-  const views = self.views.get(host) ?? clientsOf(self, host, owner).map((client) => viewOf(host, client, owner));
-  self.views.set(host, views);
+/** Returns what each of the clients of a target's host sees of it. */
+export function viewsOf({ host, gateways }: Target, owner: FactOwner, self: Subject): readonly View[] {
+  const key = [host, ...gateways].join(' ');
+  const views = self.views.get(key) ?? clientsOf({ ...self, gateways }, host, owner).map((client) => viewOf(host, client, owner));
+  self.views.set(key, views);
   return views;
 }
 
 /** Returns the pod labels of a target's subset as its first client sees them; undefined when that is not known. */
-export function subsetOf({ host, subset }: Target, owner: FactOwner, self: Subject): Subset | undefined {
-  return viewsOf(host, owner, self).map(({ subsets }) => subsets.get(subset)).find((found) => found !== undefined);
+export function subsetOf(target: Target, owner: FactOwner, self: Subject): Subset | undefined {
+  return viewsOf(target, owner, self).map(({ subsets }) => subsets.get(target.subset)).find((found) => found !== undefined);
 }
 
 /** Tells whether a VirtualService applies to sidecars. */

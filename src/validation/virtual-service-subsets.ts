@@ -23,10 +23,10 @@ function* subsetsAreThere(owner: FactOwner, self: Subject, about: 'branch' | 'ev
   const seen = new Set<string>();
   for (const target of self.targets) {
     if (!isLabel(target.subset)) continue;
-    const key = about === 'unknown' ? target.host : `${target.host} ${target.subset} ${target.everybody}`;
+    const key = [target.host, ...target.gateways, ...(about === 'unknown' ? [] : [target.subset, target.everybody])].join(' ');
     if (seen.has(key) || (about !== 'unknown' && target.everybody !== (about === 'everybody'))) continue;
     seen.add(key);
-    const wrong = viewsOf(target.host, owner, self).find(({ rule, subsets }) => !subsets.has(target.subset) && (rule === undefined) === (about === 'unknown'));
+    const wrong = viewsOf(target, owner, self).find(({ rule, subsets }) => !subsets.has(target.subset) && (rule === undefined) === (about === 'unknown'));
     if (wrong !== undefined) yield about === 'unknown' ? unknownRule(target, wrong) : missingSubset(target, wrong);
   }
 }

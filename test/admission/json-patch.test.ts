@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import jsonPatch from 'fast-json-patch';
 import { test } from 'tap';
 import { isEqual } from '../../src/model/equal.ts';

@@ -1,6 +1,6 @@
 /** NODE_OPTIONS as node itself reads them: what a container had stays, word for word, and the agent is there once. */
 import { spawnSync } from 'node:child_process';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { preload, preloadFlag, preloads, wordsOf } from '../../src/admission/pods/node-options.ts';
 

@@ -1,5 +1,5 @@
 /** Laws of pods, held by generated ones: whatever a pod looks like, what we add is safe, once, and takes nothing away. */
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { decide } from '../../src/admission/decide.ts';
 import { preloads } from '../../src/admission/pods/node-options.ts';

@@ -1,7 +1,7 @@
 /** The chart through the real helm: what it renders, what it refuses. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { parse } from 'yaml';
 import { chartSettings } from '../../scripts/chart-docs.ts';
@@ -168,6 +168,14 @@ test('an upgrade leaves an earned failure policy as it is', { skip }, async (t) 
   const objects = await rendered({}, '--is-upgrade');
   const policies = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].map((kind) => at(listAt(find(objects, kind), 'webhooks')[0], 'failurePolicy'));
   t.same(policies, [undefined, undefined]);
+});
+
+test('EarnedFromFail is earned, and rendered neither at an installation nor later', { skip }, async (t) => {
+  for (const flags of [[], ['--is-upgrade']]) {
+    const objects = await rendered({ webhooks: { branchFailurePolicy: 'EarnedFromFail' } }, ...flags);
+    for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) t.equal(at(listAt(find(objects, kind), 'webhooks')[0], 'failurePolicy'), undefined);
+    t.ok(argsOf(objects).includes('--earn-failure-policy=true'));
+  }
 });
 
 test('the grace period holds preStop, drain and what is in flight', { skip }, async (t) => {

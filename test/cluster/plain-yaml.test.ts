@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { stringify } from 'yaml';
 import { parseManifests } from '../../src/cluster/manifests.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test, type Test } from 'tap';
 import { takePart, type Held } from '../../src/controller/lease.ts';
 import { retiredAnnotation } from '../../src/model/keys.ts';

@@ -183,21 +183,55 @@ async function retireStory({ story, box }: Scene): Promise<void> {
 }
 
 async function uninstallStory({ story, box, server }: Scene): Promise<void> {
-  const run = () => promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../dist/branchline.js'), 'uninstall', '--kubeconfig', server.kubeconfig, '--settle-milliseconds', '300', '--timeout-seconds', '30']);
+  const run = async (): Promise<string> => (await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../dist/branchline.js'), 'uninstall', '--kubeconfig', server.kubeconfig, '--settle-milliseconds', '300', '--timeout-seconds', '30'])).stderr;
   await story.step('uninstall: gates, routes, subsets, annotations and the Lease go, while a replica still runs', async () => {
     await box.kubectl(['label', 'namespace', 'ww-green', 'branchline.dev/enabled=true']);
     await until('routes in the mesh', () => routesOf(box, 'fact-find-ui-mesh'), 'ops-1234 master');
-    expectText((await run()).stderr, 'nothing is left', 'uninstall');
-    expectEqual(listAt(await get(box, 'virtualservices,destinationrules,configmaps', '-l', 'app.kubernetes.io/managed-by=branchline'), 'items').length, 0, 'objects of ours');
+    expectText(await run(), 'nothing is left but what running pods read', 'uninstall');
+    expectEqual(listAt(await get(box, 'virtualservices,destinationrules', '-l', 'app.kubernetes.io/managed-by=branchline'), 'items').length, 0, 'objects of ours');
     expectEqual(await statusOf(box, 'deployment', 'fact-find-ui-ops-1234'), '', 'status');
     const leases = JSON.parse((await box.kubectl(['-n', 'branchline-system', 'get', 'leases', '-o', 'json'])).stdout) as unknown;
     expectEqual(listAt(leases, 'items').length, 0, 'Leases');
     const ready = listAt(await get(box, 'pods', '-l', 'version=OPS-1234'), 'items').flatMap((pod) => listAt(pod, 'status', 'conditions').filter((one) => textAt(one, 'type') === 'Ready').map((one) => textAt(one, 'status')));
     expectEqual(ready, ['False'], 'readiness of the branch');
   });
+  await story.step('what pods read is theirs; pods that come now do without, and with the last old one it is gone', async () => {
+    const pods = listAt(await get(box, 'pods'), 'items').map((pod) => textAt(pod, 'metadata', 'uid') ?? '');
+    expectEqual(await ownersOf(box), { agent: pods.sort(), options: [...pods].sort() }, 'owners of the ConfigMaps');
+    await box.kubectl(['-n', 'ww-green', 'delete', 'pod', '-l', 'app!=shop']);
+    await until('owners', async () => String((await ownersOf(box)).agent?.length), '1');
+    expectEqual((await agentsOf(box, 'app!=shop')).join(), '', 'the agent in new pods');
+    await box.kubectl(['-n', 'ww-green', 'delete', 'pod', '-l', 'app=shop']);
+    await until('ConfigMaps', async () => JSON.stringify(await ownersOf(box)), '{}');
+  });
   await story.step('uninstall again finds nothing, and the replica that still runs writes nothing', async () => {
-    expectText((await run()).stderr, 'nothing is left', 'uninstall');
+    expectText(await run(), 'nothing is left;', 'uninstall');
     expectText(await (await fetch(`${server.plainUrl}/metrics`)).text(), /^branchline_leader 0$/m, 'metrics');
     expectEqual(await routesOf(box, 'fact-find-ui-ingress'), undefined, 'routes');
   });
+  await story.step('installed again it routes again; after another uninstall it takes back what pods own, and that stays when they go', async () => {
+    for (const round of ['first', 'second']) {
+      await server.stop();
+      await server.start();
+      await until(`routes in the mesh, ${round} time`, () => routesOf(box, 'fact-find-ui-mesh'), 'ops-1234 master');
+      await until('ConfigMaps', async () => JSON.stringify(await ownersOf(box)), '{"agent":[],"options":[]}');
+      await box.kubectl(['-n', 'ww-green', 'delete', 'pod', '--all']);
+      expectText((await agentsOf(box, 'app')).join(), /^(branchline-agent-[0-9a-f]+,)+branchline-agent-[0-9a-f]+$/, 'the agent in new pods');
+      if (round === 'first') expectText(await run(), 'nothing is left but', 'uninstall');
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
+    expectEqual(await ownersOf(box), { agent: [], options: [] }, 'ConfigMaps');
+  });
+}
+
+/** Uids of the owners of our two ConfigMaps; those that are not there are left out. */
+async function ownersOf(box: Box): Promise<{ agent?: readonly string[]; options?: readonly string[] }> {
+  const maps = listAt(await get(box, 'configmaps', '-l', 'app.kubernetes.io/managed-by=branchline'), 'items');
+  return Object.fromEntries(maps.map((map) => [textAt(map, 'metadata', 'name') === 'branchline-node-options' ? 'options' : 'agent', listAt(map, 'metadata', 'ownerReferences').map((owner) => textAt(owner, 'uid') ?? '').sort()]));
+}
+
+/** The ConfigMaps that deliver the agent to pods. */
+async function agentsOf(box: Box, selector: string): Promise<readonly string[]> {
+  const pods = listAt(await get(box, 'pods', '-l', selector), 'items').filter((pod) => at(pod, 'metadata', 'deletionTimestamp') === undefined);
+  return pods.flatMap((pod) => listAt(pod, 'spec', 'volumes').flatMap((volume) => textAt(volume, 'configMap', 'name') ?? []));
 }

@@ -1,5 +1,5 @@
 /** Laws of sweeps over generated clusters and clocks, held against rules that are written here a second time, on raw objects. */
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { collectRevisions } from '../../src/lifecycle/revisions.ts';
 import { planSweep, type Decision, type SweepOptions } from '../../src/lifecycle/sweep.ts';

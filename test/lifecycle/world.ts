@@ -43,7 +43,8 @@ function isOf(object: JsonObject, { life: { workload } }: Decision): boolean {
   return textAt(object, 'kind') === workload.kind && textAt(object, 'metadata', 'name') === workload.name && (textAt(object, 'metadata', 'namespace') ?? 'default') === workload.namespace;
 }
 
-function after(object: JsonObject, { action, life, at }: Decision, now: number): readonly JsonObject[] {
-  const patch = { none: {}, warn: warnPatch(at ?? now), remove: retirePatch(now), sleep: sleepPatch(object, now), wake: wakePatch(object, now + life.lifetime.seconds * 1000), revive: revivePatch() }[action];
+function after(object: JsonObject, decision: Decision, now: number): readonly JsonObject[] {
+  const { action, life, at } = decision;
+  const patch = { none: {}, warn: warnPatch(at ?? now), remove: retirePatch(now), sleep: sleepPatch(object, now), wake: wakePatch(object, now + life.lifetime.seconds * 1000), revive: revivePatch(decision) }[action];
   return action === 'remove' ? [] : [mergePatch(object, patch) as JsonObject];
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { isSameId, isSameRef, parseBranch } from '../../src/model/branch.ts';
 

@@ -1,5 +1,5 @@
 import { deepStrictEqual } from 'node:assert';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { createStore } from '../../src/cluster/store.ts';
 import { derived, forgetDerived } from '../../src/model/derived.ts';

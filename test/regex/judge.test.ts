@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
 import { judge, lengthMax, programSizeMax, type Refusal, type Verdict } from '../../src/regex/judge.ts';

@@ -1,5 +1,5 @@
 // Hostile patterns: an answer or `unknown`, within the steps that were set. Steps are counted, not time: machines differ.
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { lengthMax } from '../../src/regex/judge.ts';
 import { covers, matches, meaningOf, overlap, stepsMax, type Meaning } from '../../src/regex/meaning.ts';

@@ -1,7 +1,7 @@
 // What we say of meanings, against another engine: for generated patterns over all short values, and for the corpus.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
 import { covers, matches, meaningOf, overlap, stepsMax, type MatchingReader, type Meaning } from '../../src/regex/meaning.ts';

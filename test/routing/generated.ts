@@ -1,5 +1,5 @@
 /** Generated clusters for properties: a few namespaces, services that overlap, branches in every state, foreign routes. */
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 
 const key = (name: string): string => `branchline.dev/${name}`;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { parseBranch, type Branch } from '../../src/model/branch.ts';
 import { labelsFor, subsetNames, withHash } from '../../src/routing/names.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import type { Settings } from '../../src/config/settings.ts';
 import { textAt, type JsonObject } from '../../src/model/json.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test, type Test } from 'tap';
 import { listAt, textAt, toLabels, type JsonObject } from '../../src/model/json.ts';
 import { explain } from '../../src/explain/explain.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { checkRoutes } from '../../src/validation/regex-rules.ts';
 import type { JsonObject } from '../../src/model/json.ts';

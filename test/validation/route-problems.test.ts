@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { test } from 'tap';
 import { unknownFields } from '../../src/validation/known-fields.ts';
 import { readIgnores } from '../../src/validation/ignores.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
 import { createTexts, type TextCondition } from '../../src/validation/texts.ts';

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { createBodyBudget, isDeeperThan } from '../../src/webhook/body.ts';
 import { createTurns } from '../../src/webhook/turns.ts';
 

@@ -57,10 +57,10 @@ function isWindows(pod: JsonObject): boolean {
   return textAt(pod, 'spec', 'os', 'name') === 'windows' || textAt(pod, 'spec', 'nodeSelector', 'kubernetes.io/os') === 'windows';
 }
 
-/** ConfigMaps of the namespace that are immutable and have the file in them, the newest first. */
+/** ConfigMaps of the namespace that are immutable, have the file in them and are there to stay, the newest first. */
 export function usableIn(snapshot: Snapshot, namespace: string): readonly AgentConfigMap[] {
   const usable = [...inNamespace(snapshot.agentConfigMaps, namespace).values()].filter(
-    (map) => map.immutable && map.name.startsWith(agent.configMapPrefix) && map.files.includes(agent.file),
+    (map) => map.immutable && map.owners.length === 0 && map.name.startsWith(agent.configMapPrefix) && map.files.includes(agent.file),
   );
   return usable.sort((a, b) => (a.created === b.created ? (a.name < b.name ? 1 : -1) : a.created < b.created ? 1 : -1));
 }

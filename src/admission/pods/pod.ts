@@ -78,7 +78,7 @@ function giftsOf(injections: readonly Injection[], { namespace, facts: { setting
 
 function canStandIn(snapshot: Snapshot, namespace: string): boolean {
   const map = inNamespace(snapshot.agentConfigMaps, namespace).get(emptyOptions.configMap);
-  return map !== undefined && map.immutable && map.files.length === 1 && map.files.includes(emptyOptions.key);
+  return map !== undefined && map.immutable && map.owners.length === 0 && map.files.length === 1 && map.files.includes(emptyOptions.key);
 }
 
 interface Given {

@@ -3,7 +3,7 @@
  * says are applied, and every generated request is both explained and sent. Fixed seeds: the same tenants, objects and requests in every run.
  */
 import { readFile } from 'node:fs/promises';
-import fc from 'fast-check';
+import fc from '../../property.ts';
 import { connect, type Api } from '../../box/api.ts';
 import { startMesh, type Mesh } from '../../box/mesh.ts';
 import type { Proxy } from '../../box/proxy.ts';

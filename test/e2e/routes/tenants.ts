@@ -1,5 +1,5 @@
 /** Generated tenants: a namespace each, with services that overlap, branches in every state, long-lived versions, others' routes; and requests to them. */
-import fc from 'fast-check';
+import fc from '../../property.ts';
 import { readyAnnotation } from '../../box/kubelet.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 
