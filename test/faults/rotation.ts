@@ -1,4 +1,4 @@
-/** Certificates of our own making, under load: leaves that are signed anew all the time, a CA that is replaced, and a Secret that somebody deletes. */
+/** Certificates of our own making, under load: leaves that are signed anew all the time, a CA that is replaced, and a Secret that somebody deletes or changes. */
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toSecret } from '../../src/installation/authority.ts';
@@ -24,10 +24,10 @@ const deletions = 3;
 /** With a look each second and an overlap of 2 s, the four steps take some ten. */
 const rotationMs = 60_000;
 
-/** Tries all three in turn; each is asked through the API server and by a handshake with each replica in turn. */
+/** Tries all of it in turn; each is asked through the API server and by a handshake with each replica in turn. */
 export async function tryRotation(installation: Installation): Promise<readonly Trial[]> {
   await startOver(installation);
-  return [...await rotateLeaves(installation), ...await rotateAuthority(installation), ...await deleteSecret(installation)];
+  return [...await rotateLeaves(installation), ...await rotateAuthority(installation), ...await deleteSecret(installation), ...await replaceSecret(installation)];
 }
 
 /** Other replicas find a CA in the Secret that ends soon, as somebody may have put one there. */
@@ -79,9 +79,25 @@ async function deleteSecret(installation: Installation): Promise<readonly Trial[
   return rows(`the CA's Secret is deleted, ${deletions} times`, await load.stop(), await shakes.stop(), 'put back from memory', problems);
 }
 
+/** Somebody restores a backup of the Secret that holds another CA. */
+async function replaceSecret(installation: Installation): Promise<readonly Trial[]> {
+  const [load, shakes] = [startAdmissions(installation.box, 100), startHandshakes(installation)];
+  const now = Date.now();
+  const active = await makeAuthority({ from: now - minute, to: now + 365 * 24 * 60 * minute });
+  const before = (await installation.api.send('GET', secretPath)).body;
+  await installation.api.send('PUT', secretPath, toSecret({ active, next: undefined, trusted: [], since: now, asked: '' }, { namespace: systemNamespace, name: secretName }, before));
+  await waitFor('the other CA alone', async () => ((await trustedBundle(installation)).trim() === normalized(active.cert) && (await authorityOf(installation)) === normalized(active.cert) ? true : undefined), rotationMs);
+  await sleep(2000);
+  return rows('another CA is put into the Secret', await load.stop(), await shakes.stop(), 'it signs when it is trusted');
+}
+
+function normalized(pem: string): string {
+  return pem.replaceAll('\r\n', '\n').trim();
+}
+
 async function authorityOf({ api }: Installation): Promise<string> {
   const { body } = await api.send('GET', secretPath);
-  return Buffer.from(textAt(body, 'data', 'ca.crt') ?? '', 'base64').toString().replaceAll('\r\n', '\n').trim();
+  return normalized(Buffer.from(textAt(body, 'data', 'ca.crt') ?? '', 'base64').toString());
 }
 
 function rows(what: string, admissions: LoadResult, handshakes: HandshakeResult, notes: string, problems: readonly string[] = []): readonly Trial[] {

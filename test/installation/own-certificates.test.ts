@@ -127,6 +127,25 @@ test('with Secret and memory lost, the CA that is trusted so far stays so for th
   shakesHands(t, api, old, 'one that has not looked yet');
 });
 
+test('another CA in the Secret, from a backup, takes over as in a rotation: at no moment a handshake fails', async (t) => {
+  const api = world();
+  const elsewhere = world();
+  await (await open(elsewhere)).refresh(0);
+  const reports: string[] = [];
+  const replicas = [await open(api, reports), await open(api, reports)];
+  for (const replica of replicas) await replica.refresh(0);
+  api.put({ ...api.get('Secret', 'branchline-ca'), data: objectAt(elsewhere.get('Secret', 'branchline-ca'), 'data') });
+  for (let minute = 0; minute < 180; minute += 20) {
+    for (const replica of replicas) {
+      await replica.refresh(0);
+      for (const other of replicas) shakesHands(t, api, other, `minute ${minute}`);
+    }
+    api.time += 20 * 60_000;
+  }
+  t.same(trusted(api), trusted(elsewhere), 'it alone is trusted in the end');
+  t.match(reports.join(), /another one; the one that signed so far does so until that is trusted/);
+});
+
 test('a Secret that holds no pair is as good as none', async (t) => {
   const api = world();
   const certificates = await open(api);
