@@ -1,7 +1,7 @@
 /** A cluster in which the chart is installed, with certificates of its own making; the pods of its Deployment are processes of the run, under addresses of their own. */
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { listAt, textAt } from '../../src/model/json.ts';
 import { copyBundle, startProcess } from '../bench/server-process.ts';
@@ -118,7 +118,6 @@ interface Processes extends Pick<Installation, 'start' | 'runUninstallHook'> {
 function createProcesses(box: Box, folder: string, current: Version): Processes {
   const { flags: imageFlags, env: imageEnv } = readStart();
   const replicas: Replica[] = [];
-  let kubeconfig: string | undefined;
   let started = 0;
   /** The arguments of a rendered container, with files of this machine in place of the pod's. */
   const argumentsOf = async (version: Version, kind: string, name: string): Promise<readonly string[]> => {
@@ -126,9 +125,8 @@ function createProcesses(box: Box, folder: string, current: Version): Processes 
     const find = (ofKind: string, named: string): unknown => objects.find((object) => textAt(object, 'kind') === ofKind && textAt(object, 'metadata', 'name') === named);
     const settings = join(await mkdtemp(join(folder, 'settings-')), 'settings.yaml');
     await writeFile(settings, textAt(find('ConfigMap', 'branchline-settings'), 'data', 'settings.yaml') ?? '');
-    kubeconfig ??= await ownKubeconfig(box, folder);
     const args = listAt(find(kind, name), 'spec', 'template', 'spec', 'containers', 0, 'args').map(String);
-    return [...args.filter((arg) => !addressFlag.test(arg)).map((arg) => arg.replace('/etc/branchline/settings.yaml', settings)), '--kubeconfig', kubeconfig];
+    return [...args.filter((arg) => !addressFlag.test(arg)).map((arg) => arg.replace('/etc/branchline/settings.yaml', settings)), '--kubeconfig', await ownKubeconfig(box, dirname(settings))];
   };
   return {
     async start({ version = current, flags = [], nodeFlags = [], env = {} } = {}) {
