@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { listAt, textAt } from '../../src/model/json.ts';
 import { copyBundle, startProcess } from '../bench/server-process.ts';
 import { connect, type Api } from '../box/api.ts';
+import { ensureArtifacts } from '../box/binaries.ts';
 import { startBox, type Box } from '../box/start.ts';
 import { chart, renderedOf } from '../chart/helm.ts';
 import { waitFor } from '../e2e/steps.ts';
@@ -65,6 +66,9 @@ export async function install(replicas: number): Promise<Installation> {
   const box = await startBox();
   const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
   const version: Version = { name: 'this version', bundle: await copyBundle(folder), chart };
+  const { 'istio-crds.yaml': crds } = await ensureArtifacts(['istio-crds.yaml']);
+  await box.kubectl(['apply', '--server-side', '-f', crds]);
+  await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
   await box.kubectl(['create', 'namespace', systemNamespace]);
   for (const file of ['namespace.yaml', 'fact-find.yaml', 'fact-find-ui.yaml']) await box.kubectl(['apply', '-f', new URL(`examples/tenant/${file}`, root).pathname]);
   const processes = createProcesses(box, folder, version);

@@ -13,7 +13,7 @@ const runs: Readonly<Record<string, readonly string[]>> = {
   'example-run.ts': ['restarts', 'certificates', 'clients', 'kill', 'idle', 'api-server'],
   'chart-run.ts': ['rolling', 'rotation', 'upgrade', 'clock', 'kill-all', 'uninstall'],
 };
-const artifacts = [...clusterArtifacts, 'helm'] as const;
+const artifacts = [...clusterArtifacts, 'istio-crds.yaml', 'helm'] as const;
 
 const wanted = process.argv.slice(2);
 const known = Object.values(runs).flat();
