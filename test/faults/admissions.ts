@@ -7,6 +7,7 @@ import { startSteadyLoad, type SteadyLoad } from '../bench/load.ts';
 import { boxAddress } from '../box/network.ts';
 import { apiPort } from '../box/programs.ts';
 import type { Box } from '../box/start.ts';
+import type { Replica } from './replica.ts';
 import { tenantNamespace } from './site.ts';
 
 /** Creations a second; each is two calls of a webhook, one to mutate and one to validate. */
@@ -68,6 +69,12 @@ function messageOf(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Returns how many reviews a replica has answered so far. */
+export async function reviewsOf(replica: Replica): Promise<number> {
+  const { text } = await replica.plain('/metrics');
+  return [...text.matchAll(/^branchline_webhook_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 const askedMs = 15_000;

@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { at } from '../../src/model/json.ts';
 import { openConnection, post } from '../bench/connection.ts';
 import { reviewOf } from '../bench/reviews.ts';
-import { branchDeployment, startAdmissions } from './admissions.ts';
+import { branchDeployment, reviewsOf, startAdmissions } from './admissions.ts';
 import { trustedBundle, untilEarned, type Installation, type Version } from './installation.ts';
 import { replicaPort, serviceHost, type Replica } from './replica.ts';
 import { tenantNamespace } from './site.ts';
@@ -59,7 +59,8 @@ async function change(installation: Installation, word: string, from: Version, t
     const coming = await installation.start({ version: to });
     await fleet.join(coming);
     if (index === 0) problems.push(...await differences(installation, leaving, coming), ...await touched(installation, specs));
-    await sleep(index === 0 ? sideBySideMs : 500);
+    if (index === 0) problems.push(...await idleOf([leaving, coming]));
+    await sleep(500);
     leaving.process.signal('SIGTERM');
     await sleep(endpointLagMs);
     await fleet.remove(leaving);
@@ -69,6 +70,14 @@ async function change(installation: Installation, word: string, from: Version, t
   problems.push(...await touched(installation, specs));
   await untilEarned(installation);
   return expectNone(`${word}: ${from.name} to ${to.name}, replica by replica`, await load.stop(), 'same answers side by side; nothing that was admitted changes when it is touched', problems);
+}
+
+/** Which of these were not asked for a while although others were. */
+async function idleOf(replicas: readonly Replica[]): Promise<readonly string[]> {
+  const before = await Promise.all(replicas.map(reviewsOf));
+  await sleep(sideBySideMs);
+  const after = await Promise.all(replicas.map(reviewsOf));
+  return replicas.filter((_replica, index) => after[index] === before[index]).map(({ address }) => `replica ${address} was not asked while both versions served`);
 }
 
 /** What the two versions answer to the same reviews, one beside the other. */
