@@ -305,6 +305,7 @@ function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/[\s.]+$/, '').replace(/\s+/g, ' ');
 }
 
+/** The library reports a full stack as an error of the text. */
 function sentence(text: string): string {
-  return `${text.replace(/\s+/g, ' ').replace(/[\s.]+$/, '')}.`;
+  return text.includes('call stack') ? 'it is nested too deeply.' : `${text.replace(/\s+/g, ' ').replace(/[\s.]+$/, '')}.`;
 }

@@ -155,12 +155,13 @@ function addRender(program: Command, io: Io, done: Done): void {
     .description('print the routes that these manifests make, with the manifests themselves as the cluster')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('-o, --output <format>', 'how objects are printed').choices(['yaml', 'json']).default('yaml'))
+    .addOption(new Option('--api <api>', 'kinds of object: Istio\'s own, or those of the Gateway API (HTTPRoute, GRPCRoute and a Service for each version)').choices(['istio', 'gateway']).default('istio'))
     .addOption(new Option('--diff', 'print what would change of the route objects in the manifests, phase by phase'));
   addSettings(command, ['branches', 'routes'], ['clusterDomain']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
     const { render } = await import('./render.ts');
-    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', diff: flags['diff'] === true, settings }, io));
+    done(await render({ files: flags['file'] as readonly string[], output: flags['output'] as 'yaml' | 'json', api: flags['api'] as 'istio' | 'gateway', diff: flags['diff'] === true, settings }, io));
   });
 }
 

@@ -5,6 +5,7 @@ import { severityOf, toLine } from '../model/problem.ts';
 import { existingOf, planChanges, type Plan } from '../routing/changes.ts';
 import { desiredOf, problemsOf, type Desired } from '../routing/desired.ts';
 import { byCodeUnit, type RoutingProblem } from '../routing/layout.ts';
+import { gatewayApiObjects } from '../routing/gateway-api/objects.ts';
 import { admitted } from './admitted.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
@@ -13,20 +14,35 @@ export interface RenderRequest {
   /** Files and folders; `-` is standard input. */
   readonly files: readonly string[];
   readonly output: 'yaml' | 'json';
+  /** The kinds of object: Istio's own, or those of the Gateway API. */
+  readonly api: 'istio' | 'gateway';
   /** Print the changes from the route objects in the manifests, in place of the objects. */
   readonly diff: boolean;
   readonly settings: Settings;
 }
 
 /** Prints the route objects, sorted, on stdout and problems on stderr. @returns 1 when something cannot be routed or read. */
-export async function render({ files, output, diff, settings }: RenderRequest, io: Io): Promise<ExitCode> {
+export async function render({ files, output, api, diff, settings }: RenderRequest, io: Io): Promise<ExitCode> {
+  if (diff && api === 'gateway') {
+    io.err('branchline: --diff compares Istio\'s objects only; leave out --diff, and compare those of --api gateway with kubectl diff --server-side -f -\n');
+    return exitCodes.wrongUse;
+  }
   const facts = await admitted(files, settings, io);
   if (typeof facts === 'number') return facts;
   const desired = desiredOf(facts.snapshot, settings);
+  if (api === 'gateway') {
+    const { objects, problems } = gatewayApiObjects({ desired, snapshot: facts.snapshot, raw: facts.objects, settings });
+    io.out(printList(objects, output));
+    return exitOf(sayProblems([...problemsOf(desired), ...problems], settings, io) || facts.unreadable);
+  }
   const failed = sayProblems(problemsOf(desired), settings, io);
   if (diff) io.out(printPlan(planChanges(desired, existingOf(facts.snapshot), settings), output));
   else io.out(printObjects(desired, output));
-  return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
+  return exitOf(failed || facts.unreadable);
+}
+
+function exitOf(failed: boolean): ExitCode {
+  return failed ? exitCodes.problemsFound : exitCodes.fine;
 }
 
 /** Says what cannot be routed, a line each. @returns whether anything is worse than a warning. */
@@ -44,6 +60,10 @@ export function sayProblems(problems: readonly RoutingProblem[], { severities }:
 
 function printObjects({ objects }: Desired, output: RenderRequest['output']): string {
   const items = [...objects].sort(([a], [b]) => byCodeUnit(a, b)).map(([, object]) => object);
+  return printList(items, output);
+}
+
+function printList(items: readonly unknown[], output: RenderRequest['output']): string {
   return print(items, output, { apiVersion: 'v1', kind: 'List', items });
 }
 

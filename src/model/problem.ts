@@ -107,6 +107,8 @@ export const problemKinds = {
   BL255: { rule: 'object is costly for the proxies', severity: 'warn' },
   BL256: { rule: 'Gateway API route passes a limit', severity: 'deny' },
   BL257: { rule: 'second match of a header is ignored', severity: 'warn' },
+  BL258: { rule: 'failover has no outlierDetection', severity: 'warn' },
+  BL259: { rule: 'server name of a TLS route is an address', severity: 'warn' },
 
   BL260: { rule: 'subset of a branch route is not there', severity: 'warn' },
   BL261: { rule: 'subset of everybody\'s route is not there', severity: 'deny' },
@@ -148,6 +150,8 @@ export const problemKinds = {
   BL411: { rule: 'service with branches has no HTTP port', severity: 'warn' },
   BL412: { rule: 'public host is too long', severity: 'warn' },
   BL413: { rule: 'public address is not valid', severity: 'warn' },
+
+  BL501: { rule: 'Gateway API cannot say it, so it is left out', severity: 'warn' },
 
   BL901: { rule: 'review is too large', severity: 'deny' },
   BL902: { rule: 'review is nested too deeply', severity: 'deny' },

@@ -41,11 +41,16 @@ export function servicesSelecting(services: Services, labels: Labels): readonly 
   return selecting.length < 2 ? selecting : selecting.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Tells whether a Service is one of ours, a version of another one: no workload belongs to it. @see src/routing/gateway-api/version-services.ts */
+export function isVersionService({ declared }: Service): boolean {
+  return declared['version-of'] !== undefined;
+}
+
 /** Each Service stands under the first pair of its selector: labels that it selects have that pair. */
 function byFirstPair(services: Services): ByPair<Selecting> {
   const index = new Map<string, Map<string, Selecting[]>>();
   for (const service of services.values()) {
-    const pairs = Object.entries(service.selector);
+    const pairs = isVersionService(service) ? [] : Object.entries(service.selector);
     if (pairs[0] !== undefined) add(index, pairs[0], { service, pairs });
   }
   return index;
@@ -66,7 +71,7 @@ export function servicesPinning(services: Services, labels: Labels, versionLabel
 function bySelectorKey(services: Services): ReadonlyMap<string, readonly Service[]> {
   const index = new Map<string, Service[]>();
   for (const service of services.values()) {
-    for (const key of Object.keys(service.selector)) {
+    for (const key of isVersionService(service) ? [] : Object.keys(service.selector)) {
       const members = index.get(key) ?? [];
       members.push(service);
       index.set(key, members);

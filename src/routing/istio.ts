@@ -41,10 +41,16 @@ export function headerMatches(values: readonly string[], settings: Settings): re
 
 /** Returns the match of a `baggage` header that has the member `<routing header>=<value>`, wherever it stands in the list. */
 export function baggageMatches(values: readonly string[], settings: Settings): readonly JsonObject[] {
-  return [{ headers: { baggage: { regex: `(.*,)?[ \\t]*${escape(settings.routingHeader)}[ \\t]*=[ \\t]*${alternatives(values)}[ \\t]*([,;].*)?` } } }];
+  return [{ headers: { baggage: { regex: baggageRegex(values, settings.routingHeader) } } }];
 }
 
-function alternatives(values: readonly string[]): string {
+/** Returns the regex of a whole `baggage` header that has the member `<name>=<value>`, wherever it stands in the list. */
+export function baggageRegex(values: readonly string[], name: string): string {
+  return `(.*,)?[ \\t]*${escape(name)}[ \\t]*=[ \\t]*${alternatives(values)}[ \\t]*([,;].*)?`;
+}
+
+/** Returns the regex of any of these values. */
+export function alternatives(values: readonly string[]): string {
   return `(${values.map(escape).join('|')})`;
 }
 

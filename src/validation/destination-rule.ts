@@ -4,7 +4,7 @@ import { isObject, listAt, objectAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { entries, field, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { isAddress, isLabel, labelFindings, podLabels, shown } from './istio-names.ts';
-import { policyIsOfToday, policyIsValid } from './traffic-policy.ts';
+import { failoverNeedsOutliers, policyIsOfToday, policyIsValid } from './traffic-policy.ts';
 import { hostFinding } from './virtual-service-object.ts';
 
 /** Rules over the spec of a DestinationRule. */
@@ -16,6 +16,7 @@ export const destinationRuleRows: readonly Row[] = [
   { code: 'BL253', check: subsetsAreNamedAfterTheirVersion },
   { code: 'BL236', check: policiesAreValid },
   { code: 'BL221', check: policiesAreOfToday },
+  { code: 'BL258', check: failoverWorks },
   { code: 'BL237', check: selectorIsValid },
   { code: 'BL238', check: selectorSelects },
 ];
@@ -90,6 +91,10 @@ function* policiesAreValid(spec: Placed): Generator<Finding> {
 
 function* policiesAreOfToday(spec: Placed): Generator<Finding> {
   for (const policy of policiesOf(spec)) yield* policyIsOfToday(policy);
+}
+
+function* failoverWorks(spec: Placed): Generator<Finding> {
+  for (const policy of policiesOf(spec)) yield* failoverNeedsOutliers(policy);
 }
 
 function* selectorIsValid(spec: Placed, { namespace }: Owner): Generator<Finding> {

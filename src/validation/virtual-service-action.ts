@@ -1,5 +1,5 @@
 /** Rules about what a route does: destinations, weights, mirrors, delegation, redirects, direct responses, rewrites. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
-import { at, isObject, listAt, numberAt, objectAt, textAt } from '../model/json.ts';
+import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { field, fieldsSet, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isLabel, portFault, rangeFindings, shown } from './istio-names.ts';
@@ -94,13 +94,19 @@ function* percentIsOld(route: Placed): Generator<Finding> {
 function* redirectIsValid(route: Placed): Generator<Finding> {
   const { value, path } = field(route, 'redirect');
   if (!isObject(value)) return;
-  const filled = ['uri', 'prefixRewrite', 'authority', 'scheme', 'redirectCode', 'port', 'derivePort'].filter((key) => isSet(value, key) && value[key] !== '');
-  if (filled.length === 0) yield finding(path, 'changes nothing', 'write uri, authority, port, scheme or redirectCode');
+  const filled = ['uri', 'prefixRewrite', 'authority', 'scheme', 'port', 'derivePort'].filter((key) => isSet(value, key) && value[key] !== '');
+  if (filled.length === 0) yield finding(path, 'changes nothing', 'write uri, authority, port or scheme');
   const code = numberAt(value, 'redirectCode') ?? 301;
   if (code !== 0 && (code < 300 || code > 399)) yield finding(`${path}.redirectCode`, `is ${code}`, 'write a number from 300 to 399');
-  const scheme = textAt(value, 'scheme') ?? '';
-  if (!['', 'http', 'https'].includes(scheme)) yield finding(`${path}.scheme`, `is ${quote(scheme)}`, 'write http or https');
+  yield* originFindings(value, path);
   yield* prefixFindings(route, value, path);
+}
+
+function* originFindings(redirect: JsonObject, path: string): Generator<Finding> {
+  const port = isSet(redirect, 'port') && redirect['port'] !== 0 ? portFault(redirect['port']) : undefined;
+  if (port !== undefined) yield finding(`${path}.port`, port, 'write a number from 1 to 65535');
+  const scheme = textAt(redirect, 'scheme') ?? '';
+  if (!['', 'http', 'https'].includes(scheme)) yield finding(`${path}.scheme`, `is ${quote(scheme)}`, 'write http or https');
 }
 
 function* prefixFindings(route: Placed, redirect: unknown, path: string): Generator<Finding> {

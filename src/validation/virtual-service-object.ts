@@ -2,7 +2,7 @@
 import { at, isObject, listAt, objectAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { field, fieldsSet, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
-import { hostFault, isAddress, isLabel, shown } from './istio-names.ts';
+import { hostFault, isAddress, isLabel, isMadeServerName, shown } from './istio-names.ts';
 
 /** Rules over the whole object. */
 export const objectRows: readonly Row[] = [
@@ -46,7 +46,7 @@ function* exportToIsClear({ value }: Placed, { namespace }: Owner): Generator<Fi
 function* hostsAreNames(spec: Placed): Generator<Finding> {
   for (const { value, path } of members(spec, 'hosts')) {
     if (typeof value !== 'string') yield finding(path, `is ${shown(value)}`, 'write a host name in quotes');
-    else if (value !== '*' && !isAddress(value)) yield* hostFinding(value, path, 'write a DNS name such as fact-find-ui.ww-green.svc.cluster.local, without port and scheme');
+    else if (value !== '*' && !isAddress(value) && !(isMadeServerName(value) && !isBoundToMesh(spec.value))) yield* hostFinding(value, path, 'write a DNS name such as fact-find-ui.ww-green.svc.cluster.local, without port and scheme');
   }
 }
 

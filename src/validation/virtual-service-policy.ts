@@ -14,30 +14,37 @@ export const policyRows: readonly Row[] = [
   { code: 'BL231', check: retriesAreValid, about: ['retries'] },
 ];
 
-const authorities = [':authority', 'host'];
+function isAuthority(header: string): boolean {
+  return [':authority', 'host'].includes(header.toLowerCase());
+}
 
 function* headersCanBeChanged(route: Placed): Generator<Finding> {
   const places = [route, ...members(route, 'route')].filter(({ value }) => isSet(value, 'headers'));
   if (places.length === 0) return;
-  let rewrites = (textAt(route.value, 'rewrite', 'authority') ?? '') === '' ? 0 : 1;
+  yield* authorityFindings(route);
   for (const headers of places.map((place) => field(place, 'headers'))) {
     const [request, response] = [field(headers, 'request'), field(headers, 'response')];
     for (const header of [...entries(request, 'set'), ...entries(request, 'add')]) {
-      const isAuthority = authorities.includes(header.key.toLowerCase());
-      rewrites += isAuthority ? 1 : 0;
-      yield* operationFindings(header, isAuthority);
+      yield* operationFindings(header, isAuthority(header.key));
     }
     for (const header of [...entries(response, 'set'), ...entries(response, 'add')]) yield* operationFindings(header, false);
     for (const name of [...members(request, 'remove'), ...members(response, 'remove')]) yield* removalFindings(name);
   }
+}
+
+/** Once in a route. Its destinations have an authority each where they want one: traffic that is split between hosts outside. */
+function* authorityFindings(route: Placed): Generator<Finding> {
+  const request = field(field(route, 'headers'), 'request');
+  const written = [...entries(request, 'set'), ...entries(request, 'add')].filter(({ key }) => isAuthority(key));
+  const rewrites = written.length + ((textAt(route.value, 'rewrite', 'authority') ?? '') === '' ? 0 : 1);
   if (rewrites > 1) yield finding(`${route.path}.headers`, 'writes the authority more than once, with rewrite.authority', 'keep one of them');
 }
 
-function* operationFindings({ key, value, path }: Placed & { readonly key: string }, isAuthority: boolean): Generator<Finding> {
+function* operationFindings({ key, value, path }: Placed & { readonly key: string }, mayBeAuthority: boolean): Generator<Finding> {
   const fix = 'use a name of letters, digits and -';
   if (key === '') yield finding(path, 'names no header', fix);
-  else if (!isAuthority && (key.startsWith(':') || key.toLowerCase() === 'host')) yield finding(path, 'is no header that may be changed here', 'of these only :authority of a request may be set');
-  else if (!isAuthority && !isHeaderName(key)) yield finding(path, `names ${quote(key)}, which is no header name`, fix);
+  else if (!mayBeAuthority && (key.startsWith(':') || key.toLowerCase() === 'host')) yield finding(path, 'is no header that may be changed here', 'of these only :authority of a request may be set');
+  else if (!mayBeAuthority && !isHeaderName(key)) yield finding(path, `names ${quote(key)}, which is no header name`, fix);
   const fault = valueFault(value);
   if (fault !== undefined) yield finding(path, `is ${shown(value)}: it ${fault.what}`, fault.fix);
 }
@@ -134,8 +141,16 @@ function* retriesAreValid(route: Placed): Generator<Finding> {
   yield* conditionFindings(textAt(value, 'retryOn') ?? '', path);
 }
 
+/** Statuses that have a name; istiod takes no others. @see https://pkg.go.dev/net/http#StatusText */
+const statuses: readonly (readonly [number, number])[] = [[100, 103], [200, 208], [226, 226], [300, 305], [307, 308], [400, 418], [421, 426], [428, 429], [431, 431], [451, 451], [500, 508], [510, 511]];
+
+function isStatus(text: string): boolean {
+  const code = /^[1-5][0-9]{2}$/.test(text) ? Number(text) : 0;
+  return statuses.some(([first, last]) => code >= first && code <= last);
+}
+
 function* conditionFindings(retryOn: string, path: string): Generator<Finding> {
   for (const condition of retryOn === '' ? [] : retryOn.split(',')) {
-    if (!retryConditions.has(condition) && !/^[1-5][0-9]{2}$/.test(condition)) yield finding(`${path}.retryOn`, `has ${quote(condition)}, which is no retry condition`, 'write e.g. "connect-failure,refused-stream,503", without blanks');
+    if (!retryConditions.has(condition) && !isStatus(condition)) yield finding(`${path}.retryOn`, `has ${quote(condition)}, which is no retry condition`, 'write e.g. "connect-failure,refused-stream,503", without blanks');
   }
 }

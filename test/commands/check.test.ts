@@ -120,6 +120,7 @@ test('refuses alias bombs and deep nesting as problems', async (t) => {
   t.same((await problemsIn(bomb)).map(({ code }) => code), ['BL010']);
   t.same((await problemsIn(`apiVersion: networking.istio.io/v1\nkind: VirtualService\nspec: ${'{a: '.repeat(2000)}1${'}'.repeat(2000)}\n`)).map(({ code }) => code), ['BL010']);
   t.same((await problemsIn(`${'['.repeat(20_000)}`)).map(({ code }) => code), ['BL010']);
+  for (const deep of [`a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`, Array.from({ length: 5000 }, (_, level) => `${' '.repeat(level)}a:\n`).join('')]) t.match((await problemsIn(deep))[0]?.message, 'nested too deeply');
 });
 
 test('input of 100 MB is refused with words', async (t) => {

@@ -60,3 +60,29 @@ test('render leaves what comes from a cluster as admission left it', async (t) =
   const { err } = await run(['render', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   t.match(err, '[BL401]', 'a baseline that was never labelled is not taken for one');
 });
+
+test('render --api gateway prints objects of the Gateway API, the same with its own output among the manifests, and check finds nothing in them', async (t) => {
+  const { code, out, err } = await run(['render', '-f', tenant, '--api', 'gateway']);
+  t.equal(code, 0);
+  t.match(err, /^Setting retryAttempts: Warning: .* \[BL501\]\n$/, 'what is left out of every route is said once');
+  const names = parseAllDocuments(out).map((document) => document.toJS() as Named).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  t.same(names, [
+    'Service fact-find-ui-master', 'Service fact-find-ui-ops-1234',
+    'HTTPRoute host.ops-1234.ww-green.example.io', 'HTTPRoute ingress.fact-find-ui', 'HTTPRoute ingress.fact-find-ui.ops-1234', 'HTTPRoute mesh.fact-find-ui', 'HTTPRoute mesh.fact-find-ui.ops-1234',
+  ]);
+  t.equal((await run(['render', '-f', tenant, '-f', '-', '--api', 'gateway'], out)).out, out);
+  t.equal((await run(['render', '-f', tenant, '-f', '-'], out)).out, (await run(['render', '-f', tenant])).out, 'Services of versions change nothing for Istio');
+  const checked = await run(['check', '-f', '-'], out);
+  t.same([checked.code, checked.out], [0, '']);
+  t.match(checked.err, '0 errors, 0 warnings in 5 route objects');
+  t.equal((await run(['render', '-f', tenant, '--api', 'gateway', '--retry-attempts', '0'])).err, '');
+  t.equal((await run(['render', '-f', tenant, '--api', 'gateway', '--severities', 'BL501=deny'])).code, 1);
+});
+
+test('render --api gateway has no --diff', async (t) => {
+  const { code, out, err } = await run(['render', '-f', tenant, '--api', 'gateway', '--diff']);
+  t.equal(code, 2);
+  t.equal(out, '');
+  t.match(err, 'kubectl diff');
+  t.equal((await run(['render', '-f', tenant, '--api', 'nginx'])).code, 2);
+});

@@ -17,7 +17,7 @@ let server: Server | undefined;
 try {
   await box.kubectl(['apply', '--server-side', '-f', crds]);
   await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-  server = await installServer(box, ['--settle-milliseconds', '300', '--flap-seconds', '2']);
+  server = await installServer(box, { settleMilliseconds: 300, flapSeconds: 2 });
   await controllerSteps({ story, box, server });
 } catch (error) {
   await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));

@@ -17,7 +17,7 @@ let server: Server | undefined;
 let traffic: Traffic | undefined;
 try {
   await mesh.box.kubectl(['apply', '-f', '-'], { stdin: lifecycleFoundations });
-  server = await installServer(mesh.box, ['--settle-milliseconds', '1500', '--flap-seconds', '2', '--sweep-seconds', '5']);
+  server = await installServer(mesh.box, { settleMilliseconds: 1500, flapSeconds: 2, sweepSeconds: 5 });
   const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
   await lifecycleSteps({ story, mesh, gateway, sidecar, auditFile }, () => { traffic = steadyTraffic(gateway, sidecar); });
   await traffic?.stop();

@@ -8,9 +8,9 @@ import { ensureArtifacts } from '../box/binaries.ts';
 import { missingTools } from '../box/missing-tools.ts';
 import { clusterArtifacts, meshArtifacts } from '../box/recipes.ts';
 
-// The CRDs of the Gateway API are for test/validation, which compares the table of known fields with them.
+// The CRDs of the Gateway API are also for test/validation, which compares the table of known fields with them.
 const artifacts = [...clusterArtifacts, ...meshArtifacts, 'gateway-api-crds.yaml', 'helm'] as const;
-const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'route-story.ts', 'lifecycle-story.ts', 'chart-story.ts', 'routes/main.ts'];
+const stories = ['story.ts', 'controller-story.ts', 'mesh-story.ts', 'route-story.ts', 'lifecycle-story.ts', 'chart-story.ts', 'gateway-api-story.ts', 'routes/main.ts'];
 const missing = await missingTools(artifacts);
 if (missing.length > 0) {
   console.log(`skipped: this machine lacks ${missing.join('; ')}`);

@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   let traffic: Traffic | undefined;
   try {
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
-    server = await installServer(mesh.box, ['--settle-milliseconds', '500', '--flap-seconds', '2']);
+    server = await installServer(mesh.box, { settleMilliseconds: 500, flapSeconds: 2 });
     const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
     const scene: Scene = { story, mesh, gateway, sidecar };
     await baselineStory(scene);

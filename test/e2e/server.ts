@@ -1,19 +1,24 @@
-/** Our server as a process, reached by the API server through a Service, with the rights of its ServiceAccount and no more. */
+/** The chart's installation with one replica: a process that the API server reaches through the chart's Service, started with the rendered arguments and the rendered rights and no more. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import type { Settings } from '../../src/config/settings.ts';
 import type { Box } from '../box/start.ts';
 import { markerNamespace } from '../box/marker.ts';
 import { boxAddress } from '../box/network.ts';
+import { documents, renderRelease, systemNamespace } from '../chart/release.ts';
+import { readStart } from '../image.ts';
 import { waitFor } from './steps.ts';
 
 const root = join(import.meta.dirname, '../..');
 const plainPort = 9080;
 const securePort = 9443;
+/** Quick looks, so that stories are short. */
+const quick = { drainSeconds: 0, probeSeconds: 1, certReloadSeconds: 1 };
 
 export interface Server {
   readonly plainUrl: string;
@@ -28,21 +33,29 @@ export interface Server {
   log(): string;
 }
 
-/** Gives the server its account, its Service and the webhook configurations of `examples/kubernetes`, and returns the way to start it. */
-export async function installServer(box: Box, flags: readonly string[] = []): Promise<Server> {
+/** Installs the chart, starts the replica, and resolves when it has earned `failurePolicy: Fail`. */
+export async function installServer(box: Box, settings: Partial<Settings> = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'server-'));
-  const certs = join(folder, 'certs');
   const logFile = join(folder, 'log');
   const plainUrl = `http://127.0.0.1:${plainPort}`;
-  await box.kubectl(['apply', '-f', join(root, 'examples/kubernetes/rbac.yaml')]);
+  const release = await renderRelease({
+    webhookPort: securePort, plainPort, settings: { ...quick, ...settings },
+    // A mesh's marker breaks every rule about the order of writes, and is asked for until it is right: it is none of ours.
+    webhooks: { excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', markerNamespace] },
+  });
+  await box.kubectl(['apply', '-f', '-'], { stdin: documents([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } }]) });
+  await box.kubectl(['apply', '-f', '-'], { stdin: release.manifest });
+  await box.kubectl(['apply', '-f', '-'], { stdin: endpoints });
   const kubeconfig = await accountKubeconfig(box, folder);
+  const args = await release.argumentsOf('Deployment', 'branchline', folder);
+  const { flags, env } = readStart();
   let child: ChildProcess | undefined;
   const server: Server = {
     plainUrl,
     kubeconfig,
     async start(...more) {
       const log = openSync(logFile, 'a');
-      child = spawn(process.execPath, [join(root, 'dist/branchline.js'), 'serve', '--kubeconfig', kubeconfig, '--listen-host', '0.0.0.0', '--listen-port', String(securePort), '--plain-port', String(plainPort), '--cert-directory', certs, '--drain-seconds', '0', ...flags, ...more], { stdio: ['ignore', log, log] });
+      child = spawn(process.execPath, [...flags, join(root, 'dist/branchline.js'), ...args, '--kubeconfig', kubeconfig, ...more], { stdio: ['ignore', log, log], env: { ...env, HOME: folder } });
       closeSync(log);
       const ended = once(child, 'exit').then(() => { throw new Error(`the server ended:\n${server.log()}`); });
       ended.catch(() => undefined);
@@ -62,9 +75,13 @@ export async function installServer(box: Box, flags: readonly string[] = []): Pr
     log: () => readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n'),
   };
   await server.start();
-  await box.kubectl(['apply', '-f', '-'], { stdin: serviceManifest });
-  await box.kubectl(['apply', '-f', '-'], { stdin: await webhookManifest(join(certs, 'ca.crt')) });
+  await waitFor('failurePolicy Fail', async () => ((await branchPolicies(box)) === 'FailFail' ? true : undefined));
   return server;
+}
+
+/** Returns the failure policies of the two webhooks for branches, one after the other. */
+export async function branchPolicies(box: Box): Promise<string> {
+  return (await box.kubectl(['get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}'])).stdout;
 }
 
 async function isReady(url: string): Promise<boolean> {
@@ -76,7 +93,7 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 async function accountKubeconfig(box: Box, folder: string): Promise<string> {
-  const { stdout } = await box.kubectl(['-n', 'branchline-system', 'create', 'token', 'branchline', '--duration=2h']);
+  const { stdout } = await box.kubectl(['-n', systemNamespace, 'create', 'token', 'branchline', '--duration=2h']);
   const config = {
     apiVersion: 'v1', kind: 'Config', 'current-context': 'box',
     clusters: [{ name: 'box', cluster: { server: box.apiUrl, 'certificate-authority': box.caFile } }],
@@ -88,27 +105,12 @@ async function accountKubeconfig(box: Box, folder: string): Promise<string> {
   return file;
 }
 
-/** A Service without selector: its EndpointSlice names the one address where our process listens. */
-const serviceManifest = `
-apiVersion: v1
-kind: Service
-metadata: { name: branchline, namespace: branchline-system }
-spec: { ports: [{ name: https, port: 443, targetPort: ${securePort} }] }
----
+/** The one address where our process listens. */
+const endpoints = `
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
-metadata: { name: branchline-1, namespace: branchline-system, labels: { kubernetes.io/service-name: branchline } }
+metadata: { name: branchline-1, namespace: ${systemNamespace}, labels: { kubernetes.io/service-name: branchline } }
 addressType: IPv4
 ports: [{ name: https, port: ${securePort}, protocol: TCP }]
 endpoints: [{ addresses: ["${boxAddress}"], conditions: { ready: true } }]
 `;
-
-async function webhookManifest(caFile: string): Promise<string> {
-  const caBundle = (await readFile(caFile)).toString('base64');
-  // A mesh's marker breaks every rule about the order of writes, and is asked for until it is right: it is none of ours.
-  const text = (await readFile(join(root, 'examples/kubernetes/webhooks.yaml'), 'utf8')).replaceAll('[kube-system, branchline-system]', `[kube-system, branchline-system, ${markerNamespace}]`);
-  return parseAllDocuments(text).map((document) => {
-    const configuration = document.toJS() as { webhooks: { clientConfig: object }[] };
-    return stringify({ ...configuration, webhooks: configuration.webhooks.map((webhook) => ({ ...webhook, clientConfig: { ...webhook.clientConfig, caBundle } })) }, { aliasDuplicateObjects: false });
-  }).join('---\n');
-}

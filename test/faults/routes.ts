@@ -67,7 +67,7 @@ async function story(): Promise<void> {
   const rows: Row[] = [];
   try {
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
-    server = await installServer(mesh.box, ['--settle-milliseconds', String(settleMilliseconds), '--flap-seconds', '0', '--max-branches-per-service', '0', '--log-level', 'warn']);
+    server = await installServer(mesh.box, { settleMilliseconds, flapSeconds: 0, maxBranchesPerService: 0, logLevel: 'warn' });
     const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: `${service('fact-find', '{ branchline.dev/context: /fact-find }')}---${workload({ name: 'fact-find', app: 'fact-find', replicas: 2 })}` });
     await waitFor('the public path', async () => ((await gateway.send({ host: 'ww-green.example.io', path: '/fact-find' })).status === 200 ? true : undefined));

@@ -73,8 +73,8 @@ function show(request: JsonObject, { service, version, status, reason, route, he
   return { [asked]: { to: status === undefined ? `${service} ${version}` : `${status}`, why: reason, by: route, ...(header === undefined ? {} : { header }) } };
 }
 
-export function readCases(): readonly Case[] {
-  return readdirSync(folder).filter((name) => name.endsWith('.in.yaml')).sort().map(readCase);
+export function readCases(from = folder): readonly Case[] {
+  return readdirSync(from).filter((name) => name.endsWith('.in.yaml')).sort().map((file) => readCase(file, from));
 }
 
 /** Every golden file that belongs to no case: stale. */
@@ -83,12 +83,12 @@ export function staleFiles(): readonly string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.out.yaml')).map((name) => join(folder, name)).filter((name) => !known.has(name));
 }
 
-function readCase(file: string): Case {
-  const given: unknown = parse(readFileSync(join(folder, file), 'utf8'));
+function readCase(file: string, from: string): Case {
+  const given: unknown = parse(readFileSync(join(from, file), 'utf8'));
   if (!isObject(given)) throw new Error(`${file} is no mapping`);
   const unknown = Object.keys(given).filter((key) => !['why', 'use', 'cluster', 'requests', 'settings'].includes(key));
   if (unknown.length > 0) throw new Error(`${file}: unknown keys ${unknown.join(', ')}`);
-  const used = textAt(given, 'use') === undefined ? [] : parseAllDocuments(readFileSync(join(folder, textAt(given, 'use') ?? ''), 'utf8')).map((document) => document.toJS() as unknown);
+  const used = textAt(given, 'use') === undefined ? [] : parseAllDocuments(readFileSync(join(from, textAt(given, 'use') ?? ''), 'utf8')).map((document) => document.toJS() as unknown);
   const identity = (object: unknown): string => `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
   const own = listAt(given, 'cluster');
   const replaced = new Set(own.map(identity));
@@ -97,6 +97,6 @@ function readCase(file: string): Case {
     objects: [...used.filter((object) => !replaced.has(identity(object))), ...own].filter(isObject),
     requests: listAt(given, 'requests').filter(isObject),
     settings: settingsWith((given['settings'] ?? {}) as JsonObject),
-    outFile: join(folder, file.replace('.in.yaml', '.out.yaml')),
+    outFile: join(from, file.replace('.in.yaml', '.out.yaml')),
   };
 }
