@@ -49,7 +49,8 @@ export async function step(authority: Authority, site: StepSite): Promise<Author
   if (authority.since > now) return { ...authority, since: now };
   if (authority.next !== undefined) return whenOver(authority, site, site.isPublished, { ...authority, active: authority.next, next: undefined, trusted: [authority.active.cert, ...authority.trusted] });
   if (authority.trusted.length > 0) return whenOver(authority, site, true, { ...authority, trusted: [] });
-  const isDue = remainingShare(authority.active.cert, now) < renewShare || site.asked !== authority.asked;
+  // An annotation that is gone, with its Secret perhaps, asks for nothing.
+  const isDue = remainingShare(authority.active.cert, now) < renewShare || (site.asked !== '' && site.asked !== authority.asked);
   return isDue ? { ...authority, next: await site.makeCa(), since: now, asked: site.asked } : authority;
 }
 

@@ -55,7 +55,7 @@ export async function tryReinstall(installation: Installation): Promise<readonly
 
 /** While any of us is there, what is not labelled is refused; afterwards nobody looks. */
 function unlabelled(failures: ReadonlyMap<string, number>): readonly string[] {
-  return [...failures.keys()].filter((reason) => !/our label|failed calling webhook|carry no label/.test(reason)).map((reason) => `failed for another reason: ${reason}`);
+  return [...failures.keys()].filter((reason) => !/our label|failed calling webhook|does not answer at the moment/.test(reason)).map((reason) => `failed for another reason: ${reason}`);
 }
 
 async function each<T>({ api }: Installation, names: readonly string[], read: (object: unknown) => T): Promise<readonly T[]> {

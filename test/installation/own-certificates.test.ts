@@ -116,6 +116,33 @@ test('a deleted Secret is put back from memory, and nobody notices', async (t) =
   t.match(reports.at(-1), /put back from memory/);
 });
 
+test('a rotation that was asked for and is done is not done again when the annotation goes, with the Secret or alone', async (t) => {
+  const api = world();
+  const certificates = await open(api);
+  await certificates.refresh(0);
+  const annotate = (annotations: object): void => {
+    const secret = api.get('Secret', 'branchline-ca') ?? {};
+    api.put({ ...secret, metadata: { ...objectAt(secret, 'metadata'), annotations } });
+  };
+  const hours = async (): Promise<void> => {
+    for (let hour = 0; hour < 4; hour += 1) {
+      await certificates.refresh(0);
+      api.time += 3_600_000;
+    }
+  };
+  annotate({ 'branchline.dev/rotate': 'today' });
+  await hours();
+  const [rotated] = trusted(api);
+  annotate({});
+  await hours();
+  api.remove('Secret', 'branchline-ca');
+  await hours();
+  t.same(trusted(api)[0], rotated);
+  annotate({ 'branchline.dev/rotate': 'tomorrow' });
+  await hours();
+  t.not(trusted(api)[0]?.[0], rotated?.[0], 'another value asks for another');
+});
+
 test('with Secret and memory lost, the CA that is trusted so far stays so for the overlap', async (t) => {
   const api = world();
   const old = await open(api);
