@@ -15,7 +15,7 @@ export async function buildAgent(outfile: string): Promise<void> {
     format: 'cjs',
     minify: true,
     // Names that are ours only.
-    mangleProps: /^(?:isInside|isEchoed|generate|added|store)$/,
+    mangleProps: /^(?:isInside|isEchoed|generate|added|store|names|toHost)$/,
     legalComments: 'none',
     logLevel: 'warning',
   });

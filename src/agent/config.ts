@@ -4,7 +4,7 @@ import { createDestinations, type IsInside } from './destinations.ts';
 
 /** What the agent does. Names of headers are in lower case. */
 export interface Config {
-  readonly headers: readonly string[];
+  readonly names: readonly string[];
   readonly generate: readonly string[];
   readonly isEchoed: boolean;
   readonly isInside: IsInside;
@@ -24,7 +24,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
   const generate = listOf(read('GENERATE')).filter(isCarriable);
   const isInside = createDestinations(listOf(read('HOSTS')), read('CLUSTER_DOMAIN') || 'cluster.local', builtin('net'));
   return {
-    headers: [...new Set([...headersOf(listOf(read('HEADERS'))), ...generate])],
+    names: [...new Set([...headersOf(listOf(read('HEADERS'))), ...generate])],
     generate,
     isEchoed: isOn('RESPONSE'),
     isInside: isOn('DEBUG') ? (host) => say(host, isInside(host)) : isInside,
@@ -33,7 +33,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
 
 /** Names and decisions, never values: they may be secret. Written at once, past whatever the application made of its streams. */
 function say(host: unknown, isInside: boolean): boolean {
-  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${String(host)} is ${isInside ? 'inside' : 'outside'}`);
+  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${host as string} is ${isInside ? 'in' : 'out'}side`);
   return isInside;
 }
 

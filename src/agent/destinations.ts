@@ -5,8 +5,6 @@ import { attempt } from './context.ts';
 /** Tells whether a host (with or without a port) is in the cluster. */
 export type IsInside = (host: unknown) => boolean;
 
-const rememberedHosts = 500;
-
 /**
  * Inside are names of one label, `*.svc`, `*.svc.<cluster domain>` and loopback; and what `extra` adds: host suffixes, namespaces
  * (`orders` covers `api.orders`), and networks such as `10.0.0.0/8`.
@@ -25,12 +23,12 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
   };
   return (host) => {
     if (typeof host !== 'string') return false;
-    const found = known.get(host);
-    if (found !== undefined) return found;
-    const decided = decide(bareHost(host));
-    if (known.size >= rememberedHosts) known.clear();
-    known.set(host, decided);
-    return decided;
+    if (!known.has(host)) {
+      // Names may come from outside: what is remembered of them ends somewhere.
+      if (known.size >= 500) known.clear();
+      known.set(host, decide(bareHost(host)));
+    }
+    return known.get(host) as boolean;
   };
 }
 
@@ -38,13 +36,13 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
 function bareHost(host: string): string {
   const inBrackets = /^\[(.*)\]/.exec(host);
   // More than one colon: an IPv6 address without brackets.
-  return (inBrackets ? String(inBrackets[1]) : host.replace(/^([^:]*):\d*$/, '$1')).replace(/\.$/, '').toLowerCase();
+  return (inBrackets ? inBrackets[1] as string : host.replace(/^([^:]*):\d*$/, '$1')).replace(/\.$/, '').toLowerCase();
 }
 
 function addNetwork(networks: Net.BlockList, item: string): void {
   const [address = '', bits] = item.split('/');
   // One network that nobody can read must not switch off the others.
-  if (bits) attempt(() => { networks.addSubnet(address, Number(bits), familyOf(address)); });
+  if (bits) attempt(() => { networks.addSubnet(address, +bits, familyOf(address)); });
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -14,17 +14,17 @@ interface Client {
 
 /** Hooks the client class of a copy of the library, before its generated clients take its methods. */
 export function hookGrpc(exports: AnyObject, { isInside }: Config, load: (request: string) => unknown): void {
-  const { prototype } = (exports['Client'] || {}) as { prototype?: object };
-  if (!prototype || !('makeUnaryRequest' in prototype)) return;
+  const { prototype } = (exports['Client'] || {}) as { prototype?: { readonly makeUnaryRequest?: unknown } };
+  if (!prototype || !prototype.makeUnaryRequest) return;
   const { Metadata } = load('./metadata') as { Metadata: new () => Metadata };
   const hook = (name: string, position: number): void => {
-    prepareArguments(prototype, `make${name}Request`, (client, args) => {
+    prepareArguments(prototype, `make${name}Request`, (client: Client, args) => {
       const store = carried();
-      if (!store || !isInside(hostOf(client as Client))) return undefined;
+      if (!store || !isInside(hostOf(client))) return undefined;
       const given = args[position];
       const isGiven = given instanceof Metadata;
       const metadata = isGiven ? given.clone() : new Metadata();
-      for (const [name, value] of store) if (metadata.get(name).length === 0) metadata.set(name, value);
+      for (const [name, value] of store) if (!metadata.get(name).length) metadata.set(name, value);
       return [...args.slice(0, position), metadata, ...args.slice(position + (isGiven || (given === undefined || given === null) ? 1 : 0))];
     });
   };

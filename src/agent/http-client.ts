@@ -6,32 +6,27 @@ import type { ClientRequest } from 'node:http';
 import { carried, isStarted, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
-import { withCarried } from './headers.ts';
-import { prepareArguments } from './replace.ts';
+import { namesIn } from './headers.ts';
+import { isArray, marked, prepareArguments } from './replace.ts';
 
-/** What the request was made for: text may be made later, in the context of whoever ends its body. */
-const madeFor = Symbol('branchline');
-
-type Request = ClientRequest & { [madeFor]?: Carried | null };
+/** Marked with what it was made for: text may be made later, in the context of whoever ends its body. */
+type Request = ClientRequest & { [marked]?: Carried | null };
 
 /** Hooks the class; `https` shares it. */
 export function hookHttpClients({ isInside }: Config): void {
   const { prototype } = builtin('http').ClientRequest;
   // The constructor asks for `host` and `expect`, whatever it was given, unless headers are an array: then it makes the text itself.
-  prepareArguments(prototype, 'getHeader', (self) => {
-    const request = self as Request;
-    if (isStarted() && request[madeFor] === undefined) request[madeFor] = carried() || null;
+  prepareArguments(prototype, 'getHeader', (request: Request) => {
+    if (isStarted() && request[marked] === undefined) request[marked] = carried() || null;
     return undefined;
   });
-  prepareArguments(prototype, '_storeHeader', (self, [firstLine, headers]) => {
-    const request = self as Request;
-    const isList = Array.isArray(headers);
-    const store = isList ? carried() : request[madeFor];
+  prepareArguments(prototype, '_storeHeader', (request: Request, [firstLine, headers]) => {
+    const isList = isArray(headers);
+    const store = isList ? carried() : request[marked];
     if (!store || request.method === 'CONNECT' || !isInside(hostOf(request))) return undefined;
-    if (isList || !headers) return [firstLine, withCarried(headers, store)];
-    // These are the request's own, by identity.
-    for (const [name, value] of store) if (!request.hasHeader(name)) request.setHeader(name, value);
-    return undefined;
+    const names = isList ? namesIn(headers) : Object.keys(headers || {});
+    // Text is begun with the request line. What the request tells of its headers stays as it is: who follows a redirect elsewhere may take that along.
+    return [store.reduce((text, [name, value]) => (names.includes(name) ? text : `${text}${name}: ${value}\r\n`), firstLine as string), headers];
   });
 }
 

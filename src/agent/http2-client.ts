@@ -3,7 +3,7 @@ import { beforeFirst, carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { pairsOf, withCarried } from './headers.ts';
-import { hidden, prepareArguments, withMember } from './replace.ts';
+import { getPrototypeOf, hidden, prepareArguments, withMember } from './replace.ts';
 
 /** Hooks the class of sessions when it is first needed: `http2` takes time and memory, and most processes never load it. */
 export function hookHttp2Clients({ isInside }: Config): void {
@@ -14,7 +14,7 @@ export function hookHttp2Clients({ isInside }: Config): void {
       // grpc-js sends the first calls of a channel from another one's context: its own hook knows better.
       if (!store) return undefined;
       const given = Object.fromEntries(pairsOf(headers));
-      if (given[':method'] === 'CONNECT' || /^application\/grpc/.test(String(given['content-type'])) || !isInside(given[':authority'] || given['host'] || hidden(session, 'authority'))) return undefined;
+      if (given[':method'] === 'CONNECT' || /^application\/grpc/.test(given['content-type'] as string) || !isInside(given[':authority'] || given['host'] || hidden(session, 'authority'))) return undefined;
       return withMember(args, 0, withCarried(headers, store));
     });
   });
@@ -22,9 +22,7 @@ export function hookHttp2Clients({ isInside }: Config): void {
 
 /** The class is not published; a session over nothing, ended at once, has it. */
 function sessionPrototype(): object {
-  const nothing = (): void => { /* nobody is there */ };
-  const nowhere = new (builtin('stream').Duplex)({ read: nothing, write(_chunk, _encoding, done) { done(); } });
-  const session = builtin('http2').connect('http://localhost', { createConnection: () => nowhere });
-  session.on('error', nothing).destroy();
-  return Object.getPrototypeOf(session) as object;
+  const session = builtin('http2').connect('http://localhost', { createConnection: () => new (builtin('stream').PassThrough)() });
+  session.on('error', () => { /* nobody is there */ }).destroy();
+  return getPrototypeOf(session) as object;
 }

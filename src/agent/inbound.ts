@@ -2,8 +2,9 @@
  * Inbound requests: of http, https and http2 servers, however they were made. All descend from `net.Server`, and its `emit` is the one place through
  * which requests, upgrades and streams of every kind and version go.
  */
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { attempt, carried, isStarted, runWith, type Carried } from './context.ts';
+import { attempt, carried, runWith, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import { isValid, type Config } from './config.ts';
 import { withCarried } from './headers.ts';
@@ -16,7 +17,7 @@ export function hookServers(config: Config): void {
   const hook = ({ prototype }: { readonly prototype: object }): void => {
     replace(prototype, 'emit', (original) => function (...args) {
       const store = inbound.includes(args[0] as string) ? attempt(() => receive(args, config)) : carried();
-      return store || isStarted() ? runWith(store, () => original.apply(this, args)) : original.apply(this, args);
+      return runWith(store, () => original.apply(this, args));
     });
   };
   hook(builtin('net').Server);
@@ -41,9 +42,9 @@ function receive([event, source, second]: readonly unknown[], config: Config): C
 }
 
 /** Reads what is to be carried, and makes what is to be made; undefined when that is nothing. */
-export function readCarried(read: (name: string) => unknown, { headers }: Config, generate: readonly string[] = []): Carried | undefined {
+export function readCarried(read: (name: string) => unknown, { names }: Config, generate: readonly string[] = []): Carried | undefined {
   const found: [string, string][] = [];
-  for (const name of headers) {
+  for (const name of names) {
     const value = read(name) || (generate.includes(name) && builtin('crypto').randomUUID());
     if (isValid(name, value)) found.push([name, value]);
   }
@@ -53,7 +54,8 @@ export function readCarried(read: (name: string) => unknown, { headers }: Config
 /** The body's events come from the socket, which serves one request after another: each is told whose it is. */
 function bindEvents(request: object, store: Carried): void {
   replace(request, 'emit', (original) => function (...args) {
-    return runWith(store, () => original.apply(this, args));
+    // Where nobody listens, nobody needs to know.
+    return attempt(() => (this as EventEmitter).listenerCount(args[0] as string)) === 0 ? original.apply(this, args) : runWith(store, () => original.apply(this, args));
   });
 }
 

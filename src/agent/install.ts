@@ -6,24 +6,19 @@ import { hookHttp2Clients } from './http2-client.ts';
 import { hookHttpClients } from './http-client.ts';
 import { hookServers } from './inbound.ts';
 import { hookModules } from './modules.ts';
-import { hookQueues } from './queues.ts';
+import { hookChannels, hookKafka } from './queues.ts';
 import { createUndiciHook } from './undici.ts';
 
 /** Hooks the process. Call once. */
 export function install(config: Config): void {
-  let hookUndici: ReturnType<typeof createUndiciHook> | undefined;
-  const hooks = [
-    () => { hookServers(config); },
-    () => { hookHttpClients(config); },
-    () => { hookHttp2Clients(config); },
-    () => { hookUndici = createUndiciHook(config); },
-    () => {
-      hookModules((exports, load) => {
-        hookUndici?.(exports);
-        hookGrpc(exports, config, load);
-        hookQueues(exports, config);
-      });
-    },
-  ];
-  hooks.forEach(attempt);
+  for (const hook of [hookServers, hookHttpClients, hookHttp2Clients]) attempt(() => { hook(config); });
+  const hookUndici = attempt(() => createUndiciHook(config));
+  attempt(() => {
+    hookModules((exports, load) => {
+      if (hookUndici) hookUndici(exports);
+      hookGrpc(exports, config, load);
+      hookChannels(exports, config);
+      hookKafka(exports, config);
+    });
+  });
 }

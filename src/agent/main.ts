@@ -10,11 +10,11 @@ const mark = Symbol.for('branchline.agent');
 const world = globalThis as unknown as Record<symbol, unknown>;
 
 try {
-  if (world[mark] === undefined && hasAsyncLocalStorage(process.versions.node)) {
+  if (!world[mark] && hasAsyncLocalStorage(process.versions.node)) {
     const config = readConfig(process.env);
-    const status = { version: 1, active: config !== undefined };
-    Object.defineProperty(world, mark, { value: status });
-    if (config !== undefined) install(config);
+    const status = { version: 1, active: !!config };
+    world[mark] = status;
+    if (config) install(config);
   }
 } catch {
   // Whatever it was, the application must start.

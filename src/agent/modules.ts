@@ -11,7 +11,7 @@ export function hookModules(onLoad: OnLoad): void {
   replace(builtin('module'), '_load', (original) => function (...args) {
     const [request, parent] = args;
     const loaded = original.apply(this, args);
-    if (typeof request === 'string' && /undici|client(\.js)?$|_model(\.js)?$/.test(request) && loaded) {
+    if (typeof request === 'string' && /undici|kafkajs|client(\.js)?$|_model(\.js)?$/.test(request) && loaded) {
       attempt(() => { onLoad(loaded as AnyObject, (other) => (original as Method & Load).call(this, other, parent, false)); });
     }
     return loaded;

@@ -6,21 +6,26 @@ export type AnyObject = Record<PropertyKey, unknown>;
 /** A method about which nothing is known. */
 export type Method = (this: object, ...args: unknown[]) => unknown;
 
-const replacements = new WeakSet();
+// By names that minifying shortens.
+export const { getPrototypeOf } = Object;
+export const { isArray } = Array;
+
+/** On an object or a function: what we know about it, and that it is ours. */
+export const marked = Symbol('branchline');
 
 /** Puts a method in place of one that an object has or inherits; once, whoever asks again. Does nothing when there is none. */
 export function replace(target: object, name: string, make: (original: Method) => Method): void {
-  const original = (target as AnyObject)[name] as Method;
-  if (typeof original !== 'function' || replacements.has(original)) return;
-  const value = make(original);
-  replacements.add(value);
+  const original = (target as AnyObject)[name] as Method & { [marked]?: true };
+  if (typeof original !== 'function' || original[marked]) return;
+  const value: typeof original = make(original);
+  value[marked] = true;
   Object.defineProperty(target, name, { value, writable: true, configurable: true });
 }
 
 /** Has a method called with the arguments that `prepare` makes of the given ones; with those themselves when it makes none, or fails. */
-export function prepareArguments(target: object, name: string, prepare: (self: object, args: readonly unknown[]) => readonly unknown[] | undefined): void {
+export function prepareArguments(target: object, name: string, prepare: (self: never, args: readonly unknown[]) => readonly unknown[] | false | undefined): void {
   replace(target, name, (original) => function (...args) {
-    return original.apply(this, (attempt(() => prepare(this, args)) || args) as unknown[]);
+    return original.apply(this, (attempt(() => prepare(this as never, args)) || args) as unknown[]);
   });
 }
 

@@ -6,16 +6,15 @@ import { attempt, beforeFirst, carried, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { namesIn, pairsOf, withCarried } from './headers.ts';
-import { hidden, prepareArguments, replace, type AnyObject } from './replace.ts';
+import { getPrototypeOf, hidden, isArray, marked, prepareArguments, replace, type AnyObject } from './replace.ts';
 
 /** On options of ours: whom for, where to, and which names we put in. */
 interface Mark {
   readonly store: Carried | undefined;
-  readonly host?: string | undefined;
+  readonly toHost?: unknown;
   readonly added: readonly string[];
 }
 
-const marked = Symbol('branchline');
 type Options = AnyObject & { readonly [marked]?: Mark };
 interface Request {
   readonly headers: unknown;
@@ -34,21 +33,22 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
   const prepare = (dispatcher: object, options: Options, isLate: boolean): Options => {
     const mark = options[marked];
     if (!isPlain(options) || (!mark && isLate && isInPool(dispatcher))) return options;
-    const { store, added, host: before } = mark || { store: carried(), added: [] };
+    const { store, added, toHost: before } = mark || { store: carried(), added: [] };
     const host = hostOf(options['origin'] || before || hidden(dispatcher, 'url'));
-    return mark && before === host ? options : { ...options, ...address(options, { store, added, host }) };
+    return mark && before === host ? options : { ...options, ...address(options, { store, added, toHost: host }) };
   };
-  const address = ({ headers: given, method }: AnyObject, { store, added, host }: Mark): AnyObject => {
-    if (!store) return { [marked]: { store, added, host } };
+  const address = ({ headers: given, method }: AnyObject, { store, added, toHost }: Mark): AnyObject => {
+    if (!store) return { [marked]: { store, added, toHost } };
     // A redirect brings what we put in for the host before.
     const headers = added.length ? pairsOf(given).filter(([name]) => !added.includes(name)).flat() : given;
     const names = namesIn(headers);
-    const wanted = method !== 'CONNECT' && isInside(host) ? store.filter(([name]) => !names.includes(name) && !(isTraced && tracing.test(name))) : [];
-    return { headers: withCarried(headers, wanted), [marked]: { store, host, added: wanted.map(([name]) => name) } };
+    const wanted = method !== 'CONNECT' && isInside(toHost) ? store.filter(([name]) => !names.includes(name) && !(isTraced && tracing.test(name))) : [];
+    return { headers: withCarried(headers, wanted), [marked]: { store, toHost, added: wanted.map(([name]) => name) } };
   };
 
   const hookClass = (prototype: object, isLate: boolean): void => {
-    if (Object.hasOwnProperty.call(prototype, 'dispatch')) replace(prototype, 'dispatch', (original) => function (options, handler) {
+    const isOwn = (name: string): boolean => Object.hasOwnProperty.call(prototype, name);
+    if (isOwn('dispatch')) replace(prototype, 'dispatch', (original) => function (options, handler) {
       const prepared = attempt(() => prepare(this, options as Options, isLate)) || options;
       const outer = sending;
       sending = attempt(() => (prepared as Options)[marked]);
@@ -59,13 +59,13 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
       }
     });
     // Interceptors such as retries keep what they were given: the outermost marks it.
-    if (Object.hasOwnProperty.call(prototype, 'compose')) prepareArguments(prototype, 'compose', (self, args) => [
-      ...(Array.isArray(args[0]) ? args[0] as unknown[] : args),
+    if (isOwn('compose')) prepareArguments(prototype, 'compose', (self, args) => [
+      ...(isArray(args[0]) ? args[0] as unknown[] : args),
       (next: (options: unknown, handler: unknown) => unknown) => (options: unknown, handler: unknown) => next(attempt(() => prepare(self, options as Options, isLate)) || options, handler),
     ]);
   };
   const hookChain = (start: unknown, isLate: boolean): void => {
-    for (let prototype = start; prototype; prototype = Object.getPrototypeOf(prototype)) hookClass(prototype, isLate);
+    for (let prototype = start; prototype; prototype = getPrototypeOf(prototype)) hookClass(prototype, isLate);
   };
 
   beforeFirst(() => {
@@ -81,7 +81,7 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
 
   /** After the tracing library that listens, too. */
   const addTracing = (request: Request): void => {
-    if (!sending || !isInside(sending.host)) return;
+    if (!sending || !isInside(sending.toHost)) return;
     const { headers } = request;
     // In the oldest versions they are text by now.
     const names = namesIn(typeof headers === 'string' ? headers.split(/: .*\r\n/).map((name) => [name]) : headers);
@@ -100,10 +100,10 @@ function isInPool(dispatcher: object): boolean {
 
 /** What a copy with spread syntax is a copy of. */
 function isPlain(options: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(options);
-  return !prototype || !Object.getPrototypeOf(prototype);
+  const prototype: unknown = getPrototypeOf(options);
+  return !prototype || !getPrototypeOf(prototype);
 }
 
-function hostOf(origin: unknown): string {
-  return typeof origin === 'string' ? origin.replace(/^.*:\/\/([^/]*).*$/, '$1') : String(origin && (origin as URL).hostname);
+function hostOf(origin: unknown): unknown {
+  return typeof origin === 'string' ? origin.replace(/^.*:\/\/([^/]*).*$/, '$1') : origin && (origin as URL).hostname;
 }

@@ -180,7 +180,7 @@ function open(url: URL, options: RequestOptions, { signal, silenceMilliseconds, 
     });
     request.on('error', (error) => {
       release();
-      reject(toClusterError(error));
+      reject(error instanceof ClusterError ? error : new ClusterError(`the API server at ${url.origin} cannot be reached: ${reasonOf(error)}`, true, error));
     });
     request.end(sent === undefined ? undefined : JSON.stringify(sent));
   });

@@ -62,6 +62,10 @@ export async function deploy(request: DeployRequest, io: Io): Promise<ExitCode> 
   }
 }
 
+function isPrinted({ output, files }: DeployRequest): boolean {
+  return output !== undefined || files.length > 0;
+}
+
 /** What is wrong with the command itself. */
 function faultOf(request: DeployRequest): string | undefined {
   const { services, ttl, images, tag, replicas } = request;
@@ -70,6 +74,7 @@ function faultOf(request: DeployRequest): string | undefined {
     [ttl !== undefined && parseLifetimeSeconds(ttl) === undefined, `--ttl ${quote(ttl ?? '')} is not a lifetime; write a whole number and m, h, d or w, e.g. 12h or 7d`],
     [images.length > 0 && tag !== undefined, '--image and --tag say the same thing twice; give one of them'],
     [tag !== undefined && !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag), `--tag ${quote(tag ?? '')} is no image tag`],
+    [request.waitSeconds !== undefined && isPrinted(request), '--wait waits for what is deployed; with -o or -f it is only printed'],
     [!Number.isInteger(replicas) || replicas < 0 || replicas > 100, '--replicas must be a whole number from 0 to 100'],
   ];
   return checks.find(([isWrong]) => isWrong)?.[1];
@@ -119,7 +124,7 @@ async function cloneAll(request: DeployRequest, branch: Branch, facts: Facts): P
   if (namespace === undefined) return `there is no namespace ${request.namespace}`;
   if (!namespace.enabled) return `namespace ${request.namespace} is not enabled; its owner labels it branchline.dev/enabled=true`;
   const deployed: Deployed[] = [];
-  for (const name of commaList(request.services)) {
+  for (const name of new Set(commaList(request.services))) {
     const one = await cloneOne(name, { request, branch, namespace, facts });
     if (typeof one === 'string') return one;
     deployed.push(one);

@@ -1,7 +1,8 @@
 /** `branchline explain`: where a request goes and why, by the routes that manifests make and those that they hold. */
 import type { Settings } from '../config/settings.ts';
 import { toLabels } from '../model/json.ts';
-import { inNamespace, type Snapshot } from '../model/snapshot.ts';
+import { inNamespace } from '../model/snapshot.ts';
+import { entrancesOf, gatewaysIn, leadAlike } from '../explain/entrances.ts';
 import { explain, requestFrom, worldOf, type Hop, type World } from '../explain/explain.ts';
 import type { Request } from '../explain/match.ts';
 import { explainAll } from '../explain/table.ts';
@@ -15,6 +16,8 @@ export interface ExplainRequest {
   readonly files: readonly string[];
   /** `gateway`, or who calls: `service`, or `namespace/service`. */
   readonly from: string;
+  /** As `namespace/name`; undefined where it makes no difference. */
+  readonly gateway: string | undefined;
   readonly host: string | undefined;
   readonly path: string;
   /** As `name: value`, in the order sent. */
@@ -24,6 +27,9 @@ export interface ExplainRequest {
   readonly output: 'text' | 'json';
   readonly settings: Settings;
 }
+
+/** How many names a message lists. */
+const namesShown = 10;
 
 /** Prints the hop, or with `all` one for every service. @returns 1 when a proxy would answer by itself (no route, no ready pod), 2 when it is not clear what is asked. */
 export async function explainRequest(asked: ExplainRequest, io: Io): Promise<ExitCode> {
@@ -40,24 +46,61 @@ export async function explainRequest(asked: ExplainRequest, io: Io): Promise<Exi
   return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
 }
 
-function hopsOf(world: World, { from, host, path, headers, all, settings }: ExplainRequest): readonly Hop[] | string {
+type Question = Pick<Request, 'method' | 'headers' | 'port'>;
+
+function hopsOf(world: World, asked: ExplainRequest): readonly Hop[] | string {
+  const { from, host, headers, all, gateway, settings } = asked;
   const pairs = headers.map((header) => /^([^\s:]+)\s*:\s*(.*?)\s*$/s.exec(header));
   if (pairs.includes(null)) return `a header is written 'name: value', e.g. --header '${settings.routingHeader}: OPS-1234'`;
-  const rest = { method: 'GET', port: undefined, headers: pairs.map((pair) => [pair?.[1] ?? '', pair?.[2] ?? ''] as const) };
-  if (all) return explainAll(world, { ...rest, host });
+  if (gateway !== undefined && (host === undefined || from !== 'gateway')) return '--gateway goes with --host and without --from SERVICE: requests between services pass no Gateway';
+  const question: Question = { method: 'GET', port: undefined, headers: pairs.map((pair) => [pair?.[1] ?? '', pair?.[2] ?? ''] as const) };
+  return all ? tableOf(world, asked, question) : hopOf(world, asked, question);
+}
+
+function tableOf(world: World, { host, gateway }: ExplainRequest, question: Question): readonly Hop[] | string {
+  if (host === undefined) return explainAll(world, { ...question, host });
+  return throughGateways(world, gateway, host, (entrance) => explainAll(world, { ...question, host, gateway: entrance }));
+}
+
+function hopOf(world: World, { from, host, path, gateway }: ExplainRequest, question: Question): readonly Hop[] | string {
   if (host === undefined) return from === 'gateway' ? 'say which public host is asked, with --host; or use --from SERVICE' : 'say which service is called, with --host';
-  const request: Pick<Request, 'host' | 'path' | 'method' | 'headers' | 'port'> = { ...rest, host, path: path.startsWith('/') ? path : `/${path}` };
-  if (from === 'gateway') return [explain(world, { ...request, through: 'gateway', namespace: '', labels: toLabels([]) })];
-  const caller = callerOf(world.snapshot, from);
+  const request = { ...question, host, path: path.startsWith('/') ? path : `/${path}` };
+  if (from === 'gateway') return throughGateways(world, gateway, host, (entrance) => [explain(world, { ...request, through: 'gateway', gateway: entrance, namespace: '', labels: toLabels([]) })]);
+  const caller = callerOf(world, from);
   return typeof caller === 'string' ? caller : [explain(world, requestFrom(world, caller, request))];
 }
 
-function callerOf(snapshot: Snapshot, from: string): { readonly service: string; readonly namespace: string } | string {
+/** Where no Gateway is said, those of the host must lead to the same; else which is a part of the question. */
+function throughGateways(world: World, gateway: string | undefined, host: string, ask: (gateway: string | undefined) => readonly Hop[]): readonly Hop[] | string {
+  if (gateway !== undefined) {
+    const known = gatewaysIn(world);
+    return known.includes(gateway) ? ask(gateway) : `no route names a Gateway ${gateway}; ${known.length === 0 ? 'none names any' : `those that routes name: ${known.join(', ')}`}`;
+  }
+  const answers = entrancesOf(world, host).map((entrance) => ({ entrance, hops: ask(entrance) }));
+  const [first] = answers;
+  if (first === undefined) return ask(undefined);
+  if (answers.every(({ hops }) => leadAlike(hops, first.hops))) return first.hops;
+  const each = answers.map(({ entrance, hops: [hop, ...others] }) => (hop === undefined || others.length > 0 ? entrance : `${entrance} (${answerIn(hop)})`));
+  return `the Gateways of ${host} differ, say which with --gateway: ${each.join(', ')}`;
+}
+
+function answerIn({ status, service, version }: Hop): string {
+  return status === undefined ? `${service} ${version}` : `${status} from the proxy`;
+}
+
+function callerOf(world: World, from: string): { readonly service: string; readonly namespace: string } | string {
   const [namespace, service] = from.includes('/') ? (from.split('/') as [string, string]) : [undefined, from];
-  const found = [...snapshot.services.keys()].filter((name) => (namespace === undefined || name === namespace) && inNamespace(snapshot.services, name).has(service));
+  const { services } = world.snapshot;
+  const found = [...services.keys()].filter((name) => (namespace === undefined || name === namespace) && inNamespace(services, name).has(service));
   const [only] = found;
-  if (only === undefined) return `there is no Service ${from}`;
+  if (only === undefined) return `no Service ${from} is in these manifests; there are: ${servicesIn(world)}`;
   return found.length === 1 ? { service, namespace: only } : `Service ${service} is in several namespaces (${found.sort().join(', ')}): write NAMESPACE/${service}`;
+}
+
+function servicesIn({ snapshot }: World): string {
+  const names = [...snapshot.services].flatMap(([namespace, inside]) => [...inside.keys()].map((name) => `${namespace}/${name}`)).sort();
+  const shown = names.slice(0, namesShown).join(', ');
+  return names.length > namesShown ? `${shown} and ${names.length - namesShown} more` : names.length === 0 ? 'none' : shown;
 }
 
 function toJson({ service, namespace, version, reason, route, status, header }: Hop): object {
@@ -66,7 +109,11 @@ function toJson({ service, namespace, version, reason, route, status, header }: 
 
 function sentence(hop: Hop): string {
   const answer = hop.status === undefined ? `${hop.service} ${hop.version}` : `${hop.status} from the proxy, for ${hop.service}`;
-  return `${answer}\n  why: ${hop.reason}\n  by:  ${hop.route === '' ? 'no route; the Service itself' : hop.route}\n`;
+  return `${answer}\n  why: ${hop.reason}\n  by:  ${hop.route === '' ? noRoute(hop) : hop.route}\n`;
+}
+
+function noRoute({ status }: Hop): string {
+  return status === undefined ? 'no route; the Service itself' : 'no route';
 }
 
 function table(hops: readonly Hop[]): string {

@@ -1,9 +1,10 @@
 /** What a command about branches knows: from manifests, or from a cluster with the rights of whoever runs it. Read once, nothing is watched. */
 import { openClient, type Client } from '../cluster/client.ts';
+import { ApiError } from '../cluster/api-server.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
 import { readRevisions } from '../controller/revisions.ts';
-import type { LifeFacts } from '../lifecycle/life.ts';
+import type { LifeFacts, Revisions } from '../lifecycle/life.ts';
 import { revisionsIn } from '../lifecycle/revisions.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
 import { resourceOf, snapshotOf } from '../model/snapshot.ts';
@@ -17,6 +18,8 @@ export interface Source {
   readonly files: readonly string[];
   readonly kubeconfig: string | undefined;
   readonly context: string | undefined;
+  /** Branches may be ended by their age: it has to be known. */
+  readonly ends?: true;
   /** Namespaces to look at; empty: the context's; `*` is every one. */
   readonly namespaces: readonly string[];
   /** The clock, as RFC 3339; undefined: this machine's. */
@@ -66,10 +69,14 @@ async function fromCluster(source: Source, { settings, given }: { readonly setti
   const namespaces = source.namespaces.includes('*') ? ['*'] : source.namespaces.length > 0 ? source.namespaces : [client.namespace];
   try {
     const { objects, problems } = await listAll(client, namespaces);
-    for (const problem of problems) io.err(`branchline: ${problem}\n`);
     const snapshot = snapshotOf(objects);
     const now = given ?? Date.now();
-    const revisions = await readRevisions(client, { snapshot, settings, now });
+    const revisions = await readRevisions(client, { snapshot, settings, now }).catch((error: unknown): Revisions => {
+      if (!(error instanceof ClusterError) || source.ends === true) throw error;
+      problems.push(`revisions cannot be read, so branches look as old as their workloads: ${error.message}`);
+      return new Map();
+    });
+    for (const problem of problems) io.err(`branchline: ${problem}\n`);
     return { snapshot, revisions, settings, now, client, server: client.serverTime(), isGiven: given !== undefined, incomplete: problems.length > 0, owners: ownersOf(objects, settings), namespaces, close: client.close };
   } catch (error) {
     client.close();
@@ -100,7 +107,7 @@ export function openFor({ kubeconfig, context }: Pick<Source, 'kubeconfig' | 'co
 interface Listed {
   readonly objects: readonly JsonObject[];
   /** What could not be read, and was not needed for sure. */
-  readonly problems: readonly string[];
+  readonly problems: string[];
 }
 
 /** Lists everything that matters, side by side. Workloads and Services have to be readable; the rest may not be. */
@@ -122,7 +129,9 @@ const needed: ReadonlySet<string> = new Set(['Service', 'Deployment']);
 
 async function readNamespaces(client: Client, namespace: string, add: (object: JsonObject) => void): Promise<void> {
   if (namespace === '*') {
-    await client.list({ kind: 'Namespace', namespace: '' }, add);
+    await client.list({ kind: 'Namespace', namespace: '' }, add).catch((error: unknown) => {
+      throw error instanceof ApiError && error.status === 403 ? new ClusterError(`${error.message}; name the namespaces that you may read: -n ww-green,ww-red`, false, error) : error;
+    });
     return;
   }
   const found = await client.read({ kind: 'Namespace', namespace: '', name: namespace });

@@ -26,7 +26,7 @@ export async function housekeep(request: HousekeepRequest, io: Io): Promise<Exit
     io.err(`branchline: --label-filter ${JSON.stringify(request.settings.labelFilter)} is no label selector; write it as for kubectl, e.g. version,version!=master\n`);
     return exitCodes.wrongUse;
   }
-  const facts = await gatherFacts(request, request.settings, io);
+  const facts = await gatherFacts({ ...request, ends: true }, request.settings, io);
   if (typeof facts === 'number') return facts;
   try {
     const clock: SweepOptions['clock'] = facts.isGiven || facts.client === undefined ? 'given' : { now: facts.now, server: facts.server };
@@ -36,10 +36,16 @@ export async function housekeep(request: HousekeepRequest, io: Io): Promise<Exit
       force: request.force, filter, clock,
       ...(request.maxDays === undefined ? {} : { maxDays: request.maxDays }), ...(ended === undefined ? {} : { ended }),
     });
-    return await act(sweep, facts, request, io);
+    return await act(within(sweep, facts.namespaces), facts, request, io);
   } finally {
     facts.close();
   }
+}
+
+/** Manifests may hold more namespaces than were asked for. */
+function within(sweep: Sweep, namespaces: readonly string[]): Sweep {
+  if (namespaces.length === 0 || namespaces.includes('*')) return sweep;
+  return { ...sweep, decisions: sweep.decisions.filter(({ life }) => namespaces.includes(life.workload.namespace)) };
 }
 
 async function act(sweep: Sweep, facts: Facts, { dryRun, force, output, settings }: HousekeepRequest, io: Io): Promise<ExitCode> {

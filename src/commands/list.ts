@@ -53,13 +53,18 @@ export async function list(request: ListRequest, io: Io): Promise<ExitCode> {
     const facts = await gatherFacts(request, request.settings, io);
     if (typeof facts === 'number') return facts;
     facts.close();
-    const text = print(rowsOf(facts), request, facts.now, io.isTerminal);
+    const text = print(rowsOf(facts), request, facts.now, isColoured(io));
     if (text !== shown) io.out(request.watch && io.isTerminal ? `\u001b[2J\u001b[H${text}` : text);
     shown = text;
     if (!request.watch || io.stop.aborted) return facts.incomplete ? exitCodes.problemsFound : exitCodes.fine;
     await wait(watchMilliseconds, undefined, { signal: io.stop }).catch(() => undefined);
     if (io.stop.aborted) return exitCodes.fine;
   }
+}
+
+/** @see https://no-color.org */
+function isColoured({ isTerminal, environment }: Io): boolean {
+  return isTerminal && (environment['NO_COLOR'] ?? '') === '';
 }
 
 /** Returns what is listed, in order. */
@@ -124,7 +129,8 @@ function print(rows: readonly Listed[], { output }: ListRequest, now: number, co
 function cellsOf(row: Listed, now: number): readonly Cell[] {
   const { ready, wanted } = row.pods;
   return [
-    row.namespace, { text: row.branch, colour: 'bold' }, row.service ?? '-',
+    // A name may be of any length; the id is as good in every command.
+    row.namespace, { text: row.branch.length > 63 ? row.id : row.branch, colour: 'bold' }, row.service ?? '-',
     { text: `${ready}/${wanted}`, colour: ready >= wanted && wanted > 0 ? 'green' : 'yellow' },
     row.routed ? { text: 'yes', colour: 'green' } : { text: 'no', colour: 'red' },
     row.deployed === null ? '-' : showSpan((now - Date.parse(row.deployed)) / 1000),

@@ -6,6 +6,7 @@ import { environmentOf, flagOf, settingKeys, settingsTable, showDefault, type Se
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
 import { candidates, scriptFor, shells, type Shell } from './completion.ts';
+import { addExamples, examples } from './examples.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 import { addBranchVerbs, person, type Speaker } from './verbs.ts';
 
@@ -34,6 +35,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
   });
   addCompletion(program, io);
   addUninstall(program, io, (code) => { exitCode = code; });
+  for (const command of program.commands) if (examples[command.name()] !== undefined) addExamples(command, examples[command.name()] ?? []);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -67,7 +69,6 @@ export async function runWords(words: readonly string[], { speaker, settings }: 
 function addCompletion(program: Command, io: Io): void {
   program.command('completion').description('print a script that completes command lines').addArgument(new Argument('<shell>', 'whose').choices(shells))
     .copyInheritedSettings(program)
-    .addHelpText('after', '\nExamples:\n  source <(branchline completion bash)\n      in this shell; in ~/.bashrc for every one\n  printf \'#!/bin/sh\\nexec kubectl-branchline __complete -- "$@"\\n\' > ~/bin/kubectl_complete-branchline\n      for kubectl branchline, on the PATH and executable')
     .action((shell: Shell) => { io.out(scriptFor(shell)); });
   program.command('__complete', { hidden: true }).argument('[words...]').copyInheritedSettings(program)
     .action((words: readonly string[]) => { io.out(candidates(program, words).map((one) => `${one}\n`).join('')); });
@@ -75,8 +76,7 @@ function addCompletion(program: Command, io: Io): void {
 
 function addChat(program: Command, io: Io, done: Done): void {
   const command = inherit(program.command('chat'), program)
-    .description('serve a Slack slash command and mentions: deploy, list, keep, delete')
-    .addHelpText('after', '\nExamples:\n  branchline chat --chat-signing-secret-file secret --chat-token-file token --chat-users U012AB3CD --chat-channels C012AB3CD --chat-namespaces ww-red\n      one person, one channel, one namespace');
+    .description('serve a Slack slash command and mentions: deploy, list, keep, delete');
   addSettings(command, ['cluster', 'branches', 'lifecycle', 'chat'], ['settleMilliseconds', 'proxyContainers', 'logLevel']);
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
@@ -170,6 +170,7 @@ function addExplain(program: Command, io: Io, done: Done): void {
     .description('say where a request goes and why, by the routes that these manifests make and hold')
     .addOption(new Option('-f, --file <path>', 'file, folder or - for standard input; repeatable').argParser(gather).makeOptionMandatory())
     .addOption(new Option('--from <who>', 'gateway, or the Service that calls (SERVICE or NAMESPACE/SERVICE)').default('gateway'))
+    .addOption(new Option('--gateway <gateway>', 'Gateway through which the request comes, as NAMESPACE/NAME; where the Gateways of the host differ'))
     .addOption(new Option('--host <host>', 'public host, or the name of the Service that is called'))
     .addOption(new Option('--path <path>', 'path, with its query').default('/'))
     .addOption(new Option('--header <header>', "request header, as 'name: value'; repeatable").argParser(gather))
@@ -180,7 +181,7 @@ function addExplain(program: Command, io: Io, done: Done): void {
     const settings = await settingsOf(flags, io);
     const { explainRequest } = await import('./explain.ts');
     done(await explainRequest({
-      files: flags['file'] as readonly string[], from: flags['from'] as string, host: flags['host'] as string | undefined, path: flags['path'] as string,
+      files: flags['file'] as readonly string[], from: flags['from'] as string, gateway: flags['gateway'] as string | undefined, host: flags['host'] as string | undefined, path: flags['path'] as string,
       headers: (flags['header'] ?? []) as readonly string[], all: flags['all'] === true, output: flags['output'] as 'text' | 'json', settings,
     }, io));
   });
@@ -193,10 +194,11 @@ function addDoctor(program: Command, io: Io, done: Done): void {
     .addOption(new Option('-f, --file <path>', 'manifests in place of the cluster: file, folder or - for standard input; repeatable').argParser(gather))
     .addOption(new Option('-n, --namespace <name>', 'only this namespace'))
     .addOption(new Option('--branch <name>', 'only namespaces that have this branch'))
-    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'))
+    .option('--context <name>', 'context of the kubeconfig (default: its current one)');
   addSettings(command, ['branches', 'propagation'], ['kubeconfig', 'kubeContext', 'clusterDomain', 'systemNamespace', 'leaseName', 'webhookConfiguration']);
   command.action(async (flags: Record<string, unknown>) => {
-    const settings = await settingsOf(flags, io);
+    const settings = await settingsOf({ ...flags, kubeContext: flags['context'] ?? flags['kubeContext'] }, io);
     if (flags['installation'] === true) {
       const { examineInstallation } = await import('./installation.ts');
       done(await examineInstallation(settings, io));

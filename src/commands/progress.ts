@@ -52,7 +52,8 @@ export async function waitUntilRouted(waiting: Waiting, io: Io): Promise<ExitCod
       line.end();
       const open = stages.filter(({ isDone }) => !isDone).map(({ deployed, text }) => `${deployed.service.name} is ${text}`);
       io.err(`branchline: ${io.stop.aborted ? 'stopped' : `not routed after ${waiting.seconds} s`}: ${open.join('; ')}\n`);
-      return exitCodes.worldRefused;
+      const faulty = io.stop.aborted ? undefined : stages.find(({ fault }) => fault !== undefined);
+      return faulty === undefined ? exitCodes.worldRefused : sayFault(faulty, waiting, line, io);
     }
     await wait(lookMilliseconds, undefined, { signal: io.stop }).catch(() => undefined);
   }
@@ -97,7 +98,7 @@ async function lookAll({ client, namespace, branch, deployed, settings }: Waitin
   const kinds = [...new Set(deployed.map(({ object }) => textAt(object, 'kind') ?? ''))];
   const owner = await client.read({ kind: 'Namespace', namespace: '', name: namespace });
   if (owner !== undefined) objects.push(owner);
-  await Promise.all([...kinds.map((kind) => read(kind)), read('Service'), read('Pod', `${settings.versionLabel}=${branch.id}`)]);
+  await Promise.all([...kinds.map((kind) => read(kind)), read('Service'), tolerant(read('Pod', `${settings.versionLabel}=${branch.id}`))]);
   const seesRoutes = (await Promise.all([tolerant(read('VirtualService', routes)), tolerant(read('DestinationRule', routes))])).every(Boolean);
   const snapshot = snapshotOf(objects);
   const lives = livesOf({ snapshot, revisions: new Map(), settings, now: 0 });

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SettingGroup, SettingKey, Settings } from '../config/settings.ts';
 import type { Source } from './facts.ts';
+import { addExamples, type Example } from './examples.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
 /** Who speaks. */
@@ -56,7 +57,7 @@ function addDeploy(verbs: Verbs): void {
     command.option('--owner <name>', 'whose it is; list shows it', verbs.speaker.owner);
     addFiles(command);
   }
-  addExamples(command, verbs.speaker, [
+  exemplify(command, verbs.speaker, [
     ['deploy fact-find-ui ww-green OPS-1234 --wait', 'the image tagged OPS-1234, until it is reached'],
     ['deploy ww-cms,ww-gateway ww-red TS-4122-cms-live --ttl 12h', 'two services, half a day'],
     ['deploy ww-cms ww-red TS-4122 --image registry.example.io/ww-cms@sha256:… --env LOG=debug', 'that very image, with a variable'],
@@ -83,7 +84,7 @@ function addList(verbs: Verbs): void {
     command.option('-w, --watch', 'print them again whenever something changed');
     addFiles(command);
   }
-  addExamples(command, verbs.speaker, [['list', 'of this namespace'], ['list --all -o wide', 'of every one, with the reason of each'], ...(verbs.speaker.isLocal ? [['list -f manifests/ --now 2026-12-24T18:00:00Z', 'as it would be then'] as const] : [])]);
+  exemplify(command, verbs.speaker, [['list', 'of this namespace'], ['list --all -o wide', 'of every one, with the reason of each'], ...(verbs.speaker.isLocal ? [['list -f manifests/ --now 2026-12-24T18:00:00Z', 'as it would be then'] as const] : [])]);
   addCluster(verbs, command, ['branches', 'lifecycle'], ['clusterDomain', 'settleMilliseconds']);
   command.action(act(verbs, async (flags, settings) => {
     const namespaces = namespacesOf(verbs, flags);
@@ -102,7 +103,7 @@ function addKeep(verbs: Verbs): void {
     .addOption(new Option('--unkeep', 'let it go when its time is up, after all').conflicts('for'))
     .option('--service <services>', 'only these services of it, separated by commas');
   addNamespaces(command, false);
-  addExamples(command, verbs.speaker, [['keep OPS-1234 -n ww-green --for 7d', 'a week more'], ['keep OPS-1234 -n ww-green --unkeep', 'as if nobody had kept it']]);
+  exemplify(command, verbs.speaker, [['keep OPS-1234 -n ww-green --for 7d', 'a week more'], ['keep OPS-1234 -n ww-green --unkeep', 'as if nobody had kept it']]);
   addCluster(verbs, command, ['branches', 'lifecycle']);
   command.action(act(verbs, async (flags, settings, [branch = '']) => {
     const namespaces = namespacesOf(verbs, flags);
@@ -120,7 +121,7 @@ function addDelete(verbs: Verbs): void {
     .option('--service <services>', 'only these services of it, separated by commas');
   if (verbs.speaker.isLocal) command.option('--force', 'also when its routes do not go');
   addNamespaces(command, false);
-  addExamples(command, verbs.speaker, [['delete OPS-1234 -n ww-green', 'all of it in that namespace']]);
+  exemplify(command, verbs.speaker, [['delete OPS-1234 -n ww-green', 'all of it in that namespace']]);
   addCluster(verbs, command, ['branches', 'lifecycle'], ['settleMilliseconds']);
   command.action(act(verbs, async (flags, settings, [branch = '']) => {
     const namespaces = namespacesOf(verbs, flags);
@@ -137,14 +138,14 @@ function addHousekeep(verbs: Verbs): void {
     .option('--dry-run', 'say what would happen, to whom, why and when; change nothing')
     .option('--force', 'end them although they are many, the clock is doubtful, or routes still lead there')
     .addOption(new Option('--max-days <days>', 'days that a branch may live at most, whatever its namespace says').argParser(whole))
-    .option('--merged-into <branch>', 'end those whose git branch is merged into this one (merge, rebase or squash)')
+    .option('--merged-into <branch>', 'end those whose git branch is merged into this one (merge, rebase or squash; a fast-forward cannot be told from a new branch: see --gone)')
     .option('--repo <dir>', 'git repository; repeatable', gather)
     .option('--gone', 'end those that no remote has a git branch for')
     .option('--remote <remote>', 'remote of --repo, or a URL; repeatable', gather)
     .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'));
   addNamespaces(command, true);
   addFiles(command);
-  addExamples(command, verbs.speaker, [
+  exemplify(command, verbs.speaker, [
     ['housekeep --all --dry-run', 'what is due'],
     ['housekeep --all', 'e.g. in a CronJob'],
     ['housekeep -n ww-green --merged-into main --repo . --dry-run', 'what was merged'],
@@ -240,10 +241,8 @@ function addCluster(verbs: Verbs, command: Command, groups: readonly SettingGrou
   verbs.withSettings(command, groups, [...also, 'kubeconfig', 'kubeContext']);
 }
 
-function addExamples(command: Command, speaker: Speaker, examples: readonly (readonly [string, string])[]): void {
-  const prefix = speaker.isLocal ? 'branchline ' : '';
-  const lines = examples.map(([line, what]) => `  ${prefix}${line}\n      ${what}`);
-  command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+function exemplify(command: Command, speaker: Speaker, examples: readonly Example[]): void {
+  addExamples(command, examples, speaker.isLocal ? 'branchline ' : '');
 }
 
 function gather(value: string, before: readonly string[] | undefined): readonly string[] {

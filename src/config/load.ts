@@ -106,6 +106,9 @@ function crossCheck(settings: JsonObject, from: (key: string) => string): readon
   if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
     problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
   }
+  if (settings['publicHeader'] === 'accept' && Array.isArray(settings['publicHeaderGateways']) && settings['publicHeaderGateways'].length > 0) {
+    problems.push(problem(from('publicHeaderGateways'), 'publicHeaderGateways protects nothing while every Gateway accepts the routing header; set publicHeader to remove'));
+  }
   return problems;
 }
 

@@ -149,7 +149,8 @@ export const settingsTable = {
   regexMatches: flag('routes', false, 'match branches by one regex, e.g. (OPS-1234|ops-1234), in place of exact values'),
   baggageMatches: flag('routes', false, 'match the W3C baggage member named like the routing header, too'),
   responseHeader: text('routes', '', 'response header that says which version served and why, e.g. x-served-by; empty: none', { pattern: '^([a-z0-9][a-z0-9-]*)?$', maxLength: 64 }),
-  publicHeader: text('routes', 'accept', 'the routing header of requests from outside: accept, or remove (branches are then reached by their hosts only)', { enum: ['accept', 'remove'] }),
+  publicHeader: text('routes', 'accept', 'the routing header of requests from outside: accept, or remove (branches are then reached by their hosts only; with baggageMatches, baggage is removed as well)', { enum: ['accept', 'remove'] }),
+  publicHeaderGateways: list('routes', [], 'with publicHeader remove: Gateways that accept the routing header all the same, as namespace/name, e.g. the one inside the VPN', { pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
   objectSizeLimitBytes: whole('routes', 1_000_000, [10_000, 1_500_000], 'largest route object that is written; etcd takes 1.5 MiB with what the API server adds'),
 
   agentHeaders: list('propagation', defaultAgentHeaders, 'headers that the agent carries from inbound to outbound requests', headerName),

@@ -1,4 +1,5 @@
 /** Carries out what a sweep decided: routes first, then the workload. One decision at a time; safe to stop and to begin anew at any point. */
+import { ApiError } from '../cluster/api-server.ts';
 import type { Settings } from '../config/settings.ts';
 import { shapeOf, objection, retirePatch, revivePatch, sleepPatch, wakePatch, warnPatch } from '../lifecycle/change.ts';
 import type { Life } from '../lifecycle/life.ts';
@@ -75,52 +76,73 @@ const byAction: Readonly<Record<Action, (decision: Decision, site: EndingSite) =
   revive: (decision, site) => restore(decision, site, 'revived', () => revivePatch(decision)),
 };
 
+/** Status is written to a workload all the time: a state that is gone when it is written to is read again, so often. */
+const triesMax = 8;
+
+/** Acts on a workload in the state in which it is, unless the decision does not hold for that any more; anew where somebody wrote meanwhile. */
+async function onLive(decision: Decision, site: EndingSite, act: (object: JsonObject) => Promise<Outcome | undefined>, shape?: () => string | undefined): Promise<Outcome | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    const object = await site.hands.read(decision.life.workload);
+    const against = objection(decision, object, { now: site.now(), shape: shape?.() });
+    if (against !== undefined || object === undefined) return skipped(against ?? 'it is gone');
+    try {
+      return await act(object);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409 || tries === triesMax) throw error;
+    }
+  }
+}
+
+function skipped(note: string): Outcome {
+  return { did: 'skipped', note };
+}
+
 async function warn(decision: Decision, site: EndingSite): Promise<Outcome> {
   const { life, at = site.now(), reason } = decision;
-  const object = await site.hands.read(life.workload);
-  const against = objection(decision, object, { now: site.now() });
-  if (against !== undefined || object === undefined) return { did: 'skipped', note: against ?? '' };
-  // The Event first: one that is said twice is better than one that is not said.
-  await site.hands.tell(life, { type: 'Warning', reason: 'BranchExpiring', note: `${life.branch.name} ${reason}. Keep it: branchline keep ${life.branch.name} -n ${life.workload.namespace}` });
-  await site.hands.patch(life.workload, inState(warnPatch(at), object));
-  return { did: 'warned', note: reason };
+  const done = await onLive(decision, site, async (object) => {
+    // The Event first: one that is said twice is better than one that is not said.
+    await site.hands.tell(life, { type: 'Warning', reason: 'BranchExpiring', note: `${life.branch.name} ${reason}. Keep it: branchline keep ${life.branch.name} -n ${life.workload.namespace}` });
+    await site.hands.patch(life.workload, inState(warnPatch(at), object));
+    return undefined;
+  });
+  return done ?? { did: 'warned', note: reason };
 }
 
 /** One that is routed is marked first; it ends when no route leads there and the proxies have heard of it. */
 async function end(decision: Decision, site: EndingSite, finish: (object: JsonObject) => Promise<Outcome['did']>): Promise<Outcome> {
-  const { life } = decision;
-  const first = await site.hands.read(life.workload);
-  const before = objection(decision, first, { now: site.now() });
-  if (before !== undefined || first === undefined) return { did: 'skipped', note: before ?? '' };
-  const refused = await withdraw(decision, first, site);
-  if (refused !== undefined) return { did: 'skipped', note: refused };
-  const last = await site.hands.read(life.workload);
-  const after = objection(decision, last, { now: site.now(), shape: shapeOf(first) });
-  if (after !== undefined || last === undefined) return { did: 'skipped', note: after ?? '' };
-  return { did: await finish(last), note: decision.reason };
+  let first: string | undefined;
+  // A deployment in between is somebody's wish that it stays.
+  const shape = (): string | undefined => first;
+  const refused = await onLive(decision, site, (object) => {
+    first = shapeOf(object);
+    return withdraw(decision, object, site);
+  }, shape);
+  if (refused !== undefined) return refused;
+  const done = await onLive(decision, site, async (object) => ({ did: await finish(object), note: decision.reason }), shape);
+  return done ?? skipped('it is gone');
 }
 
 /** Waits until no route leads there. @returns why it should not go on. */
-async function withdraw({ life }: Decision, object: JsonObject, site: EndingSite): Promise<string | undefined> {
+async function withdraw({ life }: Decision, object: JsonObject, site: EndingSite): Promise<Outcome | undefined> {
   const { hands, settings, now, force = false } = site;
   if ((await hands.isRouted(life)) === false) return undefined;
   if (life.workload.declared['retiring'] === undefined) await hands.patch(life.workload, inState(retirePatch(now()), object));
   const until = now() + settings.retireSeconds * 1000;
   while ((await hands.isRouted(life)) === true) {
-    if (site.stopped()) return 'told to stop';
-    if (now() >= until) return force ? undefined : `routes still lead to it after ${settings.retireSeconds} s: is the controller running? It stays marked as retiring; --force ends it all the same`;
+    if (site.stopped()) return skipped('told to stop');
+    if (now() >= until) return force ? undefined : skipped(`routes still lead to it after ${settings.retireSeconds} s: is the controller running? It stays marked as retiring; --force ends it all the same`);
     await site.sleep(lookMilliseconds);
   }
   await site.sleep(settings.settleMilliseconds);
-  return site.stopped() ? 'told to stop' : undefined;
+  return site.stopped() ? skipped('told to stop') : undefined;
 }
 
 async function restore(decision: Decision, site: EndingSite, did: Outcome['did'], patch: (object: JsonObject) => JsonObject): Promise<Outcome> {
-  const object = await site.hands.read(decision.life.workload);
-  const against = objection(decision, object, { now: site.now() });
-  if (against !== undefined || object === undefined) return { did: 'skipped', note: against ?? '' };
-  await site.hands.patch(decision.life.workload, inState(patch(object), object));
-  return { did, note: decision.reason };
+  const done = await onLive(decision, site, async (object) => {
+    await site.hands.patch(decision.life.workload, inState(patch(object), object));
+    return undefined;
+  });
+  return done ?? { did, note: decision.reason };
 }
 
 /** The patch counts for the object in the state in which it was read: whoever came between is not overruled. */

@@ -105,7 +105,8 @@ function unserved(hop: Hop, reason: string, status: number): Hop {
   return { ...hop, version: '', reason, status };
 }
 
-function bareHost(host: string): string {
+/** Returns a host as routes name it: in lower case, without port and last dot. */
+export function bareHost(host: string): string {
   return host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '');
 }
 

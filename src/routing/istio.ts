@@ -65,8 +65,8 @@ export interface Writing {
   readonly port: number;
   /** Branch id that the routing header is set to. */
   readonly setHeader: string | undefined;
-  /** Tells whether the routing header is taken off the request. */
-  readonly removeHeader?: boolean;
+  /** Headers that are taken off the request. */
+  readonly remove: readonly string[];
 }
 
 /** Writes one HTTP route: where to, retries, timeout, then what the Service's `http` annotation says. */
@@ -108,15 +108,23 @@ export function hasHeaders(layout: ServiceLayout, settings: Settings): boolean {
   return settings.responseHeader !== '' || extraOf(layout)?.['headers'] !== undefined;
 }
 
-function oursOf(route: Route, { setHeader, removeHeader }: Writing, settings: Settings): JsonObject {
+function oursOf(route: Route, writing: Writing, settings: Settings): JsonObject {
+  const request = requestHeaders(writing, settings);
   return {
-    ...(setHeader === undefined ? {} : { request: { set: { [settings.routingHeader]: setHeader } } }),
-    ...(removeHeader === true ? { request: { remove: [settings.routingHeader] } } : {}),
+    ...(Object.keys(request).length === 0 ? {} : { request }),
     ...(settings.responseHeader === '' ? {} : { response: { set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` } } }),
   };
 }
 
-/** Headers of the annotation with ours over them. */
+/** Returns what a route does to the headers of a request: the branch that it sets, and what it takes off. */
+export function requestHeaders({ setHeader, remove }: Pick<Writing, 'setHeader' | 'remove'>, { routingHeader }: Settings): JsonObject {
+  return {
+    ...(setHeader === undefined ? {} : { set: { [routingHeader]: setHeader } }),
+    ...(remove.length === 0 ? {} : { remove }),
+  };
+}
+
+/** Headers of the annotation with ours over them; lists of what is removed are one. */
 function mergeHeaders(theirs: unknown, ours: JsonObject): JsonObject | undefined {
   const merged = mergeDeep(isObject(theirs) ? theirs : {}, ours);
   return Object.keys(merged).length === 0 ? undefined : merged;
@@ -126,7 +134,8 @@ function mergeDeep(under: JsonObject, over: JsonObject): JsonObject {
   const merged: Record<string, unknown> = { ...under };
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key];
-    merged[key] = isObject(before) && isObject(value) ? mergeDeep(before, value) : value;
+    if (isObject(before) && isObject(value)) merged[key] = mergeDeep(before, value);
+    else merged[key] = Array.isArray(before) && Array.isArray(value) ? [...new Set((before as readonly unknown[]).concat(value))] : value;
   }
   return merged;
 }

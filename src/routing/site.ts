@@ -100,7 +100,7 @@ function clash(service: Service, path: string, owner: string): RoutingProblem {
 }
 
 /** Returns the Gateways of a public Service as `namespace/name`, sorted: its own, else the namespace's, else the setting's. */
-function gatewaysOf({ declared }: Service, namespace: Namespace, settings: Settings): readonly string[] {
+export function gatewaysOf({ declared }: Service, namespace: Namespace, settings: Settings): readonly string[] {
   const written = [declared['gateways'], namespace.declared['gateways']].map((names) => commaList(names).filter((name) => gateway.test(name))).find((names) => names.length > 0) ?? settings.gateways;
   return [...new Set(written.map((name) => (name.includes('/') ? name : `${namespace.name}/${name}`)))].sort(byCodeUnit);
 }

@@ -86,7 +86,7 @@ function* balancerFindings(balancer: Placed): Generator<Finding> {
   if (isSet(balancer.value, 'simple') && isObject(hash.value)) yield finding(balancer.path, 'has simple and consistentHash', 'keep one of them');
   if (isObject(hash.value)) {
     const keys = fieldsSet(hash.value, hashKeys);
-    if (keys.length !== 1) yield finding(hash.path, keys.length === 0 ? 'has no key to hash' : `has ${keys.join(' and ')}`, `write one of ${hashKeys.join(', ')}`);
+    if (keys.length > 1) yield finding(hash.path, `has ${keys.join(' and ')}`, `write one of ${hashKeys.join(', ')}`);
     yield* ringFindings(hash);
   }
   yield* warmupFindings(field(balancer, 'warmup'));

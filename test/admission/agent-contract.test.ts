@@ -16,14 +16,14 @@ function environment(namespace: string, flags: JsonObject = {}, container: JsonO
 }
 
 test('without any setting the agent carries what the settings table says', (t) => {
-  t.same([...readConfig({})?.headers ?? []].sort(), [...defaultAgentHeaders].sort());
-  t.same(readConfig(environment('ww-green'))?.headers, defaultAgentHeaders);
+  t.same([...readConfig({})?.names ?? []].sort(), [...defaultAgentHeaders].sort());
+  t.same(readConfig(environment('ww-green'))?.names, defaultAgentHeaders);
   t.end();
 });
 
 test('every setting arrives', (t) => {
   const config = readConfig(environment('ww-green', { routingHeader: 'x-branch', agentHeaders: 'x-tenant', agentGenerate: 'x-correlation-id', agentResponse: 'true', agentHosts: 'partner.example.io,10.1.0.0/16', clusterDomain: 'c.example' }));
-  t.same(config?.headers, ['x-tenant', 'x-branch', 'x-correlation-id']);
+  t.same(config?.names, ['x-tenant', 'x-branch', 'x-correlation-id']);
   t.same([config?.generate, config?.isEchoed], [['x-correlation-id'], true]);
   for (const host of ['shop', 'shop.ww-green', 'shop.ww-green:8080', 'shop.ww-blue.svc', 'shop.ww-blue.svc.c.example', 'api.partner.example.io', '10.1.2.3']) t.equal(config?.isInside(host), true, host);
   for (const host of ['shop.ww-blue', 'example.io', 'shop.ww-blue.svc.cluster.local', '10.2.0.1']) t.equal(config?.isInside(host), false, host);

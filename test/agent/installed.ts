@@ -18,7 +18,9 @@ export const libraries: Readonly<Record<string, string>> = {
   'http-proxy': '1', 'ws': '8', '@grpc/grpc-js': '1',
   'axios': '1', 'got11': 'npm:got@11', 'got14': 'npm:got@14', 'node-fetch2': 'npm:node-fetch@2', 'node-fetch3': 'npm:node-fetch@3', 'superagent': '10', 'needle': '3', 'ky': '1',
   'undici5': 'npm:undici@5', 'undici6': 'npm:undici@6', 'undici7': 'npm:undici@7', 'undici8': 'npm:undici@8',
-  'hpropagate': '1.0.1', 'amqplib': '0.10',
+  '@aws-sdk/client-s3': '3', '@smithy/node-http-handler': '4', '@elastic/elasticsearch': '8', 'ioredis': '5', 'pg': '8',
+  'tsx': '4', 'ts-node': '10', 'typescript': '5', 'webpack': '5', 'postject': '1.0.0-alpha.6', 'npm': '10',
+  'hpropagate': '1.0.1', 'amqplib': '0.10', 'kafkajs': '2',
   '@opentelemetry/api': '1', '@opentelemetry/core': '2', '@opentelemetry/sdk-trace-node': '2', '@opentelemetry/instrumentation': '0.223.0',
   '@opentelemetry/instrumentation-http': '0.223.0', '@opentelemetry/instrumentation-undici': '0.33.0',
 };
@@ -33,6 +35,9 @@ export function install(folder: string, dependencies: Readonly<Record<string, st
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error', '--legacy-peer-deps'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   writeFileSync(done, '');
 }
+
+/** hpropagate, as its users require it. */
+export const hpropagateText = "require('hpropagate')({ headersToPropagate: ['x-variant-id'] });\n";
 
 /** Traces http and undici with W3C trace context and baggage, and sends the spans nowhere. */
 export const tracingText = `

@@ -1,5 +1,6 @@
 /** Runs the guest program in a Node with the agent in it, and reads what it counted. */
 import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
 
 /** One client or server under its sixty requests. */
 export interface Row {
@@ -22,22 +23,29 @@ export interface Row {
 export interface GuestRun {
   /** Path of node. */
   readonly node: string;
-  /** The guest's `main.js`. */
-  readonly program: string;
+  /** The guest's `main.js`, after what goes before it; none: `node` is the program itself. */
+  readonly program: readonly string[];
   /** Files to preload, in order. */
   readonly preloads: readonly string[];
+  /** How they are preloaded; default `--require`. */
+  readonly preload?: '--require' | '--import';
+  readonly env?: Readonly<Record<string, string>>;
   /** What `main.js` reads: loader, pair, only, global, at. */
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** Longest run, in milliseconds. */
-const patienceMs = 240_000;
+const patienceMs = 480_000;
 
 /** Runs it. @throws Error with what it printed when it ends otherwise than well. */
-export function runGuest({ node, program, preloads, options = {} }: GuestRun): Promise<readonly Row[]> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_OPTIONS: preloads.map((path) => `--require ${path}`).join(' '), NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+export function runGuest({ node, program, preloads, preload = '--require', env: more = {}, options = {} }: GuestRun): Promise<readonly Row[]> {
+  const env = {
+    // Who starts `node` by its name gets this one.
+    PATH: `${dirname(node)}:${process.env['PATH'] ?? ''}`, HOME: process.env['HOME'], NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    NODE_OPTIONS: preloads.map((path) => `${preload} ${path}`).join(' '), ...more,
+  };
   return new Promise((resolve, reject) => {
-    execFile(node, [program, JSON.stringify(options)], { env, timeout: patienceMs, maxBuffer: 1e8 }, (error, stdout, stderr) => {
+    execFile(node, [...program, JSON.stringify(options)], { env, timeout: patienceMs, maxBuffer: 1e8 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${error.message}\n${stderr}`));
       else resolve(JSON.parse(stdout) as readonly Row[]);
     });

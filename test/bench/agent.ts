@@ -5,7 +5,7 @@ import { Agent, createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buildAgent } from '../../scripts/agent.ts';
-import { cache, install, libraries, tracingText } from '../agent/installed.ts';
+import { cache, hpropagateText, install, libraries, tracingText } from '../agent/installed.ts';
 import { median } from './statistics.ts';
 import { round, toTable, type Row } from './table.ts';
 
@@ -37,7 +37,7 @@ export async function agent(): Promise<string> {
   mkdirSync(guest, { recursive: true });
   cpSync(new URL('../agent/guest', import.meta.url).pathname, guest, { recursive: true });
   writeFileSync(join(guest, 'package.json'), '{ "type": "module" }');
-  writeFileSync(join(guest, 'hpropagate.cjs'), "require('hpropagate')({ headersToPropagate: ['x-variant-id'] });\n");
+  writeFileSync(join(guest, 'hpropagate.cjs'), hpropagateText);
   writeFileSync(join(guest, 'tracing-http.cjs'), tracingText.replace(', new UndiciInstrumentation()', ''));
   await buildAgent(join(guest, 'agent.cjs'));
   const down = createServer((_request, response) => { response.end('{}'); }).listen(0, '127.0.0.1');

@@ -46,6 +46,8 @@ export async function startApps(ports: readonly number[], podAt: (address: strin
     response.end(JSON.stringify(describe(pod, request, localPort)));
   };
   const http = createHttp(answer);
+  // An app that closes an idle connection just when a proxy sends on it is a 503 in any mesh, with or without branches: none of ours does.
+  http.keepAliveTimeout = 0;
   const http2 = createHttp2(answer);
   const accept = (socket: Socket): void => {
     sockets.add(socket);

@@ -1,4 +1,5 @@
 /** deploy, list, keep, delete and housekeep against an API server: what they print, what they write, and in which order. */
+import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { at, listAt, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { startApiDouble, type ApiDouble } from './api-double.ts';
@@ -76,18 +77,41 @@ test('deploy says the API server\'s refusal and writes none of several services'
   t.same(api.writes.filter(({ dryRun }) => !dryRun), []);
 });
 
-test('deploy --wait ends with the pod\'s own error and the last lines of its log', async (t) => {
-  const { api, cli } = await opened(t);
+/** Whatever is applied gets a pod whose container is in this state. */
+function withPod(api: ApiDouble, status: JsonObject): void {
   api.react = (write, self) => {
-    const made = self.get(write.target);
-    if (made === undefined) return;
-    const waiting = { reason: 'InvalidImageName', message: 'couldn\'t parse image' };
-    self.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } }, spec: { nodeName: 'n' }, status: { containerStatuses: [{ name: 'app', state: { waiting } }] } });
+    if (self.get(write.target) === undefined) return;
+    self.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } }, spec: { nodeName: 'n' }, status: { containerStatuses: [{ name: 'app', ...status }] } });
   };
+}
+
+test('deploy --wait ends at once with an error that waiting does not mend', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'InvalidImageName', message: 'couldn\'t parse image' } } });
   const { code, out, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '30');
   t.equal(code, 3);
   t.equal(out, '');
   t.match(err, /fact-find does not come up: pod p: container app: InvalidImageName: couldn't parse image/);
+});
+
+test('deploy --wait says that an image cannot be pulled', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "fact-find:OPS-1": not found' } } });
+  const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
+  t.equal(code, 3);
+  t.match(err, /does not come up: pod p: container app: ImagePullBackOff: Back-off pulling image "fact-find:OPS-1": not found\n$/);
+});
+
+test('deploy --wait says that the application crashes, with the last lines of its log and nothing that would move the cursor', async (t) => {
+  const { api, cli } = await opened(t);
+  withPod(api, { state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } }, lastState: { terminated: { exitCode: 1 } } });
+  api.logs.set('p', 'starting\nError: \u001b[31mno DATABASE_URL\n');
+  const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
+  t.equal(code, 3);
+  t.match(err, /not routed after 1 s/);
+  t.match(err, /does not come up: pod p: container app: CrashLoopBackOff \(exit code 1\): back-off 10s restarting failed container\n {2}starting\n {2}Error: {2}\[31mno DATABASE_URL\n$/);
+  api.refuse = (_method, target) => (target.startsWith('pods/ww-green/p') ? [403, 'pods/log is forbidden'] : undefined);
+  t.match((await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1')).err, /\n {2}\(its log cannot be read: .*forbidden/);
 });
 
 test('deploy --wait says what it waited for when the time is over', async (t) => {
@@ -112,6 +136,42 @@ test('list shows branches of the context\'s namespace, of one that is named, and
   t.notMatch(own.out, '\u001b', 'no colours in a pipe');
 });
 
+test('list --watch shows what changes, in place on a terminal, until it is stopped', async (t) => {
+  const { api } = await opened(t, [branch('OPS-1')]);
+  for (const isTerminal of [true, false]) {
+    const stop = new AbortController();
+    const shown: string[] = [];
+    const out = (text: string): void => {
+      shown.push(text);
+      if (shown.length === 1) api.put(branch('OPS-2', { app: 'fact-find' }));
+      else stop.abort();
+    };
+    api.objects.delete('deployments/ww-green/fact-find-ops-2');
+    t.equal((await run(['list', '--watch', '--kubeconfig', api.kubeconfig], '', { isTerminal, stop: stop.signal, out })).code, 0);
+    t.equal(shown.length, 2);
+    t.notMatch(shown[0], 'OPS-2');
+    t.match(shown[1], 'OPS-2');
+    t.equal(shown.every((text) => text.startsWith('\u001b[2J\u001b[HNAMESPACE')), isTerminal);
+  }
+});
+
+test('list is coloured on a terminal, unless NO_COLOR says otherwise, and plain in a pipe', async (t) => {
+  const { api } = await opened(t, [branch('OPS-1')]);
+  const shown = async (more: Parameters<typeof run>[2]): Promise<string> => (await run(['list', '--kubeconfig', api.kubeconfig], '', more)).out;
+  const plain = await shown({});
+  t.notMatch(plain, '\u001b');
+  t.match(await shown({ isTerminal: true }), '\u001b[1mOPS-1\u001b[0m');
+  t.equal(await shown({ isTerminal: true, environment: { NO_COLOR: '1' } }), plain);
+  t.equal((await shown({ isTerminal: true })).replace(/\u001b\[\d+m/g, ''), plain);
+});
+
+test('list shows the id in place of a name that would fill the screen', async (t) => {
+  const name = `feature/${'x'.repeat(200)}`;
+  const { cli } = await opened(t, [branch('OPS-1', { annotations: { 'branchline.dev/branch': name } })]);
+  t.ok((await cli('list')).out.split('\n').every((line) => line.length < 250));
+  t.match((await cli('list', '-o', 'json')).out, name);
+});
+
 test('list says why a branch is not routed', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { replicas: 0 })]);
   api.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'b', namespace: 'ww-green', labels: { app: 'fact-find-ui', version: 'master' } }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
@@ -125,6 +185,30 @@ test('list says what it may not read, and shows the rest', async (t) => {
   t.equal(code, 1);
   t.match(out, /OPS-1/);
   t.match(err, /VirtualServices of ww-green cannot be read.*forbidden/);
+});
+
+test('manifests are asked for the namespaces that were named, each service is cloned once, and printing waits for nothing', async (t) => {
+  const { api, cli } = await opened(t);
+  const tenant = join(import.meta.dirname, '../../examples/tenant');
+  t.match(await run(['housekeep', '-f', tenant, '-n', 'ww-green']), { code: 0, out: /OPS-1234/ });
+  t.match(await run(['housekeep', '-f', tenant, '-n', 'nowhere']), { code: 0, out: 'no branches\n' });
+  t.equal((await cli('deploy', 'fact-find,fact-find', 'ww-green', 'OPS-1', '-o', 'yaml')).out.match(/^kind: Deployment$/gm)?.length, 1);
+  t.match(await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '-o', 'yaml', '--wait'), { code: 2, err: /only printed/ });
+  t.same(api.writes, []);
+});
+
+test('what may not be read is said, and the rest is done', async (t) => {
+  const { api, cli } = await opened(t, [branch('OPS-1', { hours: 200 })]);
+  const refusing = (pattern: RegExp): void => { api.refuse = (method, target) => (pattern.test(`${method} ${target}`) ? [403, 'forbidden'] : undefined); };
+  refusing(/GET replicasets/);
+  const listed = await cli('list');
+  t.match(listed, { code: 1, out: /OPS-1 +fact-find-ui +1\/1 +yes +8d8h/, err: /revisions cannot be read, so branches look as old as their workloads: .*forbidden/ });
+  t.match(await cli('housekeep', ...quick), { code: 3, err: /forbidden/ }, 'it may have been deployed a minute ago');
+  t.ok(api.get('deployments/ww-green/fact-find-ui-ops-1'));
+  refusing(/GET pods/);
+  t.match(await cli('deploy', 'fact-find-ui', 'ww-green', 'OPS-2', '--wait', '20'), { code: 0, out: 'https://ops-2.ww-green.example.io/fact-find-ui\n' });
+  refusing(/GET namespaces\/\/$/);
+  t.match(await cli('list', '--all'), { code: 3, err: /forbidden; name the namespaces that you may read: -n/ });
 });
 
 test('keep keeps for ever, for a while, and no more', async (t) => {
@@ -273,6 +357,9 @@ test('housekeep has kube-housekeeper\'s four settings', async (t) => {
 
 test('a cluster that cannot be reached is the world\'s refusal, wrong words are the caller\'s', async (t) => {
   t.match(await run(['list', '--kubeconfig', '/no/such/file']), { code: 3, err: /kubeconfig/ });
+  const { api } = await opened(t);
+  await api.close();
+  t.match(await run(['list', '--kubeconfig', api.kubeconfig]), { code: 3, err: /the API server at http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/ });
   t.equal((await run(['housekeep', '--merged-into', 'main'])).code, 2);
   t.equal((await run(['housekeep', '--gone'])).code, 2);
   t.equal((await run(['list', '-f', '/no/such/file'])).code, 2);

@@ -34,8 +34,47 @@ test('explain --all is a table of every service for one branch, by header or by 
   t.equal(byHost.out, `${rows}ww-green   fact-find-ui  OPS-1234  OPS-1234 is ready, and the host asks for it\n`);
 });
 
+const atTwoGateways = ['explain', '-f', join(import.meta.dirname, 'two-gateways.yaml'), '--host', host, '--path', '/fact-find-ui', '--header', 'x-variant-id: OPS-1234'];
+const isProtected = ['--public-header', 'remove', '--public-header-gateways', 'istio-system/inner'];
+
+test('explain asks for no Gateway where all of them lead to the same', async (t) => {
+  const { code, out } = await run(atTwoGateways);
+  t.equal(code, 0);
+  t.match(out, /^fact-find-ui OPS-1234\n/);
+});
+
+test('explain names the Gateways that differ, with what each answers, until --gateway says which', async (t) => {
+  const unsaid = await run([...atTwoGateways, ...isProtected]);
+  t.equal(unsaid.code, 2);
+  t.equal(unsaid.err, `branchline: the Gateways of ${host} differ, say which with --gateway: istio-system/inner (fact-find-ui OPS-1234), istio-system/public (fact-find-ui master)\n`);
+  const inner = await run([...atTwoGateways, ...isProtected, '--gateway', 'istio-system/inner']);
+  t.match(inner.out, /^fact-find-ui OPS-1234\n/);
+  const outer = await run([...atTwoGateways, ...isProtected, '--gateway', 'istio-system/public']);
+  t.match(outer.out, /^fact-find-ui master\n {2}why: x-variant-id is not accepted at Gateway istio-system\/public and was removed: baseline\n/);
+});
+
+test('explain --all: behind a Gateway that takes the header off, no service sees it', async (t) => {
+  const { out } = await run([...atTwoGateways, ...isProtected, '--all', '--gateway', 'istio-system/public']);
+  t.match(out, /fact-find +master +neither the header nor the host asks for a branch: baseline\n/);
+  const { out: inside } = await run([...atTwoGateways, ...isProtected, '--all', '--gateway', 'istio-system/inner']);
+  t.match(inside, /fact-find +OPS-1234 /);
+});
+
+test('explain lists the Gateways that there are for one that is not, and the Services for a caller that is not', async (t) => {
+  const gateway = await run([...atTwoGateways, '--gateway', 'public']);
+  t.equal(gateway.code, 2);
+  t.match(gateway.err, /Gateway public; those that routes name: istio-system\/inner, istio-system\/public/);
+  const caller = await run(['explain', '-f', tenant, '--from', 'fact-fnd', '--host', 'fact-find']);
+  t.match(caller.err, /no Service fact-fnd is in these manifests; there are: ww-green\/fact-find, ww-green\/fact-find-ui/);
+});
+
+test('explain says that a host below the domain is no branch\'s', async (t) => {
+  const { out } = await run(['explain', '-f', tenant, '--host', `ops-9.${host}`, '--path', '/fact-find-ui']);
+  t.match(out, /why: no branch has the host ops-9\.ww-green\.example\.io: baseline/);
+});
+
 test('explain exits 2 when it is not clear what is asked', async (t) => {
-  for (const args of [[], ['--from', 'fact-find'], ['--from', 'nobody', '--host', 'fact-find'], ['--host', host, '--header', 'no colon']]) {
+  for (const args of [[], ['--gateway', 'istio-system/public'], ['--from', 'fact-find', '--gateway', 'istio-system/public', '--host', 'fact-find-ui'], ['--from', 'fact-find'], ['--from', 'nobody', '--host', 'fact-find'], ['--host', host, '--header', 'no colon']]) {
     const { code, err } = await run(['explain', '-f', tenant, ...args]);
     t.equal(code, 2);
     t.match(err, /^branchline: /);

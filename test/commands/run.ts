@@ -10,8 +10,8 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Runs `branchline <args>`. */
-export async function run(args: readonly string[], stdin = ''): Promise<Ran> {
+/** Runs `branchline <args>`; `more` is what differs of its process. */
+export async function run(args: readonly string[], stdin = '', more: Partial<Io> = {}): Promise<Ran> {
   const said = { out: '', err: '' };
   const io: Io = {
     environment: {},
@@ -20,6 +20,7 @@ export async function run(args: readonly string[], stdin = ''): Promise<Ran> {
     stdin: Readable.from([stdin]),
     isTerminal: false,
     stop: new AbortController().signal,
+    ...more,
   };
   return { code: await runProgram(args, '1.2.3', io), ...said };
 }

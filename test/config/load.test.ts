@@ -65,6 +65,8 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
   { name: 'less time for a request than for its headers', sources: { flags: { requestTimeoutSeconds: '100' } }, path: '--request-timeout-seconds', message: /before its headers/ },
   { name: 'a delivery by an image that is not named', sources: { flags: { agentDelivery: 'initContainer' } }, path: 'agentImage', message: /holds \/agent.cjs/ },
   { name: 'an image name with a blank', sources: { flags: { agentImage: 'a b' } }, path: '--agent-image', message: /pattern/ },
+  { name: 'Gateways that accept the header while all do', sources: { flags: { publicHeaderGateways: ['vpn/inner'] } }, path: '--public-header-gateways', message: /set publicHeader to remove/ },
+  { name: 'a Gateway that accepts the header, without its namespace', sources: { flags: { publicHeader: 'remove', publicHeaderGateways: ['inner'] } }, path: '--public-header-gateways', message: /"inner" must match pattern/ },
   { name: 'a budget below the limit', sources: { flags: { bodyBudgetBytes: '65536' } }, path: '--body-budget-bytes', message: /never be read/ },
 ];
 for (const row of wrong) {

@@ -58,7 +58,8 @@ export async function lifecycleSteps(scene: LifecycleScene, onBaseline: () => vo
   for (const part of [deployStory, dryRunStory, endStory, keepStory, gitStory, housekeeperStory]) await part(scene);
 }
 
-interface Ran {
+/** What a command line said. */
+export interface Ran {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
@@ -66,7 +67,8 @@ interface Ran {
 
 const program = join(import.meta.dirname, '../../dist/branchline.js');
 
-function branchline({ mesh }: LifecycleScene, ...args: readonly string[]): Promise<Ran> {
+/** Runs the built program on the box's cluster. */
+export function branchline({ mesh }: LifecycleScene, ...args: readonly string[]): Promise<Ran> {
   const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env['PATH'], KUBECONFIG: mesh.box.kubeconfig }, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => { said.out += text; });
@@ -77,7 +79,8 @@ function branchline({ mesh }: LifecycleScene, ...args: readonly string[]): Promi
   });
 }
 
-async function get({ mesh }: LifecycleScene, ...args: readonly string[]): Promise<unknown> {
+/** Asks kubectl. */
+export async function get({ mesh }: LifecycleScene, ...args: readonly string[]): Promise<unknown> {
   return JSON.parse((await mesh.box.kubectl(['get', ...args, '-o', 'json'])).stdout);
 }
 
@@ -144,7 +147,8 @@ async function dryRunStory(scene: LifecycleScene): Promise<void> {
   });
 }
 
-const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+/** The time so many days from now. */
+export const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
 
 /** What happened to a branch, in order: watched, not asked for. */
 async function watchEnd({ mesh }: LifecycleScene, subset: string, name: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { at, isObject, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
+import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { judge } from '../../src/regex/judge.ts';
 
 const cases = join(import.meta.dirname, '../cases');
@@ -26,7 +26,8 @@ export function goldenObjects(): readonly CorpusObject[] {
     const namespace = `c${index}`;
     const given: unknown = parse(text.replaceAll('ww-green', namespace));
     const object = objectAt(given, 'object');
-    if (at(given, 'operation') !== undefined || !isObject(at(given, 'object')) ) return [];
+    // A null in a list is for `check`, which reads files: the CRDs let none in.
+    if (at(given, 'operation') !== undefined || !isObject(at(given, 'object')) || listAt(object, 'spec', 'http').includes(null)) return [];
     const name = file.slice(0, -'.in.yaml'.length);
     const metadata = { ...objectAt(object, 'metadata'), namespace, name: name.toLowerCase() };
     return [{ name, namespace, object: { ...object, metadata }, code: name.slice(0, 5), passes: name.slice(6).startsWith('passes-') }];

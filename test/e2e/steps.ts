@@ -2,6 +2,7 @@
 
 interface Step {
   readonly name: string;
+  readonly startedMilliseconds: number;
   readonly milliseconds: number;
   readonly failure: string | undefined;
 }
@@ -9,6 +10,8 @@ interface Step {
 export interface Story {
   /** Runs a step; what it throws is its failure. */
   step(name: string, act: () => Promise<void>): Promise<void>;
+  /** Which step was at work at a time of `performance.now()`. */
+  during(milliseconds: number): string;
   /** Prints the table and the closing line. @returns whether every step passed. */
   finish(): boolean;
 }
@@ -25,9 +28,10 @@ export function createStory(): Story {
         failure = error instanceof Error ? error.message : String(error);
       }
       const milliseconds = Math.round(performance.now() - started);
-      steps.push({ name, milliseconds, failure });
+      steps.push({ name, startedMilliseconds: started, milliseconds, failure });
       console.log(`${failure === undefined ? 'ok' : 'not ok'} ${steps.length} - ${name} (${milliseconds} ms)${failure === undefined ? '' : `\n    ${failure.replaceAll('\n', '\n    ')}`}`);
     },
+    during: (at) => steps.findLast(({ startedMilliseconds }) => startedMilliseconds <= at)?.name ?? 'the beginning',
     finish() {
       const failed = steps.filter((step) => step.failure !== undefined).length;
       const width = Math.max(...steps.map((step) => step.name.length));

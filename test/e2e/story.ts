@@ -174,7 +174,8 @@ async function changeStory(scene: Scene): Promise<void> {
 
 async function refusalStory(scene: Scene): Promise<void> {
   const { story, box, apply, refused } = scene;
-  const denied = /^Error from server \(Forbidden\)[^]*admission webhook "\w+\.validate\.branchline\.dev" denied the request: /m;
+  // What CEL can judge is refused by the API server's own policy, before any webhook is asked.
+  const denied = /^Error from server \(Forbidden\)[^]*(?:admission webhook "\w+\.validate\.branchline\.dev" denied the request: |ValidatingAdmissionPolicy 'branchline' with binding 'branchline' denied request: branchline: )/m;
   const refusals: readonly (readonly [string, string, string])[] = [
     ['a name without a letter', workload({ name: 'x', branch: '"///"' }), 'BL101'],
     ['a branch named like the baseline', workload({ name: 'x', branch: 'master' }), 'BL102'],

@@ -57,7 +57,8 @@ export function startTraffic(asked: readonly Asked[], perSecond: number): Traffi
 /** Wants an answer of this version of this service. */
 export function wants(service: string, version: string): (reply: Reply) => string | undefined {
   return (reply) => {
-    if (reply.status !== 200) return `status ${reply.status}`;
+    // Without the app's word the body is Envoy's, which says what was missing.
+    if (reply.status !== 200) return `status ${reply.status} for ${service}: ${reply.body.slice(0, 120)}`;
     return reply.service === service && reply.version === version ? undefined : `${reply.service ?? '?'} ${reply.version ?? '?'} in place of ${service} ${version}`;
   };
 }

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'tap';
 import { parse, stringify } from 'yaml';
 import { textAt, type JsonObject } from '../../src/model/json.ts';
 import { problemKinds } from '../../src/model/problem.ts';
 import { keyOf } from '../../src/routing/desired.ts';
-import { apply, make, outOf, readCases, staleFiles } from './golden.ts';
+import { apply, folder, make, outOf, readCases, staleFiles } from './golden.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
@@ -42,6 +43,13 @@ for (const one of readCases()) {
 
 test('no golden file is stale', (t) => {
   t.same(staleFiles(), []);
+  t.end();
+});
+
+test('the table of cases names every case, and none that is not there', (t) => {
+  const rows = readFileSync(join(folder, 'README.md'), 'utf8').split('\n').filter((line) => line.startsWith('|'));
+  const named = new Set(rows.flatMap((row) => [...(row.split('|')[2] ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name)));
+  t.same([...named].sort(), readCases().map(({ name }) => name).sort());
   t.end();
 });
 

@@ -59,17 +59,17 @@ export function outOf({ desired, plan, world }: Made, requests: readonly JsonObj
   };
 }
 
-/** Explains one request of a case: `from` a Service (`namespace/name`) or a gateway. */
+/** Explains one request of a case: `from` a Service (`namespace/name`), or from outside through a `gateway` (`namespace/name`; any). */
 export function hopOf(world: World, request: JsonObject): Hop {
   const headers = listAt(request, 'headers').map((header) => String(header).split(/: */) as [string, string]);
   const rest = { host: textAt(request, 'host') ?? '', path: textAt(request, 'path') ?? '/', method: 'GET', port: request['port'] as number | undefined, headers };
   const [namespace, service] = (textAt(request, 'from') ?? '').split('/');
-  if (namespace === undefined || service === undefined) return explain(world, { ...rest, through: 'gateway', namespace: '', labels: toLabels([]) });
+  if (namespace === undefined || service === undefined) return explain(world, { ...rest, through: 'gateway', gateway: textAt(request, 'gateway'), namespace: '', labels: toLabels([]) });
   return explain(world, requestFrom(world, { namespace, service }, rest));
 }
 
 function show(request: JsonObject, { service, version, status, reason, route, header }: Hop): JsonObject {
-  const asked = [textAt(request, 'from') ?? 'gateway', `${textAt(request, 'host') ?? ''}${textAt(request, 'path') ?? ''}`, ...listAt(request, 'headers').map(String)].join(' | ');
+  const asked = [textAt(request, 'from') ?? textAt(request, 'gateway') ?? 'gateway', `${textAt(request, 'host') ?? ''}${textAt(request, 'path') ?? ''}`, ...listAt(request, 'headers').map(String)].join(' | ');
   return { [asked]: { to: status === undefined ? `${service} ${version}` : `${status}`, why: reason, by: route, ...(header === undefined ? {} : { header }) } };
 }
 

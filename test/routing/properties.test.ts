@@ -15,12 +15,12 @@ const settings = settingsWith();
 function holds<T>(t: Test, arbitrary: fc.Arbitrary<T>, predicate: (value: T) => boolean, runs = 300): void {
   const details = fc.check(fc.property(arbitrary, predicate), { numRuns: runs });
   t.notOk(details.failed, details.failed ? (fc.defaultReportMessage(details) ?? 'failed') : `${runs} runs`);
-  t.end();
 }
 
 test('shuffled input makes the same bytes', (t) => {
   const pairs = clusters.chain((objects) => fc.tuple(fc.constant(objects), fc.shuffledSubarray([...objects], { minLength: objects.length })));
   holds(t, pairs, ([objects, shuffled]) => JSON.stringify(outOf(make(objects, settings), [])) === JSON.stringify(outOf(make(shuffled, settings), [])));
+  t.end();
 });
 
 test('after its own plan nothing is left to do, from any earlier state', (t) => {
@@ -33,6 +33,7 @@ test('after its own plan nothing is left to do, from any earlier state', (t) => 
     const then = make(apply(now, plan), settings).plan;
     return then.phases.length === 0;
   });
+  t.end();
 });
 
 test('no foreign object is in any change', (t) => {
@@ -40,6 +41,7 @@ test('no foreign object is in any change', (t) => {
     const foreign = new Set(objects.filter((object) => textAt(object, 'kind') === 'VirtualService').map((object) => textAt(object, 'metadata', 'name')));
     return make(objects, settings).plan.phases.every(({ changes }) => changes.every(({ kind, namespace, name }) => !(kind === 'VirtualService' && namespace === 'green' && foreign.has(name))));
   });
+  t.end();
 });
 
 test('a route never names a subset that is not written in an earlier phase', (t) => {
@@ -53,6 +55,7 @@ test('a route never names a subset that is not written in an earlier phase', (t)
     }
     return true;
   });
+  t.end();
 });
 
 function danglingSubsets(objects: readonly JsonObject[]): readonly string[] {
@@ -62,6 +65,11 @@ function danglingSubsets(objects: readonly JsonObject[]): readonly string[] {
   return used.filter((one) => !known.has(one));
 }
 
+/** A 503 that nobody is to blame for: there is no baseline, or none of its pods is ready. */
+function isStated(reason: string, baseline: string): boolean {
+  return reason.startsWith('branchline: ') || reason.endsWith(`is version ${baseline}`) || /^no pod of \S+ is ready$/.test(reason);
+}
+
 test('a request without header and branch host reaches the baseline, or a 503 that says why; a branch never', (t) => {
   const hosts = ['green.example.io', 'red.example.io', 'shared.example.io', 'shop.example.org', ...serviceNames.flatMap((name) => [`${name}.green.svc.cluster.local`, `${name}.red`])];
   const requests = fc.record({ host: fc.constantFrom(...hosts), path: fc.constantFrom('/', '/a', '/a/b', '/a/bc', '/a/v1', '/a/v1/x', '/c/v2', '/three', '/one/x'), port: fc.constantFrom(80, 90) });
@@ -69,13 +77,15 @@ test('a request without header and branch host reaches the baseline, or a 503 th
     const { world } = make(objects, settings);
     const request: Request = { host, path, port, method: 'GET', headers: [], through: host.includes('example') ? 'gateway' : 'sidecar', namespace: 'green', labels: toLabels([]) };
     const hop = explain(world, request);
-    if (hop.status !== undefined) return hop.status === 404 || hop.reason !== '';
     const decided = world.desired.namespaces.get(hop.namespace)?.decided.get(hop.service);
     const isOurs = decided !== undefined && decided.blocked === undefined && !hop.reason.includes('is not ours');
+    if (hop.status === 503 && isOurs) return isStated(hop.reason, decided.layout.baseline.version);
+    if (hop.status !== undefined) return hop.status === 404 || !isOurs || hop.route === '';
     const fixed = [decided?.layout.baseline.version, ...(decided?.layout.versions.map(({ version }) => version) ?? [])];
     const isCovered = isOurs && (hop.route !== '' || decided.routes.some(({ entry }) => entry === 'mesh')) && port !== 90;
     return !isCovered || fixed.includes(hop.version);
   }, 2000);
+  t.end();
 });
 
 test('a request with the header of a ready branch reaches it, in the mesh', (t) => {
@@ -89,6 +99,7 @@ test('a request with the header of a ready branch reaches it, in the mesh', (t) 
       return hop.version === id;
     }));
   }, 1000);
+  t.end();
 });
 
 test('deciding one service anew after its readiness changed equals deciding everything', (t) => {
@@ -101,6 +112,7 @@ test('deciding one service anew after its readiness changed equals deciding ever
     const whole = desiredOf(snapshot, settings);
     return planChanges(desired, new Map(whole.objects), settings).phases.length === 0;
   }, 2000);
+  t.end();
 });
 
 test('what exists and is ours is taken away when nothing is in scope any more', (t) => {
@@ -110,6 +122,7 @@ test('what exists and is ours is taken away when nothing is in scope any more', 
     const { phases } = planChanges(desiredOf(snapshot, settings), existingOf(snapshot), settings);
     return phases.flatMap(({ changes }) => changes).length === ours.length && phases.every(({ changes }) => changes.every(({ action }) => action === 'delete'));
   });
+  t.end();
 });
 
 test('on the host of a branch every public service sees the branch, and the ones that it has are the branch', (t) => {
@@ -123,6 +136,25 @@ test('on the host of a branch every public service sees the branch, and the ones
       return hop.status !== undefined || (hop.header === id && (!isThere || hop.version === id));
     }))));
   }, 1000);
+  t.end();
+});
+
+test('the routing header of the public arrives from the Gateways that accept it, and from no other', (t) => {
+  const chosen = settingsWith({ publicHeader: 'remove', publicHeaderGateways: ['istio-system/inner'], baggageMatches: 'true' });
+  const ready = (version: string): JsonObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { namespace: 'green', name: `edge-${version}`, annotations: version === 'master' ? {} : { 'branchline.dev/branch': version } }, spec: { replicas: 1, template: { metadata: { labels: { app: 'edge', version } } } } });
+  const both = { apiVersion: 'v1', kind: 'Service', metadata: { namespace: 'green', name: 'edge', annotations: { 'branchline.dev/context': '/edge', 'branchline.dev/gateways': 'istio-system/public,istio-system/inner' } }, spec: { selector: { app: 'edge' }, ports: [{ name: 'http', port: 80 }] } };
+  let chosenByHeader = 0;
+  holds(t, fc.tuple(clusters, fc.constantFrom<readonly [string, string]>(['x-variant-id', 'OPS-1'], ['baggage', 'a=b,x-variant-id=OPS-1'])), ([objects, header]) => {
+    const { world } = make([...objects.filter((object) => textAt(object, 'kind') !== 'VirtualService'), both, ready('master'), ready('OPS-1')], chosen);
+    return [...world.desired.namespaces.values()].every(({ sites }) => sites.every((site) => site.addresses.every((address) => site.gateways.every((gateway) => {
+      const hop = explain(world, { host: site.domains[0] ?? '', path: address.path, port: undefined, method: 'GET', headers: [header], through: 'gateway', gateway, namespace: '', labels: toLabels([]) });
+      const isAccepting = gateway === 'istio-system/inner';
+      if (isAccepting && hop.version === 'OPS-1') chosenByHeader += 1;
+      return hop.status !== undefined || (isAccepting ? hop.header === (header[0] === 'x-variant-id' ? 'OPS-1' : undefined) : hop.header === undefined && hop.version !== 'OPS-1');
+    }))));
+  });
+  t.ok(chosenByHeader > 100, 'and there it chooses the branch');
+  t.end();
 });
 
 test('where the routing header of the public is removed, nobody sees it on the domain', (t) => {
@@ -134,4 +166,5 @@ test('where the routing header of the public is removed, nobody sees it on the d
       return hop.status !== undefined || hop.header === undefined;
     })));
   });
+  t.end();
 });

@@ -15,6 +15,7 @@ import { textAt, type JsonObject } from '../../model/json.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Desired, NamespaceRoutes } from '../desired.ts';
 import { hostLengthMax } from '../host-manifests.ts';
+import { carriersOf, edgeOf } from '../edge.ts';
 import { byCodeUnit, type RoutingProblem, type ServiceLayout } from '../layout.ts';
 import { longerFirst, type ServiceRoutes } from '../routes.ts';
 import { isBelow, type Address, type Site } from '../site.ts';
@@ -102,7 +103,7 @@ function meshRoutes(decided: ServiceRoutes, context: Context): readonly JsonObje
     const kind = kindOf(port, routes);
     const base = ports.length > 1 ? `mesh.${service.name}.${port.port}` : `mesh.${service.name}`;
     const parentRefs = [{ group: '', kind: 'Service', name: service.name, ...(service.ports.length > 1 ? { port: port.port } : {}) }];
-    const conditions = settle(conditionsOf(routes, writingOf(decided, context), { kind, port: port.port, path: '/', hearsHeader: true }));
+    const conditions = settle(conditionsOf(routes, writingOf(decided, context), { kind, port: port.port, path: '/', accepts: true }));
     return split(conditions, base).flatMap(([name, mine]) => routeObjects({ kind, namespace: service.namespace, name, parentRefs, hostnames: [], conditions: mine }));
   });
 }
@@ -114,27 +115,30 @@ function visibleAt(site: Site, gateway: string): readonly Address[] {
 /** The routes of a site's domains, and of hosts under them whose branch is gone. */
 function domainRoutes(site: Site, context: Context): readonly JsonObject[] {
   const hostnames = site.domains.flatMap((domain) => [domain, `*.${domain}`]).filter((host) => context.isFree(host, site));
-  return perGateway(site, hostnames, (addresses) => {
-    const conditions = settle(addresses.flatMap((address) => domainConditions(address, context)));
+  return perGateway(site, hostnames, context.settings, (addresses, accepts) => {
+    const conditions = settle(addresses.flatMap((address) => domainConditions(address, accepts, context)));
     const services = [...new Set(conditions.map(({ action }) => action.service))].sort(byCodeUnit);
     return services.flatMap((service) => split(conditions.filter(({ action }) => action.service === service), `ingress.${service}`));
   });
 }
 
-function domainConditions({ path, service }: Address, context: Context): readonly Condition<OwnedAction>[] {
+function domainConditions({ path, service }: Address, accepts: boolean, context: Context): readonly Condition<OwnedAction>[] {
   const decided = context.routes.decided.get(service);
   const [port] = decided?.layout.ports ?? [];
   if (decided === undefined || port === undefined) return [];
   const routes = decided.routes.filter((route) => route.entry === 'ingress' && (route.path === undefined || route.path === path || isBelow(route.path, path)));
-  return conditionsOf(routes, writingOf(decided, context), { kind: 'HTTPRoute', port: port.port, path, hearsHeader: context.settings.publicHeader === 'accept' });
+  return conditionsOf(routes, writingOf(decided, context), { kind: 'HTTPRoute', port: port.port, path, accepts });
 }
 
+/** Conditions by the name of their object, for what a Gateway shows and whether it accepts the routing header. */
+type ConditionsFor = (addresses: readonly Address[], accepts: boolean) => readonly (readonly [string, readonly Condition<OwnedAction>[]])[];
+
 /** Objects of hosts, a Gateway after the other; Gateways that are to show the same share an object. */
-function perGateway(site: Site, hostnames: readonly string[], conditionsFor: (addresses: readonly Address[]) => readonly (readonly [string, readonly Condition<OwnedAction>[]])[]): readonly JsonObject[] {
+function perGateway(site: Site, hostnames: readonly string[], settings: Settings, conditionsFor: ConditionsFor): readonly JsonObject[] {
   if (hostnames.length === 0) return [];
   const variants = new Map<string, Map<string, { readonly gateways: string[]; readonly conditions: readonly Condition<OwnedAction>[] }>>();
   for (const gateway of site.gateways) {
-    for (const [name, conditions] of conditionsFor(visibleAt(site, gateway))) {
+    for (const [name, conditions] of conditionsFor(visibleAt(site, gateway), edgeOf([gateway], settings).accepting.length > 0)) {
       const known = variants.get(name) ?? new Map<string, { readonly gateways: string[]; readonly conditions: readonly Condition<OwnedAction>[] }>();
       const content = JSON.stringify(conditions);
       variants.set(name, known.set(content, { conditions, gateways: [...(known.get(content)?.gateways ?? []), gateway] }));
@@ -157,7 +161,7 @@ function branchHosts(site: Site, context: Context): readonly JsonObject[] {
     const hostnames = site.domains.map((domain) => `${label}.${domain}`).filter((host) => host.length <= hostLengthMax && context.isFree(host, site));
     const [host] = hostnames;
     if (host === undefined) return [];
-    return perGateway(site, hostnames, (addresses) => [[hostName(host), settle(addresses.flatMap((address) => hostConditions(address, id, context)))]]);
+    return perGateway(site, hostnames, context.settings, (addresses, accepts) => [[hostName(host), settle(addresses.flatMap((address) => hostConditions(address, { id, accepts }, context)))]]);
   });
 }
 
@@ -165,14 +169,14 @@ function hostName(host: string): string {
   return `host.${host}`.slice(-hostLengthMax).replace(/^[.-]+/, '');
 }
 
-function hostConditions({ path, service }: Address, id: string, context: Context): readonly Condition<OwnedAction>[] {
+function hostConditions({ path, service }: Address, { id, accepts }: { readonly id: string; readonly accepts: boolean }, context: Context): readonly Condition<OwnedAction>[] {
   const decided = context.routes.decided.get(service);
   const [port] = decided?.layout.ports ?? [];
   if (decided === undefined || port === undefined) return [];
   const branch = context.routes.branchRoutes.get(id)?.get(service);
   const rest = decided.routes.filter((route) => route.entry === 'ingress' && route.branch === undefined && (route.path === undefined || parentOf(route.path) === path));
   const routes = branch === undefined ? rest : [branch];
-  const place = { kind: 'HTTPRoute' as const, port: port.port, setHeader: id };
+  const place = { kind: 'HTTPRoute' as const, port: port.port, setHeader: id, remove: accepts ? [] : carriersOf(context.settings).filter((name) => name !== context.settings.routingHeader) };
   return [...routes].sort((a, b) => longerFirst(a.path ?? path, b.path ?? path)).map((route) => ({ path: route.path ?? path, headers: [], action: actionOf(route, writingOf(decided, context), place) }));
 }
 

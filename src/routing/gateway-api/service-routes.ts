@@ -1,6 +1,7 @@
 /** The conditions under which the versions of one service are reached, and what happens then: the routes of src/routing in the words of the Gateway API. */
 import type { Settings } from '../../config/settings.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { carriersOf } from '../edge.ts';
 import { alternatives, baggageRegex } from '../istio.ts';
 import type { Route, ServiceRoutes } from '../routes.ts';
 import { headerFilters, withOurs, type Manner } from './manner.ts';
@@ -30,7 +31,8 @@ export interface Place {
   readonly port: number;
   /** Branch id that the routing header is set to. */
   readonly setHeader?: string;
-  readonly removeHeader?: boolean;
+  /** Headers that are taken off the request, in lower case. */
+  readonly remove?: readonly string[];
 }
 
 /** Returns the conditions on headers that mean a branch, one list a condition: by the routing header, or by `baggage`. */
@@ -42,10 +44,10 @@ export function headersOf({ branch }: Route, by: 'header' | 'baggage', { routing
 }
 
 /** Makes what a route does. */
-export function actionOf(route: Route, { decided, manner, naming, settings }: Writing, { kind, port, setHeader, removeHeader }: Place): OwnedAction {
+export function actionOf(route: Route, { decided, manner, naming, settings }: Writing, { kind, port, setHeader, remove = [] }: Place): OwnedAction {
   const request = withOurs(manner.request, {
     ...(setHeader === undefined ? {} : { set: new Map([[settings.routingHeader.toLowerCase(), setHeader]]) }),
-    ...(removeHeader === true ? { remove: [settings.routingHeader.toLowerCase()] } : {}),
+    ...(remove.length === 0 ? {} : { remove }),
   });
   const said = settings.responseHeader === '' ? {} : { set: new Map([[settings.responseHeader.toLowerCase(), `${route.service} ${route.version} (${route.reason})`]]) };
   const filters = [...headerFilters('RequestHeaderModifier', request), ...headerFilters('ResponseHeaderModifier', withOurs(manner.response, said))];
@@ -69,10 +71,10 @@ function backendOf({ target, service }: Route, { layout }: ServiceRoutes, naming
 }
 
 /** Returns the conditions of a service under one path, in the order in which they are to be asked: branches, long-lived versions, everybody else. */
-export function conditionsOf(routes: readonly Route[], writing: Writing, { path, hearsHeader, ...place }: Place & { readonly path: string; readonly hearsHeader: boolean }): readonly Condition<OwnedAction>[] {
+export function conditionsOf(routes: readonly Route[], writing: Writing, { path, accepts, ...place }: Place & { readonly path: string; readonly accepts: boolean }): readonly Condition<OwnedAction>[] {
   const { settings } = writing;
-  const branches = hearsHeader ? routes.filter((route) => route.branch !== undefined) : [];
-  const write = (route: Route, where: string, headers: readonly HeaderCondition[]): Condition<OwnedAction> => ({ path: where, headers, action: actionOf(route, writing, { ...place, removeHeader: !hearsHeader }) });
+  const branches = accepts ? routes.filter((route) => route.branch !== undefined) : [];
+  const write = (route: Route, where: string, headers: readonly HeaderCondition[]): Condition<OwnedAction> => ({ path: where, headers, action: actionOf(route, writing, { ...place, remove: accepts ? [] : carriersOf(settings) }) });
   return [
     ...(['header', ...(settings.baggageMatches ? ['baggage' as const] : [])] as const).flatMap((by) => branches.flatMap((route) => headersOf(route, by, settings).map((headers) => write(route, path, headers)))),
     ...routes.filter((route) => route.branch === undefined).map((route) => write(route, route.path ?? path, [])),

@@ -2,9 +2,17 @@
 import http, { get as namedGet } from 'node:http';
 import https from 'node:https';
 import http2 from 'node:http2';
+import dns from 'node:dns';
 import { textOf } from './downstream.js';
+import { makeStores } from './stores.js';
 
 const few = 2;
+
+// Every name is here: one that is outside the cluster can be called, and what reaches it be seen.
+dns.lookup = (_name, options, done = options) => { if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }]); else done(null, '127.0.0.1', 4); };
+const outsideOf = (down) => down.http.replace('127.0.0.1', 'api.example.com');
+/** Inside, and sent on from there to outside. */
+const awayFrom = (down) => `${down.http}/redirect?${outsideOf(down)}/after`;
 
 function received(request) {
   return new Promise((resolve, reject) => { request.on('response', (response) => { textOf(response).then((text) => { resolve(JSON.parse(text)); }, reject); }).on('error', reject); });
@@ -57,6 +65,7 @@ const built = ({ down }) => {
       'https.get': () => ended(https.get(down.https, { agent: secure })),
       'https.request URL, options, callback': () => withCallback((callback) => https.request(new URL(down.https), { agent: secure }, callback)),
     }),
+    'http.get, outside': () => ended(http.get(outsideOf(down), { agent })),
     'http2 session.request': () => stream({ ':path': '/' }),
     'http2 session.request, none': () => stream(undefined),
   };
@@ -66,12 +75,15 @@ const fetches = ({ down }) => (typeof fetch === 'undefined' ? {} : {
   'fetch': async () => (await fetch(down.http)).json(),
   'fetch Request': async () => (await fetch(new Request(down.http, { method: 'POST', body: 'x' }))).json(),
   'fetch redirect': async () => (await fetch(`${down.http}/redirect`)).json(),
+  'fetch redirect, outside': async () => (await fetch(awayFrom(down))).json(),
+  'fetch, outside': async () => (await fetch(outsideOf(down))).json(),
 });
 
 const undici = (name) => async ({ down, load }) => {
   const { Agent, Client, Pool, RetryAgent, ProxyAgent, BalancedPool, request, fetch: ownFetch, stream, interceptors } = await load(name);
   const body = async (answer) => (await answer).body.json();
   const pool = new Pool(down.http, { connections: few });
+  const away = new Pool(outsideOf(down), { connections: few });
   const client = new Client(down.http);
   const agent = new Agent({ connections: few });
   const balanced = new BalancedPool([down.http], { connections: few });
@@ -89,6 +101,8 @@ const undici = (name) => async ({ down, load }) => {
     'BalancedPool of 2': () => body(balanced.request({ path: '/', method: 'GET' })),
     'Agent of 2': () => body(request(down.http, { dispatcher: agent })),
     'Agent of 2, fetch': async () => (await ownFetch(down.http, { dispatcher: agent })).json(),
+    'Agent of 2, fetch redirect, outside': async () => (await ownFetch(awayFrom(down), { dispatcher: agent })).json(),
+    'Pool of 2, outside': () => body(away.request({ path: '/', method: 'GET' })),
   };
   if (RetryAgent) {
     const retry = new RetryAgent(new Agent({ connections: few }));
@@ -97,6 +111,7 @@ const undici = (name) => async ({ down, load }) => {
   if (interceptors?.retry) {
     const composed = new Agent({ connections: few }).compose(interceptors.retry(), interceptors.redirect({ maxRedirections: 2 }));
     all['interceptors of 2'] = () => body(request(`${down.http}/redirect`, { dispatcher: composed }));
+    all['interceptors of 2, redirect, outside'] = () => body(request(awayFrom(down), { dispatcher: composed }));
   }
   const proxy = new ProxyAgent({ uri: down.proxy, connections: few });
   all['ProxyAgent'] = async () => {
@@ -119,19 +134,39 @@ const libraries = async ({ down, load }) => {
   const found = {};
   const add = async (name, make) => {
     try {
-      found[name] = await make(await load(name.split(' ')[0]));
+      found[name] = await make(await load(name.split(/,? /)[0]));
     } catch (error) {
       found[name] = error;
     }
   };
-  await add('axios', (it) => { const axios = it.default ?? it; return async () => (await axios.get(down.http, { httpAgent: agent })).data; });
-  await add('axios fetch', (it) => { const axios = it.default ?? it; return async () => (await axios.get(down.http, { adapter: 'fetch' })).data; });
-  await add('got11', (it) => { const got = it.default ?? it; return () => got(down.http, { agent: { http: agent } }).json(); });
-  await add('got14', (it) => { const got = it.default ?? it; return () => got(down.http, { agent: { http: agent } }).json(); });
-  for (const name of ['node-fetch2', 'node-fetch3']) await add(name, (it) => { const call = it.default ?? it; return async () => (await call(down.http, { agent })).json(); });
-  await add('superagent', (it) => { const superagent = it.default ?? it; return async () => JSON.parse((await superagent.get(down.http).agent(agent).buffer(true)).text); });
-  await add('needle', (it) => { const needle = it.default ?? it; return async () => JSON.parse((await needle('get', down.http, { agent })).body); });
-  await add('ky', (it) => { const ky = it.default ?? it; return () => ky(down.http).json(); });
+  // Each is asked for a URL; a second time for one that sends it on to outside.
+  const both = async (name, make) => {
+    await add(name, (it) => { const call = make(it.default ?? it); return () => call(down.http); });
+    await add(`${name} redirect, outside`, (it) => { const call = make(it.default ?? it); return () => call(awayFrom(down)); });
+  };
+  await both('axios', (axios) => async (url) => (await axios.get(url, { httpAgent: agent })).data);
+  await both('axios fetch', (axios) => async (url) => (await axios.get(url, { adapter: 'fetch' })).data);
+  for (const name of ['got11', 'got14']) await both(name, (got) => (url) => got(url, { agent: { http: agent } }).json());
+  for (const name of ['node-fetch2', 'node-fetch3']) await both(name, (call) => async (url) => (await call(url, { agent })).json());
+  await both('superagent', (superagent) => async (url) => JSON.parse((await superagent.get(url).agent(agent).buffer(true)).text));
+  // It leaves the answer that redirects unread: a pool of few would stand still.
+  await both('needle', (needle) => async (url) => (await needle('get', url, url === down.http ? { agent } : { follow_max: 2 })).body);
+  await both('ky', (ky) => (url) => ky(url).json());
+  await add('@elastic/elasticsearch', ({ Client }) => { const client = new Client({ node: down.http }); return () => client.info(); });
+  const { NodeHttpHandler } = await load('@smithy/node-http-handler').catch(() => ({}));
+  const s3 = ({ S3Client, GetObjectCommand, PutObjectCommand }, options) => {
+    const client = new S3Client({
+      region: 'eu-west-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, requestHandler: new NodeHttpHandler({ httpAgent: agent }), ...options,
+    });
+    // A PUT waits for 100-continue; what it got is in the answer to the GET.
+    return async (method) => {
+      if (method === 'PUT') await client.send(new PutObjectCommand({ Bucket: 'bucket', Key: 'key', Body: 'body' }));
+      return JSON.parse(await (await client.send(new GetObjectCommand({ Bucket: 'bucket', Key: 'key' }))).Body.transformToString());
+    };
+  };
+  await add('@aws-sdk/client-s3', (it) => { const get = s3(it, { endpoint: down.http, forcePathStyle: true }); return () => get('GET'); });
+  await add('@aws-sdk/client-s3 PUT', (it) => { const put = s3(it, { endpoint: down.http, forcePathStyle: true }); return () => put('PUT'); });
+  await add('@aws-sdk/client-s3, outside', (it) => { const get = s3(it, { endpoint: down.http.replace('127.0.0.1', 's3.eu-west-1.amazonaws.com') }); return () => get('GET'); });
   return found;
 };
 
@@ -140,9 +175,9 @@ const grpc = async ({ load }) => {
   return startGrpc(await load('@grpc/grpc-js'));
 };
 
-/** Returns every client that can be had: name → call, or the error that it ended in. A name in `only` that begins so is kept. */
+/** Returns every client that can be had: name → call, or the error that it ended in. One that ends in `outside` calls a host outside the cluster: nothing may arrive there. */
 export async function makeClients(context) {
-  const makers = { built, fetches, libraries, grpc, undici: undici('undici'), undici5: undici('undici5'), undici6: undici('undici6'), undici7: undici('undici7'), undici8: undici('undici8') };
+  const makers = { built, fetches, libraries, stores: makeStores, grpc, undici: undici('undici'), undici5: undici('undici5'), undici6: undici('undici6'), undici7: undici('undici7'), undici8: undici('undici8') };
   const clients = {};
   for (const [name, make] of Object.entries(makers)) {
     try {

@@ -13,6 +13,8 @@ function answer(request, response) {
     response.writeHead(302, { location: request.url.slice('/redirect?'.length) || '/after' }).end();
     return;
   }
+  // Elasticsearch's client asks for its name.
+  response.setHeader('content-type', 'application/json').setHeader('x-elastic-product', 'Elasticsearch');
   setTimeout(() => { response.end(JSON.stringify(request.headers)); }, answerAfterMs);
 }
 

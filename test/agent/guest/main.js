@@ -8,14 +8,20 @@ import { makeServers, sendHttp } from './servers.js';
 import http from 'node:http';
 import { Worker, isMainThread } from 'node:worker_threads';
 import { fork } from 'node:child_process';
+import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
 const { loader = 'import', pair: pairFolder, only = '', global: globalDispatcher, at = 60, inside } = JSON.parse(process.argv[2] ?? '{}');
-// The same again in a worker, or in a child process: each has the agent by itself.
+// The same again in a worker, in a child process, or in one that gets its connections from this one: each has the agent by itself.
 if (inside !== undefined) {
   const options = JSON.stringify({ ...JSON.parse(process.argv[2]), inside: undefined });
   const self = fileURLToPath(import.meta.url);
-  const code = await new Promise((resolve) => { (inside === 'worker' ? new Worker(self, { argv: [options] }) : fork(self, [options])).on('exit', resolve); });
+  const starts = {
+    worker: () => new Worker(self, { argv: [options] }),
+    child: () => fork(self, [options]),
+    cluster: () => { cluster.setupPrimary({ exec: self, args: [options] }); return cluster.fork(); },
+  };
+  const code = await new Promise((resolve) => { starts[inside]().on('exit', resolve); });
   process.exit(code);
 }
 globalThis.AGENT_GLOBAL_DISPATCHER = globalDispatcher;
@@ -41,7 +47,8 @@ async function measure(kind, name, send) {
       const sent = Array.from({ length: atOnce }, (_, index) => (index % 4 === 3 ? undefined : `v-${round}-${index}`));
       const arrived = await within(Promise.all(sent.map((id) => send(id === undefined ? {} : { 'x-variant-id': id, 'x-unlisted': '1' }))));
       arrived.forEach((headers, index) => {
-        const want = sent[index];
+        if (headers.error !== undefined) throw new Error(headers.error);
+        const want = name.endsWith('outside') ? undefined : sent[index];
         const got = headers['x-variant-id'];
         row.of += 1;
         if (headers.traceparent !== undefined) row.traced += 1;
@@ -64,7 +71,7 @@ const wants = (name) => only === '' || new RegExp(only).test(name);
 const clients = await makeClients({ down, load });
 let call;
 const port = await listen(http.createServer((request, response) => {
-  request.on('data', () => undefined).on('end', () => { call().then((value) => { response.end(JSON.stringify(value)); }, (error) => { response.statusCode = 500; response.end(JSON.stringify({ error: String(error) })); process.exitCode = 1; }); });
+  request.on('data', () => undefined).on('end', () => { call().then((value) => { response.end(JSON.stringify(value)); }, (error) => { response.statusCode = 500; response.end(JSON.stringify({ error: String(error) })); }); });
 }));
 for (const [name, client] of Object.entries(clients)) {
   if (!wants(name)) continue;

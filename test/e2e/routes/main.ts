@@ -24,6 +24,7 @@ const groups: readonly { readonly name: string; readonly settings: Settings }[] 
   { name: 'defaults', settings: settingsWith() },
   { name: 'regex, baggage and a response header', settings: settingsWith({ regexMatches: 'true', baggageMatches: 'true', responseHeader: 'x-served-by' }) },
   { name: 'the header of the public removed', settings: settingsWith({ publicHeader: 'remove', retryAttempts: 0 }) },
+  { name: 'the header accepted at the inner Gateway only', settings: settingsWith({ publicHeader: 'remove', publicHeaderGateways: [gatewayNames[1]], baggageMatches: 'true' }) },
   { name: 'baggage and a timeout', settings: settingsWith({ baggageMatches: 'true', routeTimeoutSeconds: 10 }) },
 ];
 const tenantsPerGroup = 4;
