@@ -42,7 +42,7 @@ function readFile(file: SettingsSources['file']): { values: JsonObject; problems
   }
   if (!isObject(values)) return { values: {}, problems: [problem(file.name, `${file.name} is not a mapping of setting names to values`)] };
   const unknown = Object.keys(values).filter((key) => !Object.hasOwn(settingsTable, key));
-  return { values, problems: unknown.map((key) => problem(`${file.name}: ${key}`, `${quote(key)} in ${file.name} is not a setting${suggest(key, settingKeys)}`)) };
+  return { values, problems: unknown.map((key) => problem(`${file.name}: ${key}`, `${quote(key)} in ${file.name} is not a setting${suggest(key, settingKeys) || '; remove it, or run the version that knows it'}`)) };
 }
 
 function pick(key: SettingKey, sources: SettingsSources, file: JsonObject): { value: unknown; from: string } | undefined {

@@ -70,13 +70,14 @@ export function ownerChanges(snapshot: Snapshot, isMeant: (map: AgentConfigMap) 
   });
 }
 
-/** In scope only what is older than the wanted one, and that only when it has been there for a while. */
+/** In scope only what has been there for a while, beside a wanted one of which that is true: a newer version of us, or an older one that comes back, names its own while it serves beside us. */
 function unneeded(snapshot: Snapshot, namespace: string, inScope: { readonly bundle: AgentBundle | undefined; readonly now: number } | undefined): AgentChanges['remove'] {
   const maps = inNamespace(snapshot.agentConfigMaps, namespace);
   const wanted = maps.get(inScope?.bundle?.name ?? '');
-  if (inScope !== undefined && (wanted === undefined || Date.parse(wanted.created) + overlapMilliseconds > inScope.now)) return [];
+  const isSettled = ({ created }: AgentConfigMap): boolean => inScope === undefined || Date.parse(created) + overlapMilliseconds <= inScope.now;
+  if (inScope !== undefined && (wanted === undefined || !isSettled(wanted))) return [];
   const used = new Set([...inNamespace(snapshot.pods, namespace).values()].map((pod) => pod.agent));
-  return [...maps.values()].filter(({ name }) => name.startsWith(agent.configMapPrefix) && name !== wanted?.name && !used.has(name)).map(({ name }) => ({ namespace, name }));
+  return [...maps.values()].filter((map) => map.name.startsWith(agent.configMapPrefix) && map.name !== wanted?.name && !used.has(map.name) && isSettled(map)).map(({ name }) => ({ namespace, name }));
 }
 
 function configMap(namespace: string, { name, content }: AgentBundle): JsonObject {

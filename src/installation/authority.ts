@@ -65,6 +65,12 @@ function whenOver(authority: Authority, { now, overlapMilliseconds }: StepSite, 
   return mayGo && now - authority.since >= overlapMilliseconds ? { ...after, since: now } : authority;
 }
 
+/** Returns how to go on when somebody has put another CA into the Secret, from a backup perhaps: the one that signed so far does so until the other is trusted, as in any rotation. */
+export function takeOver(stored: Authority, known: Authority | undefined, now: number): Authority {
+  if (known === undefined || !isCurrent(known.active.cert, now) || bundleOf(stored).includes(bundleOf({ ...known, next: undefined, trusted: [] }))) return stored;
+  return { active: known.active, next: stored.active, trusted: stored.trusted, since: now, asked: stored.asked };
+}
+
 /** Returns what callers must trust, as PEM: the signing CA first. */
 export function bundleOf({ active, next, trusted }: Authority): string {
   return [active.cert, ...(next === undefined ? [] : [next.cert]), ...trusted].map((cert) => `${cert.trim().replaceAll('\r\n', '\n')}\n`).join('');

@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts';
 import { Conflict, type Writes } from '../cluster/writes.ts';
 import { checkPair, readClientCa, type Certificates, type CertificateReport, type ServingPair } from '../webhook/certificates.ts';
 import { issueLeaf, makeAuthority, type PemPair } from '../webhook/issue.ts';
-import { askedOf, bundleOf, fromSecret, isCurrent, remainingShare, splitPem, step, toSecret, type Authority } from './authority.ts';
+import { askedOf, bundleOf, fromSecret, isCurrent, remainingShare, splitPem, step, takeOver, toSecret, type Authority } from './authority.ts';
 import { bundlesIn, isTrusted, readConfigurations, trust, type Configurations } from './configurations.ts';
 import { apiServerTime } from './probe.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
@@ -100,11 +100,11 @@ async function keepAuthority({ site, authority: known }: State, configurations: 
   const stored = fromSecret(secret?.object);
   const asked = askedOf(secret?.object);
   // Lost, or made unreadable: replicas that run have it in memory, so that nobody notices. Otherwise what is trusted so far stays so for a while.
-  const start = stored ?? known ?? { active: await makeCa(), next: undefined, trusted: trustedSoFar(configurations, now), since: now, asked };
+  const start = stored !== undefined ? takeOver(stored, known, now) : known ?? { active: await makeCa(), next: undefined, trusted: trustedSoFar(configurations, now), since: now, asked };
   const overlapMilliseconds = settings.caOverlapSeconds * 1000;
   const isPublished = isTrusted(configurations, bundleOf(start));
   const wanted = await step(start, { now, overlapMilliseconds, asked, isPublished, makeCa });
-  if (stored !== undefined && wanted === start) return stored;
+  if (wanted === stored) return stored;
   const kept = await store(writes, toSecret(wanted, place, secret?.object), secret === undefined);
   if (kept === undefined) site.report({ outcome: 'loaded', message: `the CA in Secret ${settings.caSecret} was ${whatChanged(stored, wanted, known)}` });
   return kept ?? wanted;
@@ -126,6 +126,7 @@ async function store(writes: OwnCertificateSite['writes'], secret: JsonObject, i
 
 function whatChanged(stored: Authority | undefined, wanted: Authority, known: Authority | undefined): string {
   if (stored === undefined) return known === undefined ? 'made' : 'put back from memory';
+  if (wanted.next === stored.active) return 'another one; the one that signed so far does so until that is trusted';
   if (wanted.active !== stored.active) return 'replaced by the next one, which signs from now on';
   return wanted.next === stored.next ? 'freed of its predecessors' : 'given a successor, which is trusted from now on and signs after caOverlapSeconds';
 }

@@ -15,7 +15,7 @@ export interface CacheFreshness {
 export type ReviewOutcome =
   | 'allowed' | 'mutated' | 'denied'
   | 'bug' | 'deadline' | 'too-large' | 'too-deep'
-  | 'shed' | 'unreadable' | 'forbidden' | 'aborted';
+  | 'shed' | 'unreadable' | 'late' | 'forbidden' | 'aborted';
 
 /** The end of one request for a review. */
 export interface EndedReview {
@@ -58,7 +58,7 @@ export interface Metrics {
 
 /** Every metric of ours: name, kind, labels, help. Those of the process (`process_*`, `nodejs_*`) stand beside them. */
 export const metricsTable = [
-  { name: 'branchline_webhook_requests_total', kind: 'counter', labels: ['path', 'operation', 'outcome'], help: 'Requests for a review; outcome is allowed, mutated, denied; when not decided bug, deadline, too-large, too-deep; when not read shed, unreadable, forbidden, aborted' },
+  { name: 'branchline_webhook_requests_total', kind: 'counter', labels: ['path', 'operation', 'outcome'], help: 'Requests for a review; outcome is allowed, mutated, denied; when not decided bug, deadline, too-large, too-deep; when not read shed, unreadable, late, forbidden, aborted' },
   { name: 'branchline_webhook_latency_seconds', kind: 'histogram', labels: ['path'], help: 'From the headers of a review to its answer' },
   { name: 'branchline_webhook_requests_in_flight', kind: 'gauge', labels: ['path'], help: 'Reviews being read or decided' },
   { name: 'branchline_shed_total', kind: 'counter', labels: [], help: 'Reviews turned away with 429 because bodyBudgetBytes was used up' },

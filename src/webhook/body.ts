@@ -1,19 +1,26 @@
 /** Reads request bodies as bytes, within a limit for one and a budget for all. */
 import type { IncomingMessage } from 'node:http';
 
+/** Parsing more than this takes over a millisecond, so larger bodies wait for each other and nobody else for them. */
+export const largeBodyBytes = 256 * 1024;
+
 /** Bytes that all bodies together may hold at one time. */
 export interface BodyBudget {
-  /** Takes `bytes` if that many are left. */
-  take(bytes: number): boolean;
+  /** Takes `bytes` if that many are left; of what a large body asks for, so many less. */
+  take(bytes: number, isLarge: boolean): boolean;
   give(bytes: number): void;
 }
 
-/** Makes a budget. */
-export function createBodyBudget(limitBytes: number): BodyBudget {
-  let left = limitBytes;
+/** Of the budget, for bodies of at most {@link largeBodyBytes}. */
+const reservedShare = 1 / 4;
+
+/** Makes a budget of which a quarter is for bodies that are not large, so that no number of large ones keeps them out; less where one of the largest would not fit beside it. */
+export function createBodyBudget(budgetBytes: number, limitBytes = 0): BodyBudget {
+  const reserved = Math.min(budgetBytes * reservedShare, budgetBytes - limitBytes);
+  let left = budgetBytes;
   return {
-    take(bytes) {
-      if (bytes > left) return false;
+    take(bytes, isLarge) {
+      if (bytes > left - (isLarge ? reserved : 0)) return false;
       left -= bytes;
       return true;
     },
@@ -25,17 +32,19 @@ export function createBodyBudget(limitBytes: number): BodyBudget {
 
 /**
  * How reading ended. `whole`: `release` gives the bytes back to the budget and must be called once. `too-large` and `over-budget`: the rest
- * was discarded, so that the client is there to read the answer; `head` is how the body starts. `aborted`: the client is gone.
+ * was discarded, so that the client is there to read the answer; `head` is how the body starts. `late`: it did not arrive in time. `aborted`: the client is gone.
  */
 export type Body =
   | { readonly outcome: 'whole'; readonly bytes: Buffer; readonly release: () => void }
   | { readonly outcome: 'too-large' | 'over-budget'; readonly head: string }
-  | { readonly outcome: 'aborted' };
+  | { readonly outcome: 'late' | 'aborted' };
 
 /** What bounds reading. */
 export interface BodyBounds {
   readonly limitBytes: number;
   readonly budget: BodyBudget;
+  /** Nobody waits for the answer to a body that arrives later; until then it holds its part of the budget. */
+  readonly milliseconds: number;
 }
 
 /** Enough of a body to find the uid in: the API server writes it within the first 200 bytes. */
@@ -44,11 +53,11 @@ const headBytes = 4096;
 const discardFactor = 4;
 
 /** Reads the body of a request; calls `done` once. */
-export function readBody(request: IncomingMessage, { limitBytes, budget }: BodyBounds, done: (body: Body) => void): void {
+export function readBody(request: IncomingMessage, { limitBytes, budget, milliseconds }: BodyBounds, done: (body: Body) => void): void {
   let chunks: Buffer[] = [];
   let size = 0;
   let held = 0;
-  let refused: 'too-large' | 'over-budget' | undefined;
+  let refused: 'too-large' | 'over-budget' | 'late' | undefined;
   let head = '';
   let finished = false;
   const declaredBytes = Number(request.headers['content-length'] ?? 0);
@@ -60,31 +69,37 @@ export function readBody(request: IncomingMessage, { limitBytes, budget }: BodyB
   const finish = (body: Body): void => {
     if (finished) return;
     finished = true;
+    clearTimeout(timer);
     chunks = [];
     if (body.outcome !== 'whole') release();
     done(body);
   };
-  const refuse = (outcome: 'too-large' | 'over-budget'): void => {
+  const refuse = (outcome: 'too-large' | 'over-budget' | 'late'): void => {
     refused = outcome;
     head = Buffer.concat(chunks).toString('latin1', 0, headBytes);
     chunks = [];
     release();
   };
+  const ended = (): Body => (refused === 'late' || refused === undefined ? { outcome: 'late' } : { outcome: refused, head });
+  const timer = setTimeout(() => {
+    if (refused === undefined) refuse('late');
+    finish(ended());
+  }, milliseconds);
 
   request.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (refused !== undefined) {
-      if (size > limitBytes * discardFactor) finish({ outcome: refused, head });
+      if (size > limitBytes * discardFactor) finish(ended());
       return;
     }
     chunks.push(chunk);
     if (size > limitBytes || (declaredBytes > limitBytes && size >= headBytes)) refuse('too-large');
-    else if (budget.take(chunk.length)) held += chunk.length;
+    else if (budget.take(chunk.length, size > largeBodyBytes)) held += chunk.length;
     else refuse('over-budget');
   });
   request.on('end', () => {
     if (refused === undefined) finish({ outcome: 'whole', bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks), release });
-    else finish({ outcome: refused, head });
+    else finish(ended());
   });
   request.on('error', () => undefined);
   request.on('close', () => finish({ outcome: 'aborted' }));

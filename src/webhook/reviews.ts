@@ -4,7 +4,7 @@ import type { ReviewPath } from '../admission/decide.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Metrics, ReviewOutcome } from '../telemetry/metrics.ts';
 import { answerReview, answerUnread, framesOf, type Answer, type Arrival, type Deciding } from './answer.ts';
-import { createBodyBudget, isDeeperThan, readBody, type Body } from './body.ts';
+import { createBodyBudget, isDeeperThan, largeBodyBytes, readBody, type Body } from './body.ts';
 import { sendJson, sendRefusal, type Refusal } from './status.ts';
 import { createTurns } from './turns.ts';
 
@@ -30,15 +30,13 @@ interface Visit extends Arrival {
 const deadlineShare = 0.8;
 /** The API server's default `timeoutSeconds`, for callers that do not say. */
 const callerMillisecondsDefault = 10_000;
-/** Parsing more than this takes over a millisecond, so larger bodies wait for each other and nobody else for them. */
-const largeBodyBytes = 256 * 1024;
 /** Deepest object that the API server itself reads. @see https://github.com/kubernetes/apimachinery/blob/master/pkg/util/json/json.go (maxDepth) */
 const levelsMax = 10_000;
 
 /** Makes the handler. It keeps the body budget and the queue of large bodies for all requests together. */
 export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHandler {
   const { settings, metrics, now } = surroundings;
-  const bounds = { limitBytes: settings.bodyLimitBytes, budget: createBodyBudget(settings.bodyBudgetBytes) };
+  const bounds = { limitBytes: settings.bodyLimitBytes, budget: createBodyBudget(settings.bodyBudgetBytes, settings.bodyLimitBytes) };
   const turns = createTurns();
   return (path, request, response) => {
     metrics.began(path);
@@ -50,7 +48,7 @@ export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHan
       refuse(visit, surroundings, unread);
       return;
     }
-    readBody(request, bounds, (body) => {
+    readBody(request, { ...bounds, milliseconds: deadline - arrivedAt }, (body) => {
       if (body.outcome === 'whole' && body.bytes.length > largeBodyBytes) turns.take(() => { answerSurely(visit, body, surroundings); });
       else answerSurely(visit, body, surroundings);
     });
@@ -97,6 +95,9 @@ function answerBody(visit: Visit, body: Body, surroundings: ReviewSurroundings):
       return;
     case 'over-budget':
       shed(visit, surroundings);
+      return;
+    case 'late':
+      refuse(visit, surroundings, { code: 408, outcome: 'late', message: 'the review did not arrive within the time that its caller gives for the answer' });
       return;
     case 'aborted':
       end(visit, surroundings, 'aborted');

@@ -1,6 +1,7 @@
 /** One core for the server, another for the loader, where the machine has taskset and two cores. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 /** Cores as taskset numbers them; undefined: whatever the scheduler chooses. */
 export interface Cores {
@@ -19,6 +20,15 @@ export function divideCores(): Cores {
     return { server, loader };
   } catch {
     return { server: undefined, loader: undefined };
+  }
+}
+
+/** Undoes {@link divideCores} for this process and what it starts from now on: a whole cluster does not fit on the loader's core. */
+export function shareCores(): void {
+  try {
+    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', `0-${cpus().length - 1}`, String(process.pid)], { stdio: 'ignore' });
+  } catch {
+    // Without taskset nothing was divided.
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan routes meaning agent` for some of it. Takes some five
+ * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan routes meaning agent api-server` for some of it. Takes some five
  * minutes. A goal that is missed is shown and is no error: machines differ, and others work on them.
  */
 import { cpus } from 'node:os';
 import { agent } from './agent.ts';
+import { apiServer } from './api-server.ts';
 import { fuzz } from './fuzz.ts';
 import { memory } from './memory.ts';
 import { plan } from './plan.ts';
@@ -14,7 +15,7 @@ import { startUp } from './start-up.ts';
 import { steady } from './steady.ts';
 import { throughput } from './throughput.ts';
 
-const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz, plan, routes, meaning: regexMeaning, agent };
+const sections: Readonly<Record<string, (site: Site) => string | Promise<string>>> = { throughput, steady, start: startUp, memory, fuzz, plan, routes, meaning: regexMeaning, agent, 'api-server': apiServer };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in sections));

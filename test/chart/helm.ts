@@ -35,20 +35,30 @@ export async function helm(...args: readonly string[]): Promise<HelmResult> {
 }
 
 /** Renders the chart as for an installation. */
-export async function template(values: object = {}, ...flags: readonly string[]): Promise<HelmResult> {
+export function template(values: object = {}, ...flags: readonly string[]): Promise<HelmResult> {
+  return templateOf(chart, values, ...flags);
+}
+
+/** Renders a chart of another version. */
+async function templateOf(folderOfChart: string, values: object, ...flags: readonly string[]): Promise<HelmResult> {
   const folder = await mkdtemp(join(tmpdir(), 'values-'));
   const file = join(folder, 'values.yaml');
   await writeFile(file, stringify(values));
   try {
-    return await helm('template', 'branchline', chart, '--namespace', 'branchline-system', '--values', file, ...flags);
+    return await helm('template', 'branchline', folderOfChart, '--namespace', 'branchline-system', '--values', file, ...flags);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** Renders it and returns the objects. @throws Error with what helm said when it refuses. */
-export async function rendered(values: object = {}, ...flags: readonly string[]): Promise<readonly unknown[]> {
-  const { code, stdout, stderr } = await template(values, ...flags);
+export function rendered(values: object = {}, ...flags: readonly string[]): Promise<readonly unknown[]> {
+  return renderedOf(chart, values, ...flags);
+}
+
+/** As {@link rendered}, of a chart in another folder. */
+export async function renderedOf(folderOfChart: string, values: object, ...flags: readonly string[]): Promise<readonly unknown[]> {
+  const { code, stdout, stderr } = await templateOf(folderOfChart, values, ...flags);
   if (code !== 0) throw new Error(stderr);
   return parseAllDocuments(stdout).map((document) => document.toJS() as unknown).filter((object) => object !== null);
 }

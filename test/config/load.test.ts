@@ -56,6 +56,7 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
   { name: 'a severity of an unknown code', sources: { flags: { severities: 'BL999=warn' } }, path: '--severities', message: /BL999/ },
   { name: 'a severity that is none', sources: { flags: { severities: 'BL101=maybe' } }, path: '--severities (BL101)', message: /"maybe" must be one of deny, warn, off/ },
   { name: 'an unknown key of the file, with the one that was meant', sources: { file: { name: 's.yaml', text: 'Baseline: x' } }, path: 's.yaml: Baseline', message: /did you mean baseline/ },
+  { name: 'a key of a newer version, with what to do', sources: { file: { name: 's.yaml', text: 'zoneAwareness: true' } }, path: 's.yaml: zoneAwareness', message: /"zoneAwareness" in s.yaml is not a setting; remove it, or run the version that knows it/ },
   { name: 'an unknown variable, with the one that was meant', sources: { environment: { BRANCHLINE_LISTEN_PROT: '1' } }, path: 'BRANCHLINE_LISTEN_PROT', message: /did you mean BRANCHLINE_LISTEN_PORT/ },
   { name: 'a file that is no YAML', sources: { file: { name: 's.yaml', text: 'a: [' } }, path: 's.yaml', message: /not YAML/ },
   { name: 'a file that is no mapping', sources: { file: { name: 's.yaml', text: '- a' } }, path: 's.yaml', message: /mapping/ },

@@ -18,6 +18,7 @@ const rows: readonly { readonly name: string; readonly objects: readonly JsonObj
   { name: 'keeps the old one while the new one is not there', objects: [namespace(true), map(old.name, 60)], bundle: current, create: [current.name] },
   { name: 'keeps the old one while a pod has it', objects: [namespace(true), map(old.name, 60), map(current.name, 11), user(old.name)], bundle: current },
   { name: 'removes the old one that no pod has', objects: [namespace(true), map(old.name, 60), map(current.name, 11), user(current.name)], bundle: current, remove: [old.name] },
+  { name: 'keeps another one that came a moment ago: another version serves beside us', objects: [namespace(true), map(old.name, 9), map(current.name, 60)], bundle: current },
   { name: 'removes all out of scope that no pod has', objects: [namespace(false), map(old.name, 60), map(current.name, 1), user(old.name)], bundle: current, remove: [current.name], own: [`${old.name}: p`] },
   { name: 'gives what pods have out of scope to all of them', objects: [namespace(false), map(old.name, 60), user(old.name, 'p'), user(old.name, 'q'), user(current.name, 'r')], own: [`${old.name}: p q`] },
   { name: 'gives it to those that came later, too', objects: [namespace(false), map(old.name, 60, ['p']), user(old.name, 'p'), user(old.name, 'q')], own: [`${old.name}: p q`] },

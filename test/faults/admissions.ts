@@ -7,16 +7,24 @@ import { startSteadyLoad, type SteadyLoad } from '../bench/load.ts';
 import { boxAddress } from '../box/network.ts';
 import { apiPort } from '../box/programs.ts';
 import type { Box } from '../box/start.ts';
+import type { Replica } from './replica.ts';
 import { tenantNamespace } from './site.ts';
 
 /** Creations a second; each is two calls of a webhook, one to mutate and one to validate. */
-const perSecond = 50;
+const creationsPerSecond = 50;
 const connections = 30;
 
 /** Starts creating the branch OPS-1234 of an example's service again and again. One that comes back without our label is a failure, too. */
-export function startAdmissions(box: Box): SteadyLoad {
+export function startAdmissions(box: Box, perSecond = creationsPerSecond): SteadyLoad {
   const request = creation(box, tenantNamespace, branchDeployment('fact-find-ui'));
   return startSteadyLoad({ endpoint: apiEndpoint(box), request, connections, judge: judgeBranch }, perSecond);
+}
+
+/** Starts creating a baseline again and again, which is admitted whether or not anybody answers for us. */
+export function startBaselines(box: Box, perSecond = creationsPerSecond): SteadyLoad {
+  const object = branchDeployment('fact-find-ui') as { metadata: object };
+  const request = creation(box, tenantNamespace, { ...object, metadata: { name: 'another-baseline' } });
+  return startSteadyLoad({ endpoint: apiEndpoint(box), request, connections, judge: judgeCreated }, perSecond);
 }
 
 /** Returns how to reach the API server. */
@@ -61,6 +69,12 @@ function messageOf(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Returns how many reviews a replica has answered so far. */
+export async function reviewsOf(replica: Replica): Promise<number> {
+  const { text } = await replica.plain('/metrics');
+  return [...text.matchAll(/^branchline_webhook_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 const askedMs = 15_000;

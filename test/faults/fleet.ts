@@ -9,6 +9,8 @@ export interface Fleet {
   replicas(): readonly Replica[];
   /** Starts one, and publishes it once it is ready. */
   add(flags?: readonly string[]): Promise<Replica>;
+  /** Publishes one that runs already, beside the others. */
+  join(replica: Replica): Promise<void>;
   /** Publishes the others only; the replica itself is left as it is. */
   remove(replica: Replica): Promise<void>;
   /** Makes as many new ones with other flags, and ends the old ones when nobody uses them any more. Nothing is lost, and nobody counts. */
@@ -16,7 +18,7 @@ export interface Fleet {
 }
 
 /** Makes an empty fleet. */
-export function createFleet(site: Site, service: ManualService): Fleet {
+export function createFleet(site: Pick<Site, 'startReplica'>, service: ManualService): Fleet {
   let published: readonly Replica[] = [];
   const publish = async (replicas: readonly Replica[]): Promise<void> => {
     published = replicas;
@@ -26,9 +28,10 @@ export function createFleet(site: Site, service: ManualService): Fleet {
     replicas: () => published,
     async add(flags = []) {
       const replica = await site.startReplica(...flags);
-      await publish([...published, replica]);
+      await fleet.join(replica);
       return replica;
     },
+    join: (replica) => publish([...published, replica]),
     remove: (replica) => publish(published.filter((one) => one !== replica)),
     async replaceAll(flags) {
       const old = published;

@@ -9,7 +9,7 @@ import { openConnection, post, type Connection } from '../bench/connection.ts';
 import { count, describe } from '../bench/load.ts';
 import { reviewOf } from '../bench/reviews.ts';
 import type { Box } from '../box/start.ts';
-import { apiEndpoint, branchDeployment, creation, judgeCreated } from './admissions.ts';
+import { apiEndpoint, branchDeployment, creation, judgeCreated, reviewsOf } from './admissions.ts';
 import type { Replica } from './replica.ts';
 import { createService, send } from './service.ts';
 import { idleService, systemNamespace, type Site } from './site.ts';
@@ -80,11 +80,6 @@ async function untilAsked(box: Box, replica: Replica): Promise<void> {
     await burstOf(box, 0, 1);
     await sleep(100);
   }
-}
-
-async function reviewsOf(replica: Replica): Promise<number> {
-  const { text } = await replica.plain('/metrics');
-  return [...text.matchAll(/^branchline_webhook_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 async function idleApiServer(box: Box, gapSeconds: number, index: number): Promise<Trial> {

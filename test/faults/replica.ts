@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../bench/connection.ts';
 import { startProcess, type ServerProcess } from '../bench/server-process.ts';
-import type { SecretVolume } from './pairs.ts';
 
-/** What replicas have in common. */
+/** What to run. */
 export interface ReplicaOptions {
+  /** For its log. */
   readonly folder: string;
-  /** Path of `branchline.js`. */
-  readonly bundle: string;
-  readonly kubeconfig: string;
-  readonly pair: SecretVolume;
+  /** Arguments of node: flags of its own, the path of `branchline.js`, `serve` and its flags, but for the addresses. */
+  readonly args: readonly string[];
+  /** Added to a clean environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** PEM of the CA that its certificate is of; empty where nobody calls it past the API server. */
+  readonly ca: string;
 }
 
 /** A ready replica. */
@@ -36,21 +38,18 @@ export const serviceHost = 'branchline.branchline-system.svc';
 const readyMs = 30_000;
 
 /** Starts a replica and resolves when it is ready. @throws Error with its log when it does not become so. */
-export async function startReplica({ folder, bundle, kubeconfig, pair }: ReplicaOptions, address: string, extra: readonly string[]): Promise<Replica> {
+export async function startReplica({ folder, args, env = {}, ca }: ReplicaOptions, address: string): Promise<Replica> {
   const logFile = join(folder, `replica-${address}.log`);
   const log = openSync(logFile, 'a');
   const server = startProcess({
-    stdout: log,
-    args: [
-      bundle, 'serve', '--kubeconfig', kubeconfig, '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1',
-      '--listen-host', address, '--listen-port', String(replicaPort), '--plain-host', address, '--plain-port', String(plainPort), ...extra,
-    ],
+    stdout: log, env,
+    args: [...args, '--listen-host', address, '--listen-port', String(replicaPort), '--plain-host', address, '--plain-port', String(plainPort)],
   });
   closeSync(log);
   const replica: Replica = {
     address,
     process: server,
-    endpoint: { host: address, port: replicaPort, ca: pair.ca, serverName: serviceHost },
+    endpoint: { host: address, port: replicaPort, ca, serverName: serviceHost },
     log: () => readFile(logFile, 'utf8'),
     async plain(path) {
       const response = await fetch(`http://${address}:${plainPort}${path}`);

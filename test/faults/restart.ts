@@ -14,10 +14,12 @@ const endpointLagMs = 1000;
 /** The kubelet kills what is still there. @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
 const graceMs = 30_000;
 
-interface Rolling {
+/** Which replicas restart how often. */
+export interface Rolling {
   readonly what: string;
   readonly times: number;
   readonly flags: readonly string[];
+  readonly perSecond?: number;
 }
 
 /** Tries rolling restarts under load: with the settings' own drain, and often with a short one. */
@@ -29,10 +31,10 @@ export async function tryRestarts(site: Site, fleet: Fleet): Promise<readonly Tr
   ];
 }
 
-/** The replicas that come with these flags also go with them, so one more restart than is counted comes first. */
-async function roll(site: Site, fleet: Fleet, { what, times, flags }: Rolling): Promise<Trial> {
+/** Restarts all under load. Those that come with these flags also go with them, so one more restart than is counted comes first. */
+export async function roll(site: Pick<Site, 'box'>, fleet: Fleet, { what, times, flags, perSecond }: Rolling): Promise<Trial> {
   await fleet.replaceAll(flags);
-  const load = startAdmissions(site.box);
+  const load = startAdmissions(site.box, perSecond);
   await sleep(1000);
   const ends: Promise<End>[] = [];
   for (let time = 0; time < times; time += 1) {
@@ -44,9 +46,10 @@ async function roll(site: Site, fleet: Fleet, { what, times, flags }: Rolling): 
   }
   const ended = await Promise.all(ends);
   await sleep(500);
+  const result = await load.stop();
   const slowest = Math.max(...ended.map(({ milliseconds }) => milliseconds));
   const problems = ended.filter(({ how }) => how !== 0).map(({ how }) => `a replica ended with ${how}`);
-  return expectNone(what, await load.stop(), `${ended.length} replicas; requests for ${endpointLagMs / 1000} s after SIGTERM; all gone ${Math.round(slowest)} ms after it`, slowest > graceMs ? [...problems, 'too slow'] : problems);
+  return expectNone(what, result, `${Math.round(result.requests / result.seconds)}/s; ${ended.length} replicas; requests for ${endpointLagMs / 1000} s after SIGTERM; all gone ${Math.round(slowest)} ms after it`, slowest > graceMs ? [...problems, 'too slow'] : problems);
 }
 
 interface End {

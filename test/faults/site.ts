@@ -8,7 +8,7 @@ import { copyBundle } from '../bench/server-process.ts';
 import { connect, type Api } from '../box/api.ts';
 import { startBox, type Box } from '../box/start.ts';
 import { mountPair, type SecretVolume } from './pairs.ts';
-import { serviceHost, startReplica, type Replica, type ReplicaOptions } from './replica.ts';
+import { serviceHost, startReplica, type Replica } from './replica.ts';
 
 /** The cluster, and what is needed to add replicas to it. */
 export interface Site {
@@ -40,14 +40,14 @@ export async function startSite(): Promise<Site> {
     await box.kubectl(['apply', '-f', new URL(`examples/${file}`, root).pathname]);
   }
   await box.kubectl(['apply', '-f', '-'], { stdin: await webhooks(pair.ca) });
-  const options: ReplicaOptions = { folder, bundle, pair, kubeconfig: await ownKubeconfig(box, folder) };
+  const args = [bundle, 'serve', '--kubeconfig', await ownKubeconfig(box, folder), '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1'];
   let started = 0;
   const replicas: Replica[] = [];
   return {
     box, api, pair,
     async startReplica(...extra) {
       started += 1;
-      const replica = await startReplica(options, `10.99.2.${started}`, extra);
+      const replica = await startReplica({ folder, ca: pair.ca, args: [...args, ...extra] }, `10.99.2.${started}`);
       replicas.push(replica);
       return replica;
     },
@@ -71,8 +71,8 @@ async function webhooks(ca: string): Promise<string> {
   }).join('---\n');
 }
 
-/** A kubeconfig with the rights of `examples/kubernetes/rbac.yaml` and no others. */
-async function ownKubeconfig(box: Box, folder: string): Promise<string> {
+/** Writes a kubeconfig with the rights of our ServiceAccount and no others. @returns its path. */
+export async function ownKubeconfig(box: Box, folder: string): Promise<string> {
   const { stdout } = await box.kubectl(['create', 'token', 'branchline', '--namespace', systemNamespace, '--duration', '2h']);
   const config = parse(await readFile(box.kubeconfig, 'utf8')) as { users: { user: object }[] };
   const path = join(folder, 'kubeconfig');

@@ -19,6 +19,11 @@ export function expectNone(what: string, { requests, failures }: Pick<LoadResult
   return { what, requests, failures, expected: 'none', notes, problems: requests === 0 ? [...problems, 'nothing was sent'] : problems };
 }
 
+/** Makes a trial in which some must fail, and how many is what is of interest. */
+export function counted(what: string, { requests, failures }: Pick<LoadResult, 'requests' | 'failures'>, notes: string, problems: readonly string[] = []): Trial {
+  return { what, requests, failures, expected: 'counted', notes, problems: requests === 0 ? [...problems, 'nothing was sent'] : problems };
+}
+
 /** Returns how many requests failed. */
 export function failed({ failures }: Pick<Trial, 'failures'>): number {
   return [...failures.values()].reduce((sum, one) => sum + one, 0);

@@ -32,9 +32,17 @@ test('counts what the parser sees, for any JSON', (t) => {
 
 test('a budget gives what is left and takes back what was given', (t) => {
   const budget = createBodyBudget(100);
-  t.same([budget.take(60), budget.take(50), budget.take(40), budget.take(1)], [true, false, true, false]);
+  t.same([budget.take(60, false), budget.take(50, false), budget.take(40, false), budget.take(1, false)], [true, false, true, false]);
   budget.give(60);
-  t.same([budget.take(61), budget.take(60)], [false, true]);
+  t.same([budget.take(61, false), budget.take(60, false)], [false, true]);
+  t.end();
+});
+
+test('large bodies leave a quarter of a budget to others, unless the largest would not fit', (t) => {
+  const roomy = createBodyBudget(100, 10);
+  t.same([roomy.take(76, true), roomy.take(75, true), roomy.take(1, true), roomy.take(25, false), roomy.take(1, false)], [false, true, false, true, false]);
+  const tight = createBodyBudget(100, 95);
+  t.same([tight.take(96, true), tight.take(95, true), tight.take(5, false)], [false, true, true]);
   t.end();
 });
 

@@ -236,6 +236,16 @@ test('a client that goes away in the middle gives its budget back', async (t) =>
   t.match(await metrics(), /in_flight\{path="\/mutate\/workloads"\} 0/);
 });
 
+test('a body that stops in the middle holds its budget no longer than its caller would wait, and is told so', async (t) => {
+  const { port, metrics } = await run(t, { settings: { bodyBudgetBytes: 100_000, bodyLimitBytes: 90_000 } });
+  const holder = await dial(port);
+  t.teardown(() => holder.destroy());
+  holder.write(post(`${mutate}?timeout=100ms`, reviewOfBytes(80_000)).slice(0, -1000));
+  t.match(await received(holder, /\}$/), /^HTTP\/1.1 408 [^]*did not arrive within the time/);
+  t.equal((await send(port, mutate, { body: reviewOfBytes(80_000) })).status, 200, 'the budget is back');
+  t.match(await metrics(), /outcome="late"\} 1/);
+});
+
 /** Asks until it is so; each question is a round trip, which lets the server read on. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo()));
