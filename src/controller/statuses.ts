@@ -67,7 +67,7 @@ function statusOf(workload: Workload, branch: BranchLayout, { routes, facts, pro
   const isShown = routes.routes.some((route) => route.branch !== undefined && route.version === branch.branch.id);
   const reason = withheldBecause(problems.get(objectOf(workload))?.[0], routes, facts);
   const decision = routes.reasons.get(branch.branch.id) ?? '';
-  const [state, why] = stateOf(isShown && isOut(routes, facts), reason, decision);
+  const [state, why] = stateOf(isShown && (isOut(routes, facts) || staysRouted(current, routes, facts)), reason, decision);
   const isReady = routes.blocked === undefined && !decision.startsWith('no ready pod');
   return { workload: current, branch: branch.branch.id, service, state, text: toText(why === '' ? state : `${state}: ${why}`), isReady, isHeld: isHeld(current, branch, routes, { facts, now }) };
 }
@@ -89,10 +89,21 @@ function withheldBecause(own: RoutingProblem | undefined, { layout, isPublic, bl
 }
 
 /** Tells whether what was decided about a service is written. */
-function isOut({ layout, routes }: ServiceRoutes, { snapshot, isDone }: StatusFacts): boolean {
+function isOut(routes: ServiceRoutes, { snapshot, isDone }: StatusFacts): boolean {
+  const { namespace } = routes.layout.service;
+  return namesOf(routes, snapshot).every((name) => isDone(keyOf({ kind: 'VirtualService', metadata: { namespace, name, labels: {} } })));
+}
+
+/** Tells whether a branch that was routed still is, while its service's objects are written anew for the sake of another branch. */
+function staysRouted(workload: Workload, routes: ServiceRoutes, { snapshot }: StatusFacts): boolean {
+  const there = inNamespace(snapshot.virtualServices, routes.layout.service.namespace);
+  return workload.declared['status'] === 'routed' && namesOf(routes, snapshot).every((name) => there.has(name));
+}
+
+/** The VirtualServices of a service's routes. */
+function namesOf({ layout, routes }: ServiceRoutes, snapshot: Snapshot): readonly string[] {
   const { namespace, name } = layout.service;
-  const entries = new Set(routes.map(({ entry }) => entry));
-  return [...entries].every((entry) => isDone(keyOf({ kind: 'VirtualService', metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, `${name}-${entry}`), labels: {} } })));
+  return [...new Set(routes.map(({ entry }) => entry))].map((entry) => nameFor(snapshot, 'VirtualService', namespace, `${name}-${entry}`));
 }
 
 /** With graceful end every branch workload is held; one that is told to go until the proxies have forgotten its routes. */

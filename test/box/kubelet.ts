@@ -20,6 +20,8 @@ export interface RunningPod {
 export interface Kubelet {
   /** Returns the running pod that has an address; undefined when none has. */
   podAt(address: string): RunningPod | undefined;
+  /** From now on pods that are deleted go on running for so long, as real ones do with a preStop sleep; at first they end at once. */
+  linger(milliseconds: number): void;
   /** Stops it; resolves when it makes no more requests. */
   close(): Promise<void>;
 }
@@ -45,14 +47,18 @@ const forgetMs = 1000;
 export function startKubelet(api: Api): Kubelet {
   const pods = new Map<string, RunningPod>();
   const closing = new AbortController();
+  const manner: Manner = { lingerMs: 0 };
   const running = (async () => {
     while (!closing.signal.aborted) {
-      await keepUntilFailure(api, pods, closing.signal);
+      await keepUntilFailure(api, { pods, manner }, closing.signal);
       await sleep(retryPauseMs);
     }
   })();
   return {
     podAt: (address) => pods.get(address),
+    linger(milliseconds) {
+      manner.lingerMs = milliseconds;
+    },
     close() {
       closing.abort();
       return running;
@@ -60,8 +66,13 @@ export function startKubelet(api: Api): Kubelet {
   };
 }
 
+/** How pods behave. */
+interface Manner {
+  lingerMs: number;
+}
+
 /** A watch without a resource version starts with everything that is there. */
-async function keepUntilFailure(api: Api, pods: Map<string, RunningPod>, closing: AbortSignal): Promise<void> {
+async function keepUntilFailure(api: Api, { pods, manner }: { readonly pods: Map<string, RunningPod>; readonly manner: Manner }, closing: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const unfinished = new Set<Promise<void>>();
   const before = new Set(pods.keys());
@@ -71,7 +82,7 @@ async function keepUntilFailure(api: Api, pods: Map<string, RunningPod>, closing
     const pod = at(event, 'object');
     before.delete(textAt(pod, 'status', 'podIP') ?? '');
     if (before.size > 0) forget.refresh();
-    remember(pods, pod, textAt(event, 'type') === 'DELETED');
+    remember(pods, pod, textAt(event, 'type') === 'DELETED' ? manner : undefined);
     if (textAt(event, 'type') === 'DELETED') return;
     const keeping = keep(api, pod).catch(() => { failed.abort(); }).finally(() => unfinished.delete(keeping));
     unfinished.add(keeping);
@@ -85,12 +96,16 @@ async function keepUntilFailure(api: Api, pods: Map<string, RunningPod>, closing
   await Promise.all(unfinished);
 }
 
-function remember(pods: Map<string, RunningPod>, pod: unknown, isGone: boolean): void {
+/** @param gone how it ends; undefined while it runs. */
+function remember(pods: Map<string, RunningPod>, pod: unknown, gone: Manner | undefined): void {
   const address = textAt(pod, 'status', 'podIP');
   if (address === undefined) return;
   const known = { name: textAt(pod, 'metadata', 'name') ?? '', namespace: textAt(pod, 'metadata', 'namespace') ?? '', labels: labelsAt(pod, 'metadata', 'labels') };
-  if (!isGone) pods.set(address, known);
-  else if (pods.get(address)?.name === known.name) pods.delete(address); // kwok gives an address of a pod that is gone to the next one
+  // kwok gives an address of a pod that is gone to the next one.
+  const forget = (): void => { if (pods.get(address)?.name === known.name) pods.delete(address); };
+  if (gone === undefined) pods.set(address, known);
+  else if (gone.lingerMs === 0) forget();
+  else setTimeout(forget, gone.lingerMs).unref();
 }
 
 /** A conflict cannot happen: a patch names no resource version. A pod that is gone needs nothing. */

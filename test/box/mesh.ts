@@ -48,10 +48,14 @@ export interface Mesh {
   setReady(namespace: string, labels: Readonly<Record<string, string>>, ready: boolean): Promise<void>;
   /** Makes the apps of the pods with these labels reset every connection, while the pods stay ready, or serve again. */
   setDead(namespace: string, labels: Readonly<Record<string, string>>, dead: boolean): void;
+  /** From now on pods that are deleted go on answering for so long, as with a preStop sleep; at first they end at once. */
+  linger(milliseconds: number): void;
   /** Resolves when everything written before has reached these proxies: by default all. */
   settled(proxies?: readonly Proxy[]): Promise<void>;
   /** Returns the last lines of istiod's log. */
   istiodLog(lines?: number): string;
+  /** Ends istiod with SIGKILL and starts another, which is ready when this resolves. */
+  restartIstiod(): Promise<void>;
   /** Ends every program and removes all state. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -62,6 +66,7 @@ interface Site {
   readonly api: Api;
   readonly folder: string;
   readonly paths: ArtifactPaths<(typeof allArtifacts)[number]>;
+  readonly options: MeshOptions;
   /** Those that start count too: they have an address, and are ended with the rest. */
   readonly proxies: Promise<Proxy>[];
   readonly dead: Map<string, { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }>;
@@ -78,7 +83,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<Mesh> {
   const stages = runningOnly(await readFile(paths['kwok-stages.yaml'], 'utf8'));
   const box = await startBox({ stages, ...(options.apiServerFlags === undefined ? {} : { apiServerFlags: options.apiServerFlags }) });
   const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
-  const site: Site = { box, api, paths, folder: await mkdtemp(join(tmpdir(), 'mesh-')), proxies: [], dead: new Map(), started: {}, markers: 0 };
+  const site: Site = { box, api, paths, options, folder: await mkdtemp(join(tmpdir(), 'mesh-')), proxies: [], dead: new Map(), started: {}, markers: 0 };
   try {
     const kubelet = startKubelet(api);
     site.started.kubelet = kubelet;
@@ -127,6 +132,7 @@ function assemble(site: Site): Mesh {
     addBackend: (backend) => addBackend(site.api, backend),
     setReady: (namespace, labels, ready) => setReady(site.api, namespace, { labels, ready }),
     setDead: (namespace, labels, dead) => void (dead ? site.dead.set(key(namespace, labels), { namespace, labels }) : site.dead.delete(key(namespace, labels))),
+    linger: (milliseconds) => site.started.kubelet?.linger(milliseconds),
     async settled(some) {
       const proxies = some ?? (await Promise.all(site.proxies));
       await podsSettled(site.api);
@@ -134,6 +140,10 @@ function assemble(site: Site): Mesh {
       await placeMarker(site, { number: site.markers, proxies });
     },
     istiodLog: (lines) => site.started.istiod?.logTail(lines) ?? '',
+    async restartIstiod() {
+      await site.started.istiod?.kill();
+      await startIstiod(site, site.options);
+    },
     stop: () => endAll(site),
   };
 }
