@@ -15,8 +15,7 @@ const licences = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', '
 test('each package is held to its content', (t) => {
   for (const [path, entry] of locked) {
     t.match(textAt(entry, 'integrity'), /^sha512-/, path);
-    const resolved = textAt(entry, 'resolved');
-    t.ok(resolved === undefined || resolved.startsWith('https://registry.npmjs.org/'), `${path}: ${resolved ?? ''}`);
+    t.equal(textAt(entry, 'resolved'), undefined, `${path} is named without an address: it comes from whatever registry is set, and its content is checked`);
   }
   t.end();
 });

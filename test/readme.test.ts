@@ -36,6 +36,12 @@ test('every alert is in docs/operations.md, and every alert there is one', (t) =
   t.end();
 });
 
+test('the map of the source has every folder of src/', (t) => {
+  const readme = textOf('README.md');
+  for (const { name } of readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())) t.ok(readme.includes(`| \`src/${name}/\` |`), name);
+  t.end();
+});
+
 test('the pages name no file or npm script that is not there', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
   for (const file of pages) {

@@ -7,7 +7,7 @@ import { connect } from '../box/api.ts';
 import type { Mesh } from '../box/mesh.ts';
 import type { Proxy } from '../box/proxy.ts';
 import { at, listAt, objectAt, textAt } from '../../src/model/json.ts';
-import { service, workload } from './manifests.ts';
+import { callers, service, workload } from './manifests.ts';
 import { expectEqual, expectText, waitFor, type Story } from './steps.ts';
 import { startTraffic, wants, type Traffic } from './traffic.ts';
 
@@ -34,14 +34,7 @@ metadata: { name: old-green, labels: { branchline.dev/enabled: "true", istio-inj
 apiVersion: v1
 kind: Namespace
 metadata: { name: old-red, labels: { branchline.dev/enabled: "true", istio-injection: enabled }, annotations: { branchline.dev/branches: by-label } }
----
-{ apiVersion: v1, kind: Namespace, metadata: { name: callers } }
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: public, namespace: istio-system }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
-`;
+---${callers}`;
 
 /** Requests of everybody, by the public path and inside the mesh. */
 export function steadyTraffic(gateway: Proxy, sidecar: Proxy): Traffic {

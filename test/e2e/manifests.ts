@@ -9,6 +9,19 @@ metadata:
   annotations: { branchline.dev/domain: ww-green.example.io }
 `;
 
+/** What callers need in a mesh: a namespace for those inside, a Gateway for those outside. */
+export const callers = `
+{ apiVersion: v1, kind: Namespace, metadata: { name: callers } }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: public, namespace: istio-system }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+`;
+
+/** A tenant of a mesh, and those who call it. */
+export const meshTenant = `${tenant}---${callers}`;
+
 export const service = (name: string, annotations = '{ branchline.dev/context: /fact-find-ui }', port = 'http'): string => `
 apiVersion: v1
 kind: Service

@@ -2,7 +2,7 @@
 import { at, textAt } from '../../src/model/json.ts';
 import { startMesh, type Mesh } from '../box/mesh.ts';
 import type { Proxy } from '../box/proxy.ts';
-import { service, workload } from './manifests.ts';
+import { meshTenant, service, workload } from './manifests.ts';
 import { installServer, type Server } from './server.ts';
 import { createStory, expectEqual, waitFor, type Story } from './steps.ts';
 import { startTraffic, summary, wants, type Traffic } from './traffic.ts';
@@ -15,22 +15,6 @@ interface Scene {
   readonly sidecar: Proxy;
 }
 
-const foundations = `
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: ww-green
-  labels: { branchline.dev/enabled: "true", istio-injection: enabled }
-  annotations: { branchline.dev/domain: ww-green.example.io }
----
-{ apiVersion: v1, kind: Namespace, metadata: { name: callers } }
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: public, namespace: istio-system }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
-`;
-
 /** A request enters at fact-find-ui, which calls fact-find, which calls advice. */
 const chain = ['fact-find-ui', 'fact-find', 'advice'] as const;
 const domain = 'ww-green.example.io';
@@ -41,7 +25,7 @@ async function main(): Promise<void> {
   let server: Server | undefined;
   let traffic: Traffic | undefined;
   try {
-    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
+    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: meshTenant });
     server = await installServer(mesh.box, { settleMilliseconds: 500, flapSeconds: 2 });
     const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
     const scene: Scene = { story, mesh, gateway, sidecar };

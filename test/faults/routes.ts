@@ -12,26 +12,10 @@ import { textAt } from '../../src/model/json.ts';
 import { toTable } from '../bench/table.ts';
 import { startMesh, type Mesh } from '../box/mesh.ts';
 import type { Proxy } from '../box/proxy.ts';
-import { service, workload } from '../e2e/manifests.ts';
+import { meshTenant, service, workload } from '../e2e/manifests.ts';
 import { installServer, type Server } from '../e2e/server.ts';
 import { waitFor } from '../e2e/steps.ts';
 import { startTraffic, summary, wants, type Traffic } from '../e2e/traffic.ts';
-
-const foundations = `
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: ww-green
-  labels: { branchline.dev/enabled: "true", istio-injection: enabled }
-  annotations: { branchline.dev/domain: ww-green.example.io }
----
-{ apiVersion: v1, kind: Namespace, metadata: { name: callers } }
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: public, namespace: istio-system }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
-`;
 
 const host = 'fact-find.ww-green.svc.cluster.local';
 const branchHeader = [['x-variant-id', 'OPS-1234']] as const;
@@ -62,7 +46,7 @@ async function story(): Promise<void> {
   let traffic: Traffic | undefined;
   const rows: Row[] = [];
   try {
-    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations });
+    await mesh.box.kubectl(['apply', '-f', '-'], { stdin: meshTenant });
     server = await installServer(mesh.box, { settleMilliseconds, flapSeconds: 0, maxBranchesPerService: 0, logLevel: 'warn' });
     const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: `${service('fact-find', '{ branchline.dev/context: /fact-find }')}---${workload({ name: 'fact-find', app: 'fact-find', replicas: 2 })}` });
