@@ -296,11 +296,13 @@ const trials: readonly (readonly [string, Act])[] = [
   }],
   ['webhook and controller down while baseline and branch change', async (scene) => {
     await scene.server.stop();
+    scene.mesh.linger(1000);
     await kubectl(scene, 'scale', 'deployment', 'fact-find', '--replicas=3');
     await kubectl(scene, 'rollout', 'status', 'deployment/fact-find', '--timeout=60s');
     await kubectl(scene, 'scale', 'deployment', 'fact-find', '--replicas=2');
     await kubectl(scene, 'scale', 'deployment', 'fact-find-ops-1234', '--replicas=2');
     await sleep(2000);
+    scene.mesh.linger(0);
     await scene.server.start();
     await served(scene, 'OPS-1234');
     return 'the baseline is scaled up and down meanwhile';
