@@ -129,6 +129,7 @@ export const problemKinds = {
   BL276: { rule: 'subset of a route has no ready pods', severity: 'warn' },
   BL277: { rule: 'destination names no port of several', severity: 'warn' },
   BL278: { rule: 'DestinationRule that is routed to is deleted', severity: 'warn' },
+  BL279: { rule: 'DestinationRule of another namespace lacks the subset of a route', severity: 'warn' },
   BL290: { rule: 'ignore annotation gives no reason', severity: 'warn' },
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },

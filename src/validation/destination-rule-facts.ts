@@ -7,7 +7,7 @@ import { quote, type Problem } from '../model/problem.ts';
 import { podsBehind, workloadsBehind } from '../model/selection.ts';
 import { inNamespace, namespaceOf, type ByNamespace } from '../model/snapshot.ts';
 import { finding, shownName, type FactOwner, type Finding } from './finding.ts';
-import { clientsOf } from './virtual-service-subject.ts';
+import { bystandersOf, clientsOf } from './virtual-service-subject.ts';
 
 /** Runs every rule about a DestinationRule that is written. */
 export function* destinationRuleFactProblems(owner: FactOwner): Generator<Problem> {
@@ -51,7 +51,7 @@ function withRule(rules: ByNamespace<DestinationRule>, { namespace, name }: Dest
 
 /** Names one route for each subset: a refusal is read in a terminal. */
 function* stillRouted(subset: string, rule: DestinationRule, views: Views, owner: FactOwner): Generator<Problem> {
-  const user = routesTo(subset, rule, owner).find(({ route, host }) => clientsOf(route, host, owner).some((client) => finds(views.now, { host, client }, subset, owner) && !finds(views.next, { host, client }, subset, owner)));
+  const user = routesTo(subset, rule, owner).find(({ route, host }) => [...clientsOf(route, host, owner), ...bystandersOf(route, host, owner)].some((client) => finds(views.now, { host, client }, subset, owner) && !finds(views.next, { host, client }, subset, owner)));
   if (user === undefined) return;
   const index = rule.subsets.findIndex(({ name }) => name === subset);
   yield {

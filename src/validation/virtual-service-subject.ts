@@ -99,12 +99,13 @@ export function serviceOf(snapshot: Snapshot, host: string, mesh: FactOwner['set
 /** What a client sees of a host: the first rule that it would use, and the subsets of all of them. */
 export interface View {
   readonly client: string;
+  readonly isBystander: boolean;
   readonly rule: DestinationRule | undefined;
   /** Name → subset. Of two with one name the first counts. */
   readonly subsets: ReadonlyMap<string, Subset>;
 }
 
-function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): View {
+function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): Omit<View, 'isBystander'> {
   const rules = resolveRules(snapshot.destinationRules, { host, client }, settings);
   const subsets = new Map<string, Subset>();
   for (const subset of rules.flatMap((rule) => rule.subsets)) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
@@ -114,9 +115,14 @@ function viewOf(host: string, client: string, { snapshot, settings }: FactOwner)
 /** Returns what each of the clients of a target's host sees of it. */
 export function viewsOf({ host, gateways }: Target, owner: FactOwner, self: Subject): readonly View[] {
   const key = [host, ...gateways].join(' ');
-  const views = self.views.get(key) ?? clientsOf({ ...self, gateways }, host, owner).map((client) => viewOf(host, client, owner));
+  const views = self.views.get(key) ?? makeViews({ ...self, gateways }, host, owner);
   self.views.set(key, views);
   return views;
+}
+
+function makeViews(self: VirtualService, host: string, owner: FactOwner): readonly View[] {
+  const clients = clientsOf(self, host, owner).map((client) => ({ ...viewOf(host, client, owner), isBystander: false }));
+  return [...clients, ...bystandersOf(self, host, owner).map((client) => ({ ...viewOf(host, client, owner), isBystander: true }))];
 }
 
 /** Returns the pod labels of a target's subset as its first client sees them; undefined when that is not known. */
@@ -129,17 +135,27 @@ export function boundToMesh({ gateways }: VirtualService): boolean {
   return gateways.length === 0 || gateways.includes('mesh');
 }
 
-/** Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's, those that `exportTo` names, and those with rules of their own. */
+/**
+ * Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's and those that `exportTo` names.
+ * Others may call, too: see {@link bystandersOf}.
+ */
 export function clientsOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
   const clients = new Set<string>();
   for (const gateway of self.gateways) if (gateway !== 'mesh') clients.add(homeOf(gatewayOf(snapshot, gateway, self.namespace), snapshot, settings.istioRootNamespace));
-  if (boundToMesh(self)) {
-    const service = serviceOfHost(host, settings)?.namespace;
-    const named = self.exportTo.filter((target) => target !== '*' && target !== '.');
-    const callers = [service ?? self.namespace, self.namespace, ...named, ...namespacesWithRules(snapshot.destinationRules, host, settings)];
-    for (const caller of callers) if (caller !== settings.istioRootNamespace && isExported(self, caller)) clients.add(caller);
-  }
+  const named = self.exportTo.filter((target) => target !== '*' && target !== '.');
+  for (const caller of [serviceOfHost(host, settings)?.namespace ?? self.namespace, self.namespace, ...named]) if (isCaller(self, caller, settings)) clients.add(caller);
   return [...clients];
+}
+
+/** Other namespaces that may call, and have rules of their own for the host. Their rules are theirs to mend: nobody else is refused for them. */
+export function bystandersOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
+  const clients = clientsOf(self, host, { snapshot, settings });
+  return namespacesWithRules(snapshot.destinationRules, host, settings).filter((caller) => !clients.includes(caller) && isCaller(self, caller, settings));
+}
+
+/** Tells whether sidecars of a namespace get a VirtualService. Nothing calls from the root namespace. */
+function isCaller(self: VirtualService, caller: string, { istioRootNamespace }: FactOwner['settings']): boolean {
+  return boundToMesh(self) && caller !== istioRootNamespace && isExported(self, caller);
 }
 
 /** Where a Gateway's pods run: beside it, or in the root namespace; `''` when they are not found there. */

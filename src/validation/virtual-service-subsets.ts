@@ -14,31 +14,41 @@ export const subsetRows: readonly FactRow[] = [
   { code: 'BL260', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'branch') },
   { code: 'BL261', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'everybody') },
   { code: 'BL269', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'unknown') },
+  { code: 'BL279', check: (_spec, owner, self) => subsetsAreThere(owner, self, 'bystander') },
   { code: 'BL276', check: (_spec, owner, self) => subsetsHaveReadyPods(owner, self) },
   { code: 'BL277', check: (_spec, owner, self) => portsAreClear(owner, self) },
 ];
 
-function* subsetsAreThere(owner: FactOwner, self: Subject, about: 'branch' | 'everybody' | 'unknown'): Generator<Finding> {
+/** Whom a subset is missing for: requests of a branch, those of everybody, those of namespaces that have rules of their own for the host; or no rule is known at all. */
+type Missing = 'branch' | 'everybody' | 'bystander' | 'unknown';
+
+function* subsetsAreThere(owner: FactOwner, self: Subject, about: Missing): Generator<Finding> {
   if (owner.snapshot.destinationRules.size === 0) return;
   const seen = new Set<string>();
   for (const target of self.targets) {
     if (!isLabel(target.subset)) continue;
     const key = [target.host, ...target.gateways, ...(about === 'unknown' ? [] : [target.subset, target.everybody])].join(' ');
-    if (seen.has(key) || (about !== 'unknown' && target.everybody !== (about === 'everybody'))) continue;
+    if (seen.has(key)) continue;
     seen.add(key);
-    const wrong = viewsOf(target, owner, self).find(({ rule, subsets }) => !subsets.has(target.subset) && (rule === undefined) === (about === 'unknown'));
+    const wrong = viewsOf(target, owner, self).find((view) => !view.subsets.has(target.subset) && missingFor(view, target) === about);
     if (wrong !== undefined) yield about === 'unknown' ? unknownRule(target, wrong) : missingSubset(target, wrong);
   }
+}
+
+function missingFor({ rule, isBystander }: View, { everybody }: Target): Missing {
+  if (rule === undefined) return 'unknown';
+  if (isBystander) return 'bystander';
+  return everybody ? 'everybody' : 'branch';
 }
 
 function unknownRule({ path, host, subset }: Target, { client }: View): Finding {
   return finding(`${path}.subset`, `is ${quote(subset)}, and no DestinationRule for ${host} that ${clientWords(client)} would use is known here`, 'create it, and wait some seconds, before the route');
 }
 
-function missingSubset({ path, host, subset }: Target, { client, rule, subsets }: View): Finding {
+function missingSubset({ path, host, subset }: Target, { client, rule, subsets, isBystander }: View): Finding {
   const from = `${rule?.namespace ?? ''}/${rule?.name ?? ''}`;
   const has = subsets.size === 0 ? 'no subsets' : `only ${[...subsets.keys()].slice(0, 5).map(quote).join(', ')}${subsets.size > 5 ? ', ...' : ''}`;
-  return finding(`${path}.subset`, `is ${quote(subset)}, but DestinationRule ${from}, which ${clientWords(client)} uses for ${host}, has ${has}: requests would get 503`, 'add the subset there first, wait some seconds, then apply this');
+  return finding(`${path}.subset`, `is ${quote(subset)}, but DestinationRule ${from}, which ${clientWords(client)} uses for ${host}, has ${has}: requests would get 503`, isBystander ? 'add the subset there, or leave that namespace out of exportTo' : 'add the subset there first, wait some seconds, then apply this');
 }
 
 function clientWords(client: string): string {
