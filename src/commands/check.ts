@@ -12,6 +12,7 @@ import { severityOf, toText, type Problem } from '../model/problem.ts';
 import { snapshotOf, type Snapshot } from '../model/snapshot.ts';
 import { ignored, readIgnores } from '../validation/ignores.ts';
 import { unknownFields } from '../validation/known-fields.ts';
+import { repeatedProblem, strayProblem } from '../validation/manifest-rules.ts';
 import { capped } from '../validation/regex-rules.ts';
 import { routeProblems } from '../validation/route-problems.ts';
 import { objectOf, printJson, printSarif, printText, type CheckProblem } from './check-output.ts';
@@ -64,7 +65,8 @@ export async function check(request: CheckRequest, io: Io): Promise<ExitCode> {
   }
   const { snapshot } = facts;
   const routes = facts.routes.filter(({ object }) => isRoute(object) && isWanted(object, request.namespaces));
-  const found = routes.flatMap((manifest) => problemsOf(manifest, facts, settings));
+  const wanted = read.objects.filter(({ object }) => isWanted(object, request.namespaces));
+  const found = [...routes.flatMap((manifest) => problemsOf(manifest, facts, settings)), ...wanted.flatMap((manifest) => strays(manifest, settings)), ...repeated(wanted, settings)];
   const problems = [...read.problems.map((problem) => unreadable(problem, settings)), ...await located(found, read.stdin)].sort(byPlace);
   const shown = problems.filter(({ ignoredFor }) => ignoredFor === undefined);
   print(problems, { output, version, colour: io.isTerminal && (io.environment['NO_COLOR'] ?? '') === '' }, io);
@@ -133,7 +135,29 @@ function problemsOf(manifest: Manifest, { snapshot, before }: Facts, settings: S
   const { object, file } = manifest;
   const named = { namespace: namespaceFor(object, true), name: textAt(object, 'metadata', 'name') ?? '', oldObject: file === '' ? undefined : before.get(identityOf(object)) };
   const ignores = readIgnores(object);
-  const problems = [...ignores.problems, ...unknownFields(object), ...capped(routeProblems(object, named, { settings, snapshot }))];
+  return judged(manifest, [...ignores.problems, ...unknownFields(object), ...capped(routeProblems(object, named, { settings, snapshot }))], settings);
+}
+
+function strays(manifest: Manifest, settings: Settings): readonly Found[] {
+  const stray = strayProblem(manifest.object);
+  return stray === undefined ? [] : judged(manifest, [stray], settings);
+}
+
+function repeated(manifests: readonly Manifest[], settings: Settings): readonly Found[] {
+  const first = new Map<string, Manifest>();
+  const found: Found[] = [];
+  for (const manifest of manifests) {
+    const identity = identityOf(manifest.object);
+    const before = first.get(identity);
+    if (!isRoute(manifest.object) || textAt(manifest.object, 'metadata', 'name') === undefined) continue;
+    if (before === undefined) first.set(identity, manifest);
+    else found.push(...judged(manifest, [repeatedProblem(textAt(manifest.object, 'kind') ?? '', before)], settings));
+  }
+  return found;
+}
+
+function judged(manifest: Manifest, problems: readonly Problem[], settings: Settings): readonly Found[] {
+  const ignores = readIgnores(manifest.object);
   return judge(problems, settings.severities).map((problem) => ({
     manifest, problem, severity: problem.severity === 'deny' ? 'error' : 'warning', ignoredFor: ignored(problem, ignores),
   }));

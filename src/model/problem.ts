@@ -131,6 +131,8 @@ export const problemKinds = {
   BL278: { rule: 'DestinationRule that is routed to is deleted', severity: 'warn' },
   BL279: { rule: 'DestinationRule of another namespace lacks the subset of a route', severity: 'warn' },
   BL290: { rule: 'ignore annotation gives no reason', severity: 'warn' },
+  BL291: { rule: 'manifest names a route kind or API version that is not there', severity: 'deny' },
+  BL292: { rule: 'object stands twice in the manifests', severity: 'warn' },
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Ajv } from 'ajv';
 import { test, type Test } from 'tap';
@@ -69,6 +69,27 @@ test('sees fields that an API server would have dropped, and says which was mean
   t.same(found.map(({ path, line }) => [path, line]), [['spec.http[0].match[0].header', 7]]);
   t.match(found[0]?.fix, 'did you mean headers?');
   t.same((await problemsIn(virtualService(`{ match: [{ headers: { x-variant-id: { exact: OPS-1 } } }], route: [{ destination: { host: ${host}, subset: ops-1 } }] }`))).filter(({ code }) => code === 'BL240'), []);
+});
+
+test('sees kinds and API versions that no API server knows, and takes those of other meshes for what they are', async (t) => {
+  const seen = async (apiVersion: string, kind: string): Promise<unknown> => (await problemsIn(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a, namespace: b }\nspec: {}\n`)).filter(({ code }) => code === 'BL291').map(({ path, fix }) => [path, fix]);
+  t.same(await seen('network.istio.io/v1', 'VirtualService'), [['apiVersion', 'write apiVersion: networking.istio.io/v1']]);
+  t.same(await seen('networking.istio.io/v1alpha1', 'DestinationRule'), [['apiVersion', 'write apiVersion: networking.istio.io/v1']]);
+  t.same(await seen('networking.k8s.io/v1', 'HTTPRoute'), [['apiVersion', 'write apiVersion: gateway.networking.k8s.io/v1']]);
+  t.same(await seen('networking.istio.io/v1', 'Virtualservice'), [['kind', 'write kind: VirtualService']]);
+  t.same(await seen('networking.istio.io/v1', 'VirtualServices'), [['kind', 'write kind: VirtualService']]);
+  for (const right of ['networking.istio.io/v1', 'networking.istio.io/v1beta1', 'networking.istio.io/v1alpha3', 'appmesh.k8s.aws/v1beta2']) t.same(await seen(right, 'VirtualService'), [], right);
+  for (const right of ['v1', 'v1beta1']) t.same(await seen(`gateway.networking.k8s.io/${right}`, 'HTTPRoute'), [], right);
+  t.same(await seen('networking.k8s.io/v1', 'Ingress'), []);
+});
+
+test('sees an object that stands twice, in one file or in two, and says where the other is', async (t) => {
+  const folder = await fileWith(t, `${warned}---\n${warned.replace('fact-find-ui, namespace', 'other, namespace')}---\n${warned}`);
+  await writeFile(join(folder, 'b.yaml'), warned);
+  const { out } = await run(['-f', folder, '-o', 'json']);
+  const twice = (JSON.parse(out) as Found).problems.filter((one) => one.code === 'BL292');
+  t.same(twice.map(({ file, line, path }) => [basename(file), line, path]), [['a.yaml', 21, 'metadata.name'], ['b.yaml', 3, 'metadata.name']]);
+  for (const { message } of twice) t.match(message, /the same VirtualService stands at \S+a\.yaml:1, too/);
 });
 
 test('finds the place of a field through keys with dots and brackets, aliases, merges, lists and JSON', async (t) => {
