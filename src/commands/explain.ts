@@ -4,10 +4,11 @@ import { toLabels } from '../model/json.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { entrancesOf, gatewaysIn, leadAlike } from '../explain/entrances.ts';
 import { explain, requestFrom, worldOf, type Hop, type World } from '../explain/explain.ts';
-import type { Request } from '../explain/match.ts';
+import { headerOf, type Request } from '../explain/match.ts';
 import { explainAll } from '../explain/table.ts';
 import { desiredOf } from '../routing/desired.ts';
 import { admitted } from './admitted.ts';
+import { hintsFor, servicesIn } from './explain-hints.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 
 /** What to explain and how to print it. */
@@ -28,9 +29,6 @@ export interface ExplainRequest {
   readonly settings: Settings;
 }
 
-/** How many names a message lists. */
-const namesShown = 10;
-
 /** Prints the hop, or with `all` one for every service. @returns 1 when a proxy would answer by itself (no route, no ready pod), 2 when it is not clear what is asked. */
 export async function explainRequest(asked: ExplainRequest, io: Io): Promise<ExitCode> {
   const facts = await admitted(asked.files, asked.settings, io);
@@ -41,6 +39,8 @@ export async function explainRequest(asked: ExplainRequest, io: Io): Promise<Exi
     io.err(`branchline: ${hops}\n`);
     return exitCodes.wrongUse;
   }
+  const sent = headerOf({ headers: pairsOf(asked.headers) }, asked.settings.routingHeader);
+  io.err(hintsFor(world, { from: asked.from, host: asked.host, header: sent }, hops).map((hint) => `branchline: ${hint}\n`).join(''));
   io.out(asked.output === 'json' ? `${JSON.stringify(hops.map(toJson), null, 2)}\n` : asked.all ? table(hops) : hops.map(sentence).join(''));
   const failed = !asked.all && hops.some(({ status }) => status !== undefined);
   return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
@@ -50,11 +50,19 @@ type Question = Pick<Request, 'method' | 'headers' | 'port'>;
 
 function hopsOf(world: World, asked: ExplainRequest): readonly Hop[] | string {
   const { from, host, headers, all, gateway, settings } = asked;
-  const pairs = headers.map((header) => /^([^\s:]+)\s*:\s*(.*?)\s*$/s.exec(header));
-  if (pairs.includes(null)) return `a header is written 'name: value', e.g. --header '${settings.routingHeader}: OPS-1234'`;
+  const pairs = pairsOf(headers);
+  if (pairs.length < headers.length) return `a header is written 'name: value', e.g. --header '${settings.routingHeader}: OPS-1234'`;
   if (gateway !== undefined && (host === undefined || from !== 'gateway')) return '--gateway goes with --host and without --from SERVICE: requests between services pass no Gateway';
-  const question: Question = { method: 'GET', port: undefined, headers: pairs.map((pair) => [pair?.[1] ?? '', pair?.[2] ?? ''] as const) };
+  const question: Question = { method: 'GET', port: undefined, headers: pairs };
   return all ? tableOf(world, asked, question) : hopOf(world, asked, question);
+}
+
+/** Returns names and values; headers that are not written so are left out. */
+function pairsOf(headers: readonly string[]): Request['headers'] {
+  return headers.flatMap((header) => {
+    const [, name, value] = /^([^\s:]+)\s*:\s*(.*?)\s*$/s.exec(header) ?? [];
+    return name === undefined || value === undefined ? [] : [[name, value] as const];
+  });
 }
 
 function tableOf(world: World, { host, gateway }: ExplainRequest, question: Question): readonly Hop[] | string {
@@ -95,12 +103,6 @@ function callerOf(world: World, from: string): { readonly service: string; reado
   const [only] = found;
   if (only === undefined) return `no Service ${from} is in these manifests; there are: ${servicesIn(world)}`;
   return found.length === 1 ? { service, namespace: only } : `Service ${service} is in several namespaces (${found.sort().join(', ')}): write NAMESPACE/${service}`;
-}
-
-function servicesIn({ snapshot }: World): string {
-  const names = [...snapshot.services].flatMap(([namespace, inside]) => [...inside.keys()].map((name) => `${namespace}/${name}`)).sort();
-  const shown = names.slice(0, namesShown).join(', ');
-  return names.length > namesShown ? `${shown} and ${names.length - namesShown} more` : names.length === 0 ? 'none' : shown;
 }
 
 function toJson({ service, namespace, version, reason, route, status, header }: Hop): object {

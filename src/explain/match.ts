@@ -24,12 +24,12 @@ export interface Request {
 }
 
 /** Returns a header (any case) as its receiver reads it: repeated ones joined by commas; undefined when there is none. */
-export function headerOf(request: Request, name: string): string | undefined {
+export function headerOf(request: Pick<Request, 'headers'>, name: string): string | undefined {
   const values = valuesOf(request, name);
   return values.length === 0 ? undefined : values.join(',');
 }
 
-function valuesOf(request: Request, name: string): readonly string[] {
+function valuesOf(request: Pick<Request, 'headers'>, name: string): readonly string[] {
   return request.headers.filter(([known]) => known.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
 }
 

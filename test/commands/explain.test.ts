@@ -68,6 +68,17 @@ test('explain lists the Gateways that there are for one that is not, and the Ser
   t.match(caller.err, /no Service fact-fnd is in these manifests; there are: ww-green\/fact-find, ww-green\/fact-find-ui/);
 });
 
+test('explain says which hosts and branches there are where one is asked for that is not, and nothing where all are', async (t) => {
+  const hint = async (...args: readonly string[]): Promise<string> => (await run(['explain', '-f', tenant, ...args])).err;
+  t.equal(await hint('--host', 'nope.example.io'), `branchline: public hosts here: *.${host}, ops-1234.${host}, ${host}\n`);
+  t.equal(await hint('--host', 'fact-find-ui'), 'branchline: fact-find-ui is the Service ww-green/fact-find-ui: to ask as another service does, name that one with --from\n');
+  t.match(await hint('--from', 'fact-find', '--host', 'fact-find-uo'), /there is no Service fact-find-uo here; there are: ww-green\/fact-find, ww-green\/fact-find-ui\n/);
+  for (const header of ['x-variant-id: OPS-9999', 'X-Variant-Id: OPS-9999']) t.equal(await hint('--all', '--header', header), 'branchline: no service here has a branch that x-variant-id: OPS-9999 asks for; branches here: OPS-1234\n');
+  t.equal(await hint('--all', '--header', 'x-variant-id: ops-1234'), '');
+  for (const known of [host, `ops-9.${host}`]) t.equal(await hint('--host', known, '--path', '/nothing'), '');
+  t.equal(await hint('--from', 'fact-find', '--host', 'fact-find-ui'), '');
+});
+
 test('explain says that a host below the domain is no branch\'s', async (t) => {
   const { out } = await run(['explain', '-f', tenant, '--host', `ops-9.${host}`, '--path', '/fact-find-ui']);
   t.match(out, /why: no branch has the host ops-9\.ww-green\.example\.io: baseline/);
