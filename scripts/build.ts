@@ -46,7 +46,9 @@ const bundle = {
   logLevel: 'warning',
   metafile: true,
 } as const;
-const program = await build({ ...bundle, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
+/** Older versions of Node lack what the program uses, and would stop in the middle with an error that tells nobody why. Written so that they can read it. */
+const refuseOldNode = "if (parseInt(process.versions.node, 10) < 24) { console.error('branchline needs Node 24 or newer, and this is ' + process.version); process.exit(3); }";
+const program = await build({ ...bundle, banner: { js: `${refuseOldNode}\n${bundle.banner.js}` }, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
 const chat = await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
 await writeFile('dist/licences.txt', await licencesOf([program.metafile, chat.metafile]));
 await buildAgent('dist/agent.cjs');

@@ -54,4 +54,8 @@ test('the Dockerfile\'s steps make a bundle that runs alone, as a numeric user',
   const ran = spawnSync(process.execPath, [...flags, join(image, script.replace('/app/', '')), '--version'], { encoding: 'utf8', cwd: '/', env });
   t.equal(ran.status, 0, ran.stderr);
   t.match(ran.stdout, /^[0-9]+\.[0-9]+\.[0-9]+\n$/);
+  const asOlder = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })";
+  const old = spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(asOlder)}`, join(image, script.replace('/app/', '')), '--version'], { encoding: 'utf8', cwd: '/' });
+  t.same([old.status, old.stdout], [3, '']);
+  t.match(old.stderr, /^branchline needs Node 24 or newer, and this is v[0-9.]+\n$/);
 });
