@@ -73,11 +73,16 @@ function faultOf(request: DeployRequest): string | undefined {
     [commaList(services).length === 0, 'name a service, or several separated by commas'],
     [ttl !== undefined && parseLifetimeSeconds(ttl) === undefined, `--ttl ${quote(ttl ?? '')} is not a lifetime; write a whole number and m, h, d or w, e.g. 12h or 7d`],
     [images.length > 0 && tag !== undefined, '--image and --tag say the same thing twice; give one of them'],
+    [sharesImage(request), '--image would give all these services one image; deploy them one by one, or give --tag'],
     [tag !== undefined && !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag), `--tag ${quote(tag ?? '')} is no image tag`],
     [request.waitSeconds !== undefined && isPrinted(request), '--wait waits for what is deployed; with -o or -f it is only printed'],
     [!Number.isInteger(replicas) || replicas < 0 || replicas > 100, '--replicas must be a whole number from 0 to 100'],
   ];
   return checks.find(([isWrong]) => isWrong)?.[1];
+}
+
+function sharesImage({ images, services }: DeployRequest): boolean {
+  return images.length > 0 && new Set(commaList(services)).size > 1;
 }
 
 async function carryOut(request: DeployRequest, branch: Branch, facts: Facts, io: Io): Promise<ExitCode> {
@@ -127,9 +132,16 @@ async function cloneAll(request: DeployRequest, branch: Branch, facts: Facts): P
   for (const name of new Set(commaList(request.services))) {
     const one = await cloneOne(name, { request, branch, namespace, facts });
     if (typeof one === 'string') return one;
+    const other = deployed.find(({ object }) => nameOf(object) === nameOf(one.object));
+    if (other !== undefined) return `${other.service.name} and ${name} have one baseline, so one branch serves both: deploy ${other.service.name} alone`;
     deployed.push(one);
   }
   return deployed;
+}
+
+/** Kind and name, which are one object's in a namespace. */
+function nameOf(object: JsonObject): string {
+  return workloadKey(textAt(object, 'kind') ?? '', textAt(object, 'metadata', 'name') ?? '');
 }
 
 interface Cloning {

@@ -74,13 +74,16 @@ function kept(labels: Labels, also: (key: string) => boolean = () => true): Labe
   return Object.fromEntries(Object.entries(labels).filter(([key]) => also(key) && !ownership.some((pattern) => pattern.test(key))));
 }
 
-/** Everything of the spec but its selector's version and the number of pods; volumes that a StatefulSet claims for the branch go with it. */
+/**
+ * Everything of the spec but its selector's version and the number of pods; volumes that a StatefulSet claims for the branch go with it. A Rollout's strategy names the
+ * Services and routes of the baseline, which a branch must not move: without steps it is a rolling update. @see https://argo-rollouts.readthedocs.io/en/stable/features/canary/
+ */
 function specOf(baseline: JsonObject, { branch, replicas, settings }: CloneOptions): JsonObject {
   const spec = objectAt(baseline, 'spec');
   const expressions = listAt(spec, 'selector', 'matchExpressions').filter((expression) => textAt(expression, 'key') !== settings.versionLabel);
   const matchLabels = { ...labelsAt(spec, 'selector', 'matchLabels'), [settings.versionLabel]: branch.id };
   return {
-    ...spec, replicas, paused: undefined,
+    ...spec, replicas, paused: undefined, ...(textAt(baseline, 'kind') === 'Rollout' ? { strategy: { canary: {} } } : {}),
     selector: { matchLabels, ...(expressions.length > 0 ? { matchExpressions: expressions } : {}) },
     ...(listAt(spec, 'volumeClaimTemplates').length > 0 ? { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Retain' } } : {}),
   };
@@ -126,10 +129,19 @@ function assignments(texts: readonly string[], pattern: RegExp, main: string): A
 function changeContainer(container: JsonObject, { images, env, isMain, options }: { readonly images: Assignments; readonly env: Assignments; readonly isMain: boolean; readonly options: CloneOptions }): JsonObject {
   const name = textAt(container, 'name') ?? '';
   const image = images.find(([wanted]) => wanted === name)?.[1] ?? (isMain && images.length === 0 ? withTag(textAt(container, 'image') ?? '', options) : textAt(container, 'image'));
-  const variables = env.filter(([wanted]) => wanted === name).map(([, text]) => ({ name: text.slice(0, text.indexOf('=')), value: text.slice(text.indexOf('=') + 1) }));
-  const replaced = new Set(variables.map((variable) => variable.name));
-  const others = listAt(container, 'env').filter((variable) => !replaced.has(textAt(variable, 'name') ?? ''));
-  return { ...container, image, ...(others.length + variables.length > 0 ? { env: [...others, ...variables] } : {}) };
+  const variables = new Map(env.filter(([wanted]) => wanted === name).map(([, text]) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const));
+  const changed = withVariables(listAt(container, 'env'), variables);
+  return { ...container, image, ...(changed.length > 0 ? { env: changed } : {}) };
+}
+
+/** Each keeps its place: `$(NAME)` sees only what stands before it. New ones come last. */
+function withVariables(env: readonly unknown[], variables: ReadonlyMap<string, string>): readonly unknown[] {
+  const changed = env.map((variable) => {
+    const value = variables.get(textAt(variable, 'name') ?? '');
+    return value === undefined ? variable : { name: textAt(variable, 'name'), value };
+  });
+  const there = new Set(env.map((variable) => textAt(variable, 'name')));
+  return [...changed, ...[...variables].filter(([name]) => !there.has(name)).map(([name, value]) => ({ name, value }))];
 }
 
 /** Replaces tag and digest of an image. A colon before the last slash is a registry's port. */

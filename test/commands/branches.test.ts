@@ -1,9 +1,12 @@
 /** deploy, list, keep, delete and housekeep against an API server: what they print, what they write, and in which order. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type Test } from 'tap';
+import { parse } from 'yaml';
 import { at, listAt, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { startApiDouble, type ApiDouble } from './api-double.ts';
-import { run } from './run.ts';
+import { run, type Ran } from './run.ts';
 import { branch, control, tenants } from './tenant.ts';
 
 async function opened(t: Test, more: readonly JsonObject[] = []): Promise<{ api: ApiDouble; cli: (...args: readonly string[]) => ReturnType<typeof run> }> {
@@ -48,6 +51,53 @@ test('deploy -o yaml prints and writes nothing', async (t) => {
   t.same(api.writes, []);
 });
 
+const shop = `apiVersion: v1
+kind: Namespace
+metadata: { name: shop, labels: { branchline.dev/enabled: 'true', istio-injection: enabled } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: orders, namespace: shop }
+spec: { selector: { app: orders }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: orders-internal, namespace: shop }
+spec: { selector: { app: orders }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: orders, namespace: shop, labels: { app: orders, version: master } }
+spec:
+  selector: { matchLabels: { app: orders } }
+  strategy: { blueGreen: { activeService: orders } }
+  template:
+    metadata: { labels: { app: orders, version: master } }
+    spec: { containers: [{ name: app, image: 'orders:1', env: [{ name: LOG, value: info }, { name: OPTS, value: '--level=$(LOG)' }] }] }
+`;
+
+async function printed(t: Test, ...args: readonly string[]): Promise<Ran> {
+  const folder = await mkdtemp(join(tmpdir(), 'deploy-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'shop.yaml'), shop);
+  return run(['deploy', ...args, '-f', folder, '-o', 'yaml']);
+}
+
+test('deploy changes a variable in its place, so that those after it still see it, and puts new ones last', async (t) => {
+  const { out } = await printed(t, 'orders', 'shop', 'OPS-1', '--env', 'LOG=debug', '--env', 'NEW=1');
+  t.same(at(parse(out), 'spec', 'template', 'spec', 'containers', 0, 'env'), [{ name: 'LOG', value: 'debug' }, { name: 'OPTS', value: '--level=$(LOG)' }, { name: 'NEW', value: '1' }]);
+});
+
+test('deploy leaves out a Rollout\'s strategy, which names the Services of its baseline', async (t) => {
+  t.same(at(parse((await printed(t, 'orders', 'shop', 'OPS-1')).out), 'spec', 'strategy'), { canary: {} });
+});
+
+test('deploy refuses two services of one baseline: one workload cannot be told to be both', async (t) => {
+  const { code, err } = await printed(t, 'orders,orders-internal', 'shop', 'OPS-1');
+  t.equal(code, 1);
+  t.match(err, /orders and orders-internal have one baseline, so one branch serves both: deploy orders alone/);
+});
+
 const wrong: readonly (readonly [string, readonly string[], number, RegExp])[] = [
   ['a service that is not there', ['nope', 'ww-green', 'OPS-1'], 1, /no Service nope in ww-green; it has fact-find, fact-find-ui/],
   ['a namespace that is not there', ['fact-find', 'nope', 'OPS-1'], 3, /no namespace nope/],
@@ -55,6 +105,7 @@ const wrong: readonly (readonly [string, readonly string[], number, RegExp])[] =
   ['a branch without a name', ['fact-find', 'ww-green', '///'], 2, /no branch name/],
   ['a ttl in words', ['fact-find', 'ww-green', 'OPS-1', '--ttl', 'soon'], 2, /not a lifetime/],
   ['image and tag', ['fact-find', 'ww-green', 'OPS-1', '--image', 'a', '--tag', 'b'], 2, /twice/],
+  ['one image for several services', ['fact-find,fact-find-ui', 'ww-green', 'OPS-1', '--image', 'a'], 2, /one image; deploy them one by one, or give --tag/],
   ['a container that is not there', ['fact-find', 'ww-green', 'OPS-1', '--env', 'web:A=b'], 1, /no container "web"; it has app, istio-proxy/],
   ['a number of pods in words', ['fact-find', 'ww-green', 'OPS-1', '--replicas', 'two'], 2, /whole number/],
 ];
