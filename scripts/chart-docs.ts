@@ -26,7 +26,7 @@ export function withValuesTable(readme: string, schemaText: string, valuesText: 
   const [start, end] = ['<!-- values -->', '<!-- /values -->'];
   const [before, after] = [readme.indexOf(start), readme.indexOf(end)];
   if (before < 0 || after < before) throw new Error(`the chart's README has no ${start} … ${end}`);
-  return `${readme.slice(0, before)}${start}\n${['| value | default | meaning |', '|---|---|---|', ...rows].join('\n')}\n${readme.slice(after)}`;
+  return `${readme.slice(0, before)}${start}\n\n<!-- prettier-ignore-start -->\n${['| value | default | meaning |', '|---|---|---|', ...rows].join('\n')}\n<!-- prettier-ignore-end -->\n\n${readme.slice(after)}`;
 }
 
 /** One row for each leaf; a group without a description is its members. */

@@ -14,7 +14,7 @@ export function withTables(text: string): string {
     const before = current.indexOf(start);
     if (before < 0) throw new Error(`README.md has no ${start}`);
     const after = current.indexOf(end, before);
-    return `${current.slice(0, before)}${start}\n${rows.join('\n')}\n${end}${after < 0 ? current.slice(before + start.length) : current.slice(after + end.length)}`;
+    return `${current.slice(0, before)}${start}\n\n<!-- prettier-ignore-start -->\n${rows.join('\n')}\n<!-- prettier-ignore-end -->\n\n${end}${after < 0 ? current.slice(before + start.length) : current.slice(after + end.length)}`;
   }, text);
 }
 
