@@ -15,7 +15,8 @@ const leaveOutUnusedClientParts: Plugin = {
   name: 'leave-out-unused-client-parts',
   setup(bundler) {
     bundler.onResolve({ filter: /^(undici|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
-      /client-node[\\/]dist[\\/]config\.js$/.test(importer) ? { path, namespace: 'left-out' } : undefined);
+      /client-node[\\/]dist[\\/]config\.js$/.test(importer) ? { path, namespace: 'left-out' } : undefined,
+    );
     bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
       contents: `const leftOut = () => { throw new Error('${path} is not in this bundle'); };\n${['Agent', 'ProxyAgent', 'createConfiguration'].map((name) => `export const ${name} = leftOut;`).join('\n')}\nexport class ServerConfiguration { constructor() { leftOut(); } }`,
     }));
@@ -26,7 +27,9 @@ const leaveOutUnusedClientParts: Plugin = {
 const chatLibrary: Plugin = {
   name: 'chat-library',
   setup(bundler) {
-    bundler.onResolve({ filter: /^@slack\/bolt$/ }, ({ kind }) => (kind === 'entry-point' ? undefined : { path: './slack-bolt.js', external: true }));
+    bundler.onResolve({ filter: /^@slack\/bolt$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './slack-bolt.js', external: true },
+    );
   },
 };
 
@@ -47,8 +50,15 @@ const bundle = {
   metafile: true,
 } as const;
 /** Older versions of Node lack what the program uses, and would stop in the middle with an error that tells nobody why. Written so that they can read it. */
-const refuseOldNode = "if (parseInt(process.versions.node, 10) < 24) { console.error('branchline needs Node 24 or newer, and this is ' + process.version); process.exit(3); }";
-const program = await build({ ...bundle, banner: { js: `${refuseOldNode}\n${bundle.banner.js}` }, entryPoints: ['src/main.ts'], outfile: 'dist/branchline.js', plugins: [leaveOutUnusedClientParts, chatLibrary] });
+const refuseOldNode =
+  "if (parseInt(process.versions.node, 10) < 24) { console.error('branchline needs Node 24 or newer, and this is ' + process.version); process.exit(3); }";
+const program = await build({
+  ...bundle,
+  banner: { js: `${refuseOldNode}\n${bundle.banner.js}` },
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/branchline.js',
+  plugins: [leaveOutUnusedClientParts, chatLibrary],
+});
 const chat = await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
 await writeFile('dist/licences.txt', await licencesOf([program.metafile, chat.metafile]));
 await buildAgent('dist/agent.cjs');

@@ -5,18 +5,49 @@ import { at, isObject, objectAt, textAt } from '../src/model/json.ts';
 
 /** Settings that the chart writes itself, from other values; also giving them under `settings` would be two answers to one question. */
 export const chartSettings: readonly SettingKey[] = [
-  'listenHost', 'listenPort', 'plainHost', 'plainPort', 'certDirectory', 'tlsCertFile', 'tlsKeyFile', 'tlsNames', 'caSecret', 'webhookConfiguration', 'earnFailurePolicy',
-  'clientCaFile', 'clientNames', 'manifests', 'kubeconfig', 'kubeContext', 'outputDirectory', 'systemNamespace', 'leaseName', 'agentFile',
+  'listenHost',
+  'listenPort',
+  'plainHost',
+  'plainPort',
+  'certDirectory',
+  'tlsCertFile',
+  'tlsKeyFile',
+  'tlsNames',
+  'caSecret',
+  'webhookConfiguration',
+  'earnFailurePolicy',
+  'clientCaFile',
+  'clientNames',
+  'manifests',
+  'kubeconfig',
+  'kubeContext',
+  'outputDirectory',
+  'systemNamespace',
+  'leaseName',
+  'agentFile',
 ];
 
 /** Returns the schema's text with `settings` as the table has it. */
 export function withSettingsSchema(text: string): string {
   const schema = JSON.parse(text) as { properties: Record<string, unknown> };
-  const properties = Object.fromEntries(settingKeys.filter((key) => !chartSettings.includes(key)).map((key) => {
-    const { format, ...rest } = settingsTable[key].schema as Readonly<Record<string, unknown>>;
-    return [key, { ...rest, ...(format === undefined ? {} : { format }), description: settingsTable[key].help }];
-  }));
-  const settings = { type: 'object', description: 'settings of `branchline serve`, by the names of the settings table; the chart sets the ones about addresses and certificates itself', additionalProperties: false, properties };
+  const properties = Object.fromEntries(
+    settingKeys
+      .filter((key) => !chartSettings.includes(key))
+      .map((key) => {
+        const { format, ...rest } = settingsTable[key].schema as Readonly<Record<string, unknown>>;
+        return [
+          key,
+          { ...rest, ...(format === undefined ? {} : { format }), description: settingsTable[key].help },
+        ];
+      }),
+  );
+  const settings = {
+    type: 'object',
+    description:
+      'settings of `branchline serve`, by the names of the settings table; the chart sets the ones about addresses and certificates itself',
+    additionalProperties: false,
+    properties,
+  };
   return `${JSON.stringify({ ...schema, properties: { ...schema.properties, settings } }, null, 2)}\n`;
 }
 
@@ -41,6 +72,12 @@ function rowsOf(schema: unknown, values: unknown, path: string): readonly string
 }
 
 function shown(value: unknown): string {
-  if (value === undefined || value === '' || (isObject(value) && Object.keys(value).length === 0) || (Array.isArray(value) && value.length === 0)) return '';
+  if (
+    value === undefined ||
+    value === '' ||
+    (isObject(value) && Object.keys(value).length === 0) ||
+    (Array.isArray(value) && value.length === 0)
+  )
+    return '';
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }

@@ -9,13 +9,16 @@ const readme = new URL('../README.md', import.meta.url);
 
 /** Returns the README's text with its tables made anew. Everything between `<!-- name -->` and `<!-- /name -->` is ours. */
 export function withTables(text: string): string {
-  return Object.entries({ settings: settingsRows(), problems: problemRows(), metrics: metricRows() }).reduce((current, [name, rows]) => {
-    const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-    const before = current.indexOf(start);
-    if (before < 0) throw new Error(`README.md has no ${start}`);
-    const after = current.indexOf(end, before);
-    return `${current.slice(0, before)}${start}\n\n<!-- prettier-ignore-start -->\n${rows.join('\n')}\n<!-- prettier-ignore-end -->\n\n${end}${after < 0 ? current.slice(before + start.length) : current.slice(after + end.length)}`;
-  }, text);
+  return Object.entries({ settings: settingsRows(), problems: problemRows(), metrics: metricRows() }).reduce(
+    (current, [name, rows]) => {
+      const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+      const before = current.indexOf(start);
+      if (before < 0) throw new Error(`README.md has no ${start}`);
+      const after = current.indexOf(end, before);
+      return `${current.slice(0, before)}${start}\n\n<!-- prettier-ignore-start -->\n${rows.join('\n')}\n<!-- prettier-ignore-end -->\n\n${end}${after < 0 ? current.slice(before + start.length) : current.slice(after + end.length)}`;
+    },
+    text,
+  );
 }
 
 function cell(text: string): string {
@@ -23,31 +26,60 @@ function cell(text: string): string {
 }
 
 function settingsRows(): readonly string[] {
-  return ['| setting | flag, environment | default | meaning |', '|---|---|---|---|', ...settingKeys.map((key) => {
-    const fallback = showDefault(key);
-    return `| \`${key}\` | \`${flagOf(key)}\` \`${environmentOf(key)}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${cell(settingsTable[key].help)} |`;
-  })];
+  return [
+    '| setting | flag, environment | default | meaning |',
+    '|---|---|---|---|',
+    ...settingKeys.map((key) => {
+      const fallback = showDefault(key);
+      return `| \`${key}\` | \`${flagOf(key)}\` \`${environmentOf(key)}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${cell(settingsTable[key].help)} |`;
+    }),
+  ];
 }
 
 function problemRows(): readonly string[] {
-  return ['| code | rule | default |', '|---|---|---|', ...Object.entries(problemKinds).map(([code, { rule, severity }]) => `| \`${code}\` | ${cell(rule)} | ${severity} |`)];
+  return [
+    '| code | rule | default |',
+    '|---|---|---|',
+    ...Object.entries(problemKinds).map(
+      ([code, { rule, severity }]) => `| \`${code}\` | ${cell(rule)} | ${severity} |`,
+    ),
+  ];
 }
 
 function metricRows(): readonly string[] {
-  return ['| metric | kind | labels | meaning |', '|---|---|---|---|', ...metricsTable.map(({ name, kind, labels, help }) => `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${cell(help)} |`)];
+  return [
+    '| metric | kind | labels | meaning |',
+    '|---|---|---|---|',
+    ...metricsTable.map(
+      ({ name, kind, labels, help }) =>
+        `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${cell(help)} |`,
+    ),
+  ];
 }
 
 const chart = new URL('../charts/branchline/', import.meta.url);
 
 /** Returns every file with generated parts, as it is and as it should be. */
 export function generated(): readonly { readonly file: URL; readonly text: string; readonly made: string }[] {
-  const files = { readme, schema: new URL('values.schema.json', chart), chartReadme: new URL('README.md', chart) };
-  const texts = { readme: readFileSync(files.readme, 'utf8'), schema: readFileSync(files.schema, 'utf8'), chartReadme: readFileSync(files.chartReadme, 'utf8') };
+  const files = {
+    readme,
+    schema: new URL('values.schema.json', chart),
+    chartReadme: new URL('README.md', chart),
+  };
+  const texts = {
+    readme: readFileSync(files.readme, 'utf8'),
+    schema: readFileSync(files.schema, 'utf8'),
+    chartReadme: readFileSync(files.chartReadme, 'utf8'),
+  };
   const schema = withSettingsSchema(texts.schema);
   return [
     { file: files.readme, text: texts.readme, made: withTables(texts.readme) },
     { file: files.schema, text: texts.schema, made: schema },
-    { file: files.chartReadme, text: texts.chartReadme, made: withValuesTable(texts.chartReadme, schema, readFileSync(new URL('values.yaml', chart), 'utf8')) },
+    {
+      file: files.chartReadme,
+      text: texts.chartReadme,
+      made: withValuesTable(texts.chartReadme, schema, readFileSync(new URL('values.yaml', chart), 'utf8')),
+    },
   ];
 }
 
@@ -55,7 +87,9 @@ if (import.meta.main) {
   for (const { file, text, made } of generated()) {
     if (!process.argv.includes('--check')) writeFileSync(file, made);
     else if (made !== text) {
-      console.error(`${file.pathname.slice(readme.pathname.length - 'README.md'.length)}: its generated parts are not the code's; run node scripts/docs.ts`);
+      console.error(
+        `${file.pathname.slice(readme.pathname.length - 'README.md'.length)}: its generated parts are not the code's; run node scripts/docs.ts`,
+      );
       process.exitCode = 1;
     }
   }

@@ -12,7 +12,9 @@ export interface Stage {
 
 /** Returns the stages in order. */
 export function readStages(): readonly Stage[] {
-  const lines = readFileSync(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8').split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const lines = readFileSync(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const stages: { name: string; steps: Step[] }[] = [];
   for (const line of lines) {
     const [, instruction = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line) ?? [];
@@ -32,7 +34,12 @@ export interface Start {
 /** Returns how the last stage starts node. */
 export function readStart(): Start {
   const steps = readStages().at(-1)?.steps ?? [];
-  const [, ...words] = JSON.parse(steps.find(([instruction]) => instruction === 'ENTRYPOINT')?.[1] ?? '[]') as string[];
-  const pairs = steps.filter(([instruction]) => instruction === 'ENV').flatMap(([, rest]) => rest.split(/\s+/)).map((pair) => pair.split('=') as [string, string]);
+  const [, ...words] = JSON.parse(
+    steps.find(([instruction]) => instruction === 'ENTRYPOINT')?.[1] ?? '[]',
+  ) as string[];
+  const pairs = steps
+    .filter(([instruction]) => instruction === 'ENV')
+    .flatMap(([, rest]) => rest.split(/\s+/))
+    .map((pair) => pair.split('=') as [string, string]);
   return { flags: words.slice(0, -1), script: words.at(-1) ?? '', env: Object.fromEntries(pairs) };
 }

@@ -13,7 +13,14 @@ import type { Facts } from './scope.ts';
 import { mutateWorkload } from './workload.ts';
 
 /** The paths that the API server posts reviews to. */
-export const reviewPaths = ['/mutate/workloads', '/mutate/pods', '/validate/declarations', '/validate/routes', '/mutate/probe', '/validate/probe'] as const;
+export const reviewPaths = [
+  '/mutate/workloads',
+  '/mutate/pods',
+  '/validate/declarations',
+  '/validate/routes',
+  '/mutate/probe',
+  '/validate/probe',
+] as const;
 /** One of {@link reviewPaths}. */
 export type ReviewPath = (typeof reviewPaths)[number];
 
@@ -23,21 +30,40 @@ type Decider = (review: Review, facts: Facts) => Decision;
 
 /** By group and kind, not by version: each version of these has the same parts that we read. */
 const deciders: Readonly<Record<ReviewPath, ReadonlyMap<string, Decider>>> = {
-  '/mutate/workloads': new Map([['apps/Deployment', workload], ['apps/StatefulSet', workload], ['argoproj.io/Rollout', workload]]),
+  '/mutate/workloads': new Map([
+    ['apps/Deployment', workload],
+    ['apps/StatefulSet', workload],
+    ['argoproj.io/Rollout', workload],
+  ]),
   '/mutate/pods': new Map([['/Pod', pod]]),
-  '/validate/declarations': new Map(['apps/Deployment', 'apps/StatefulSet', 'argoproj.io/Rollout', '/Service', '/Namespace'].map((kind) => [kind, declaration])),
-  '/validate/routes': new Map(['networking.istio.io/VirtualService', 'networking.istio.io/DestinationRule', 'gateway.networking.k8s.io/HTTPRoute', 'gateway.networking.k8s.io/GRPCRoute'].map((kind) => [kind, reviewRoute])),
+  '/validate/declarations': new Map(
+    ['apps/Deployment', 'apps/StatefulSet', 'argoproj.io/Rollout', '/Service', '/Namespace'].map((kind) => [
+      kind,
+      declaration,
+    ]),
+  ),
+  '/validate/routes': new Map(
+    [
+      'networking.istio.io/VirtualService',
+      'networking.istio.io/DestinationRule',
+      'gateway.networking.k8s.io/HTTPRoute',
+      'gateway.networking.k8s.io/GRPCRoute',
+    ].map((kind) => [kind, reviewRoute]),
+  ),
   '/mutate/probe': new Map([['/ConfigMap', probe]]),
   '/validate/probe': new Map([['/ConfigMap', validateProbe]]),
 };
 
 /** What is decided about besides CREATE and UPDATE: a DestinationRule that routes still need may not go. */
-const operations: Readonly<Partial<Record<ReviewPath, readonly Review['operation'][]>>> = { '/validate/routes': ['CREATE', 'UPDATE', 'DELETE'] };
+const operations: Readonly<Partial<Record<ReviewPath, readonly Review['operation'][]>>> = {
+  '/validate/routes': ['CREATE', 'UPDATE', 'DELETE'],
+};
 
 /** Decides. Pure and synchronous; the patch of a `mutated` decision was applied to the review's object, which is changed by it. */
 export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
   const decider = deciders[path].get(`${review.group}/${review.kind}`);
-  if (decider === undefined || !(operations[path] ?? ['CREATE', 'UPDATE']).includes(review.operation)) return allow();
+  if (decider === undefined || !(operations[path] ?? ['CREATE', 'UPDATE']).includes(review.operation))
+    return allow();
   return decider(review, facts);
 }
 
@@ -45,13 +71,19 @@ export function decide(path: ReviewPath, review: Review, facts: Facts): Decision
 function workload(review: Review, facts: Facts): Decision {
   const mutation = mutateWorkload(review, facts);
   if (mutation === undefined) return allow();
-  const refused = mutation.warnings.length > 0 && validateWorkload({ ...review, object: mutation.after }, facts).some((problem) => problem.severity === 'deny');
+  const refused =
+    mutation.warnings.length > 0 &&
+    validateWorkload({ ...review, object: mutation.after }, facts).some(
+      (problem) => problem.severity === 'deny',
+    );
   return patched(review, mutation.after, refused ? [] : mutation.warnings, []);
 }
 
 function pod(review: Review, facts: Facts): Decision {
   const mutation = mutatePod(review, facts);
-  return mutation === undefined ? allow() : patched(review, mutation.after, [], withoutDenials(mutation.problems, facts));
+  return mutation === undefined
+    ? allow()
+    : patched(review, mutation.after, [], withoutDenials(mutation.problems, facts));
 }
 
 function probe(review: Review): Decision {
@@ -68,11 +100,15 @@ function declaration(review: Review, facts: Facts): Decision {
 }
 
 /** Makes the patch and tries it on the raw object first: one that does not apply would reject the request even under `failurePolicy: Ignore`. */
-function patched(review: Review, after: JsonObject, warnings: readonly string[], problems: readonly ReturnType<typeof judge>[number][]): Decision {
+function patched(
+  review: Review,
+  after: JsonObject,
+  warnings: readonly string[],
+  problems: readonly ReturnType<typeof judge>[number][],
+): Decision {
   if (review.object === undefined) return allow();
   const changes = diff(review.object, after);
   const reason = changes.length === 0 ? undefined : whyNotApplicable(review.object, changes);
   if (reason !== undefined) return answerFailure('bug', review);
   return mutate(changes, [...warnings, ...problems.map(toWarning)], problems);
 }
-

@@ -34,13 +34,22 @@ export function allow(warnings: readonly string[] = [], problems: readonly Judge
 }
 
 /** Lets the request pass with changes; without operations it is an {@link allow}. */
-export function mutate(patch: readonly Operation[], warnings: readonly string[], problems: readonly JudgedProblem[] = []): Decision {
-  return patch.length === 0 ? allow(warnings, problems) : { outcome: 'mutated', patch, warnings: tidy(warnings), problems };
+export function mutate(
+  patch: readonly Operation[],
+  warnings: readonly string[],
+  problems: readonly JudgedProblem[] = [],
+): Decision {
+  return patch.length === 0
+    ? allow(warnings, problems)
+    : { outcome: 'mutated', patch, warnings: tidy(warnings), problems };
 }
 
 /** Refuses the request: one problem a line, the code in brackets. */
 export function deny(problems: readonly JudgedProblem[], code = 403, reason = 'Forbidden'): Decision {
-  const message = problems.filter((problem) => problem.severity === 'deny').map(toLine).join('\n');
+  const message = problems
+    .filter((problem) => problem.severity === 'deny')
+    .map(toLine)
+    .join('\n');
   const cut = message.length > messageLengthMax ? `${message.slice(0, messageLengthMax)}...` : message;
   const warnings = problems.filter((problem) => problem.severity === 'warn').map(toWarning);
   return { outcome: 'denied', code, reason, message: cut, warnings: tidy(warnings), problems };
@@ -48,7 +57,9 @@ export function deny(problems: readonly JudgedProblem[], code = 403, reason = 'F
 
 /** Gives each problem its severity and drops those that are off. */
 export function judge(problems: readonly Problem[], severities: Severities): readonly JudgedProblem[] {
-  return problems.map((problem) => ({ ...problem, severity: severityOf(problem.code, severities) })).filter((problem) => problem.severity !== 'off');
+  return problems
+    .map((problem) => ({ ...problem, severity: severityOf(problem.code, severities) }))
+    .filter((problem) => problem.severity !== 'off');
 }
 
 /** Refuses when a problem denies; else lets pass, with a warning for each. */
@@ -64,7 +75,9 @@ export function toWarning(problem: Problem): string {
 
 /** No control characters (the API server drops such warnings silently), no repeats, and lines short enough to arrive whole. */
 function tidy(warnings: readonly string[]): readonly string[] {
-  const lines = new Set(warnings.map((warning) => warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim()));
+  const lines = new Set(
+    warnings.map((warning) => warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim()),
+  );
   return [...lines].flatMap(wrap).slice(0, warningsMax);
 }
 
@@ -88,7 +101,9 @@ function wrap(line: string): readonly string[] {
 export function unwrap(warnings: readonly string[]): readonly string[] {
   return warnings.reduce<readonly string[]>((whole, line) => {
     const last = whole.at(-1);
-    return last !== undefined && line.startsWith(`${continuation} `) ? [...whole.slice(0, -1), `${last} ${line.slice(continuation.length + 1)}`] : [...whole, line];
+    return last !== undefined && line.startsWith(`${continuation} `)
+      ? [...whole.slice(0, -1), `${last} ${line.slice(continuation.length + 1)}`]
+      : [...whole, line];
   }, []);
 }
 

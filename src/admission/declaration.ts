@@ -6,7 +6,16 @@ import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './d
 import { collisionRules, identityRules } from './name-rules.ts';
 import { namespaceRules, serviceRules } from './owner-rules.ts';
 import { reachRules } from './reach-rules.ts';
-import { isInScope, liveBranch, readBranchBefore, readBranchReview, readWorkloadReview, staysInPlace, type Facts, type WorkloadReview } from './scope.ts';
+import {
+  isInScope,
+  liveBranch,
+  readBranchBefore,
+  readBranchReview,
+  readWorkloadReview,
+  staysInPlace,
+  type Facts,
+  type WorkloadReview,
+} from './scope.ts';
 import type { Declaration, Rule } from './rule.ts';
 import { spellingRules } from './spelling-rules.ts';
 import type { Review } from './review.ts';
@@ -23,10 +32,20 @@ export function validateWorkload(review: Review, facts: Facts): readonly JudgedP
   if (!isInScope(workload)) return judge(outOfScope(workload), facts.settings.severities);
   const branch = readBranchReview(workload, facts);
   const live = liveBranch(workload, facts);
-  const isBranch = branch !== undefined || workload.now.declared['branch'] !== undefined || live !== undefined;
+  const isBranch =
+    branch !== undefined || workload.now.declared['branch'] !== undefined || live !== undefined;
   const inPlace = staysInPlace(branch, readBranchBefore(workload, facts));
-  const declaration: Declaration = { ...workload, ...facts, review: branch, live, inPlace, siblings: isBranch ? siblingsOf(workload, facts) : [] };
-  return isBranch ? branchProblems(declaration) : [...ownWords(spellingRules, declaration), ...worldsWords(baselineRules(declaration), declaration)];
+  const declaration: Declaration = {
+    ...workload,
+    ...facts,
+    review: branch,
+    live,
+    inPlace,
+    siblings: isBranch ? siblingsOf(workload, facts) : [],
+  };
+  return isBranch
+    ? branchProblems(declaration)
+    : [...ownWords(spellingRules, declaration), ...worldsWords(baselineRules(declaration), declaration)];
 }
 
 /** A workload that cannot be this branch at all is told so, and not also how that branch would fare. */
@@ -65,26 +84,36 @@ function factRules({ namespace, snapshot }: Declaration): readonly Rule[] {
 }
 
 function factsMissing({ snapshot, now }: Declaration): readonly Problem[] {
-  const what = snapshot.synced ? `namespace ${now.namespace} is not known here` : 'the cluster is not read yet';
+  const what = snapshot.synced
+    ? `namespace ${now.namespace} is not known here`
+    : 'the cluster is not read yet';
   return [{ code: 'BL125', path: '', message: `${what}: only the object itself was checked` }];
 }
 
 function outOfScope({ now }: WorkloadReview): readonly Problem[] {
   if (now.declared['branch'] === undefined) return [];
-  return [{
-    code: 'BL126',
-    path: 'metadata.namespace',
-    message: `namespace ${now.namespace} is not enabled, so this is no branch yet: kubectl label namespace ${now.namespace} ${enabledLabel}=true`,
-  }];
+  return [
+    {
+      code: 'BL126',
+      path: 'metadata.namespace',
+      message: `namespace ${now.namespace} is not enabled, so this is no branch yet: kubectl label namespace ${now.namespace} ${enabledLabel}=true`,
+    },
+  ];
 }
 
 function siblingsOf({ now }: WorkloadReview, { snapshot, settings }: Facts): readonly Membership[] {
-  return branchesIn(snapshot, now.namespace, settings).filter(({ workload }) => workload.name !== now.name || workload.kind !== now.kind);
+  return branchesIn(snapshot, now.namespace, settings).filter(
+    ({ workload }) => workload.name !== now.name || workload.kind !== now.kind,
+  );
 }
 
 /** An update that leaves the declaration as its author wrote it (a rollout, the deployment controller's own writes); what we wrote ourselves does not count. */
 function isSettled({ now, before }: WorkloadReview): boolean {
-  return before !== undefined && isEqual(asWritten(before.declared), asWritten(now.declared)) && isEqual(before.templateLabels, now.templateLabels);
+  return (
+    before !== undefined &&
+    isEqual(asWritten(before.declared), asWritten(now.declared)) &&
+    isEqual(before.templateLabels, now.templateLabels)
+  );
 }
 
 const ours: ReadonlySet<string> = new Set(writtenKeys);
@@ -106,8 +135,14 @@ export function validateOwner(review: Review, facts: Facts): readonly JudgedProb
   const now = { ...readMeta(object), name: review.name, namespace: review.namespace };
   const enabled = enabledOf(object);
   const rules = review.kind === 'Namespace' ? namespaceRules : serviceRules;
-  const problems = judge(rules.flatMap((rule) => rule({ object, now, enabled, namespace, ...facts })), facts.settings.severities);
-  const settled = oldObject !== undefined && isEqual(readMeta(oldObject).declared, now.declared) && enabledOf(oldObject) === enabled;
+  const problems = judge(
+    rules.flatMap((rule) => rule({ object, now, enabled, namespace, ...facts })),
+    facts.settings.severities,
+  );
+  const settled =
+    oldObject !== undefined &&
+    isEqual(readMeta(oldObject).declared, now.declared) &&
+    enabledOf(oldObject) === enabled;
   return settled ? problems.map(toWarn) : problems;
 }
 

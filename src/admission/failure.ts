@@ -19,22 +19,48 @@ export type Failure = 'bug' | 'deadline' | 'too-large' | 'too-deep';
  * | `too-large`  | refused, 413 (nobody can see what it is)        | refused, 413                                    |
  * | `too-deep`   | refused, 422                                    | allowed with a warning                          |
  */
-export function answerFailure(failure: Failure, review: Review | undefined, severities: Severities = {}): Decision {
+export function answerFailure(
+  failure: Failure,
+  review: Review | undefined,
+  severities: Severities = {},
+): Decision {
   switch (failure) {
     case 'too-large':
-      return refuse('BL901', 'the review is larger than the limit (bodyLimitBytes); make the object smaller, e.g. by server-side apply, which keeps no last-applied annotation', 413, 'RequestEntityTooLarge');
+      return refuse(
+        'BL901',
+        'the review is larger than the limit (bodyLimitBytes); make the object smaller, e.g. by server-side apply, which keeps no last-applied annotation',
+        413,
+        'RequestEntityTooLarge',
+      );
     case 'too-deep':
       return declaresBranch(review)
         ? refuse('BL902', 'the object is nested too deeply to be checked; flatten it', 422, 'Invalid')
-        : warn('BL902', 'the object is nested too deeply to be checked; it was let through unchecked', severities);
+        : warn(
+            'BL902',
+            'the object is nested too deeply to be checked; it was let through unchecked',
+            severities,
+          );
     case 'deadline':
       return declaresBranch(review)
         ? refuse('BL903', 'branchline had no time left to check this branch; apply it again', 504, 'Timeout')
-        : warn('BL903', 'branchline had no time left to check this object; it was let through unchecked', severities);
+        : warn(
+            'BL903',
+            'branchline had no time left to check this object; it was let through unchecked',
+            severities,
+          );
     case 'bug':
       return declaresBranch(review)
-        ? refuse('BL904', 'branchline failed on this branch (its log says why, look for the request uid); nothing was changed, apply it again or tell the platform team', 500, 'InternalError')
-        : warn('BL904', 'branchline failed on this object; it was let through unchecked (see its log)', severities);
+        ? refuse(
+            'BL904',
+            'branchline failed on this branch (its log says why, look for the request uid); nothing was changed, apply it again or tell the platform team',
+            500,
+            'InternalError',
+          )
+        : warn(
+            'BL904',
+            'branchline failed on this object; it was let through unchecked (see its log)',
+            severities,
+          );
     default:
       return failure satisfies never;
   }
@@ -42,14 +68,26 @@ export function answerFailure(failure: Failure, review: Review | undefined, seve
 
 function declaresBranch(review: Review | undefined): boolean {
   const key = fullKey('branch');
-  return [review?.object, review?.oldObject].some((object) => at(object, 'metadata', 'annotations', key) !== undefined);
+  return [review?.object, review?.oldObject].some(
+    (object) => at(object, 'metadata', 'annotations', key) !== undefined,
+  );
 }
 
-function refuse(code: 'BL901' | 'BL902' | 'BL903' | 'BL904', message: string, status: number, reason: string): Decision {
+function refuse(
+  code: 'BL901' | 'BL902' | 'BL903' | 'BL904',
+  message: string,
+  status: number,
+  reason: string,
+): Decision {
   return deny([{ code, path: '', message, severity: 'deny' }], status, reason);
 }
 
 /** Lets pass with a warning, whatever severity settings give the code: a failure of ours must not start to refuse. */
 function warn(code: 'BL902' | 'BL903' | 'BL904', message: string, severities: Severities): Decision {
-  return allowUnlessDenied(judge([{ code, path: '', message }], { ...severities, [code]: severities[code] === 'off' ? 'off' : 'warn' }));
+  return allowUnlessDenied(
+    judge([{ code, path: '', message }], {
+      ...severities,
+      [code]: severities[code] === 'off' ? 'off' : 'warn',
+    }),
+  );
 }

@@ -11,7 +11,10 @@ const key = fullKey('inject');
 /** On the workload itself, and on its pod template, where it means the same for the pods made of it. */
 export function injectIsKnown({ now, object }: Declaration): readonly Problem[] {
   const template = textAt(object, 'spec', 'template', 'metadata', 'annotations', key);
-  return [...whatIsWrong(now.declared['inject'], annotationPath('inject'), 'BL121'), ...whatIsWrong(template, `spec.template.metadata.annotations[${key}]`, 'BL121')];
+  return [
+    ...whatIsWrong(now.declared['inject'], annotationPath('inject'), 'BL121'),
+    ...whatIsWrong(template, `spec.template.metadata.annotations[${key}]`, 'BL121'),
+  ];
 }
 
 /** On a Namespace it is what its workloads get unless they say otherwise. */
@@ -23,6 +26,21 @@ function whatIsWrong(value: string | undefined, path: string, code: 'BL121' | 'B
   if (value === undefined) return [];
   const { unknown, unclear } = readInjections(value);
   const [first] = unknown;
-  if (first !== undefined) return [{ code, path, message: `${key} asks for ${quote(first)}; write ${injections.join(', ')}, several separated by commas, or none` }];
-  return unclear ? [{ code, path, message: `${key} is ${quote(value)}; write ${injections.join(', ')}, several separated by commas, or none alone` }] : [];
+  if (first !== undefined)
+    return [
+      {
+        code,
+        path,
+        message: `${key} asks for ${quote(first)}; write ${injections.join(', ')}, several separated by commas, or none`,
+      },
+    ];
+  return unclear
+    ? [
+        {
+          code,
+          path,
+          message: `${key} is ${quote(value)}; write ${injections.join(', ')}, several separated by commas, or none alone`,
+        },
+      ]
+    : [];
 }

@@ -45,7 +45,8 @@ function setInList(list: readonly unknown[], path: Path, value: unknown, depth: 
 export function diff(before: unknown, after: unknown, path = ''): readonly Operation[] {
   if (before === after) return [];
   if (isObject(before) && isObject(after)) return diffObjects(before, after, path);
-  if (Array.isArray(before) && Array.isArray(after) && after.length >= before.length) return diffLists(before, after, path);
+  if (Array.isArray(before) && Array.isArray(after) && after.length >= before.length)
+    return diffLists(before, after, path);
   return [{ op: 'replace', path, value: after }];
 }
 
@@ -53,24 +54,39 @@ export function diff(before: unknown, after: unknown, path = ''): readonly Opera
 const unspeakable = ['__proto__', 'constructor', 'prototype'];
 
 function diffObjects(before: JsonObject, after: JsonObject, path: string): readonly Operation[] {
-  const isChanged = (key: string): boolean => Object.hasOwn(before, key) !== Object.hasOwn(after, key) || (Object.hasOwn(before, key) && before[key] !== after[key]);
+  const isChanged = (key: string): boolean =>
+    Object.hasOwn(before, key) !== Object.hasOwn(after, key) ||
+    (Object.hasOwn(before, key) && before[key] !== after[key]);
   if (unspeakable.some(isChanged)) return [{ op: 'replace', path, value: after }];
   const operations: Operation[] = [];
   for (const key of Object.keys(before)) {
     if (!Object.hasOwn(after, key)) operations.push({ op: 'remove', path: `${path}/${escape(key)}` });
   }
   for (const key of Object.keys(after)) {
-    if (!Object.hasOwn(before, key)) operations.push({ op: 'add', path: `${path}/${escape(key)}`, value: after[key] });
-    else if (before[key] !== after[key]) operations.push(...diff(before[key], after[key], `${path}/${escape(key)}`));
+    if (!Object.hasOwn(before, key))
+      operations.push({ op: 'add', path: `${path}/${escape(key)}`, value: after[key] });
+    else if (before[key] !== after[key])
+      operations.push(...diff(before[key], after[key], `${path}/${escape(key)}`));
   }
   return operations;
 }
 
-function diffLists(before: readonly unknown[], after: readonly unknown[], path: string): readonly Operation[] {
+function diffLists(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  path: string,
+): readonly Operation[] {
   const lead = leadOf(before, after);
-  const led = after.slice(0, lead).reverse().map((value): Operation => ({ op: 'add', path: `${path}/0`, value }));
-  const changed = before.flatMap((member, index) => (member === after[index + lead] ? [] : diff(member, after[index + lead], `${path}/${index + lead}`)));
-  const added = after.slice(before.length + lead).map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
+  const led = after
+    .slice(0, lead)
+    .reverse()
+    .map((value): Operation => ({ op: 'add', path: `${path}/0`, value }));
+  const changed = before.flatMap((member, index) =>
+    member === after[index + lead] ? [] : diff(member, after[index + lead], `${path}/${index + lead}`),
+  );
+  const added = after
+    .slice(before.length + lead)
+    .map((value): Operation => ({ op: 'add', path: `${path}/-`, value }));
   return [...led, ...changed, ...added];
 }
 
@@ -79,7 +95,9 @@ function leadOf(before: readonly unknown[], after: readonly unknown[]): number {
   const [first] = before;
   if (!isObject(first) || after[0] === first) return 0;
   const name = textAt(first, 'name');
-  const lead = after.findIndex((member) => member === first || (name !== undefined && textAt(member, 'name') === name));
+  const lead = after.findIndex(
+    (member) => member === first || (name !== undefined && textAt(member, 'name') === name),
+  );
   return lead > 0 && lead + before.length <= after.length ? lead : 0;
 }
 

@@ -11,11 +11,28 @@ export const probeRefusal = 'refused as the probe asked';
 export function mutateProbe(object: JsonObject): JsonObject {
   const label = labelsAt(object, 'metadata', 'labels')[probeLabel];
   if (label === undefined) return object;
-  return { ...object, metadata: { ...objectAt(object, 'metadata'), annotations: { ...objectAt(object, 'metadata', 'annotations'), [probedAnnotation]: label } } };
+  return {
+    ...object,
+    metadata: {
+      ...objectAt(object, 'metadata'),
+      annotations: { ...objectAt(object, 'metadata', 'annotations'), [probedAnnotation]: label },
+    },
+  };
 }
 
 /** Refuses a probe that asks for it, and nothing else. */
 export function validateProbe({ object }: Review): Decision {
-  const asks = labelsAt(object, 'metadata', 'labels')[probeLabel] !== undefined && textAt(object, 'data', probeRefusalKey) === 'true';
-  return asks ? { outcome: 'denied', code: 403, reason: 'Forbidden', message: `branchline: ${probeRefusal}`, warnings: [], problems: [] } : allow();
+  const asks =
+    labelsAt(object, 'metadata', 'labels')[probeLabel] !== undefined &&
+    textAt(object, 'data', probeRefusalKey) === 'true';
+  return asks
+    ? {
+        outcome: 'denied',
+        code: 403,
+        reason: 'Forbidden',
+        message: `branchline: ${probeRefusal}`,
+        warnings: [],
+        problems: [],
+      }
+    : allow();
 }

@@ -5,25 +5,43 @@ import { withLabel } from '../model/json.ts';
 import type { Namespace, Service, VirtualService } from '../model/kubernetes.ts';
 import { baselineOf, servicesShared, strangersBehind } from '../model/membership.ts';
 import { quote, type Problem } from '../model/problem.ts';
-import { baselineCarriesTheLabel, isPinnedOut, joinedServices, serviceHasABaseline } from './baseline-rules.ts';
+import {
+  baselineCarriesTheLabel,
+  isPinnedOut,
+  joinedServices,
+  serviceHasABaseline,
+} from './baseline-rules.ts';
 import type { Declaration, Rule } from './rule.ts';
 
 const templateLabels = 'spec.template.metadata.labels';
 
 function serviceIsThere(declaration: Declaration): readonly Problem[] {
   const { review, now } = declaration;
-  if (review === undefined || review.choice.found === 'several' || servicesShared(review.choice).length > 0) return [];
+  if (review === undefined || review.choice.found === 'several' || servicesShared(review.choice).length > 0)
+    return [];
   const { choice, branch } = review;
-  if (choice.found === 'one') return choice.own.length > 0 || isPinnedOut(declaration, choice.service) ? [] : [notSelected(declaration, choice.service)];
-  const message = choice.wanted === undefined
-    ? `no Service in ${now.namespace} selects the pods of ${branch.name}; copy the baseline's pod labels, or name its Service in ${fullKey('service')}`
-    : `Service ${quote(choice.wanted)} is not in ${now.namespace}; ${branch.name} is not routed until it is`;
-  return [{ code: 'BL108', path: choice.wanted === undefined ? templateLabels : annotationPath('service'), message }];
+  if (choice.found === 'one')
+    return choice.own.length > 0 || isPinnedOut(declaration, choice.service)
+      ? []
+      : [notSelected(declaration, choice.service)];
+  const message =
+    choice.wanted === undefined
+      ? `no Service in ${now.namespace} selects the pods of ${branch.name}; copy the baseline's pod labels, or name its Service in ${fullKey('service')}`
+      : `Service ${quote(choice.wanted)} is not in ${now.namespace}; ${branch.name} is not routed until it is`;
+  return [
+    {
+      code: 'BL108',
+      path: choice.wanted === undefined ? templateLabels : annotationPath('service'),
+      message,
+    },
+  ];
 }
 
 /** A second Helm release may bring its own Service in a moment; until then nothing reaches the pods. */
 function notSelected({ now, settings, review }: Declaration, service: Service): Problem {
-  const missing = Object.entries(service.selector).filter(([key, value]) => key !== settings.versionLabel && now.templateLabels[key] !== value);
+  const missing = Object.entries(service.selector).filter(
+    ([key, value]) => key !== settings.versionLabel && now.templateLabels[key] !== value,
+  );
   const wanted = missing.map(([key, value]) => `${key}=${value}`).join(', ');
   const why = wanted === '' ? `${service.name} has no selector` : `for ${service.name} they lack ${wanted}`;
   return {
@@ -37,12 +55,23 @@ function notSelected({ now, settings, review }: Declaration, service: Service): 
 function nobodyElsesServiceSelectsIt({ review, now, snapshot, settings }: Declaration): readonly Problem[] {
   if (review === undefined || review.choice.found === 'several') return [];
   const { choice } = review;
-  if (choice.found === 'one' && (choice.own.length > 0 || choice.selecting.includes(choice.service))) return [];
-  const labelled = { ...now, templateLabels: withLabel(now.templateLabels, settings.versionLabel, review.branch.id) };
+  if (choice.found === 'one' && (choice.own.length > 0 || choice.selecting.includes(choice.service)))
+    return [];
+  const labelled = {
+    ...now,
+    templateLabels: withLabel(now.templateLabels, settings.versionLabel, review.branch.id),
+  };
   return servicesShared(choice).map((service) => {
-    const beside = strangersBehind(service, labelled, snapshot, settings.versionLabel).map((workload) => `${workload.kind} ${workload.name}`);
-    const why = choice.found === 'one' ? `is named as the branch's, but ${service.name}` : `is not in ${now.namespace}, and ${service.name}`;
-    const pairs = Object.entries(service.selector).map(([key, value]) => `${key}=${value}`).join(', ');
+    const beside = strangersBehind(service, labelled, snapshot, settings.versionLabel).map(
+      (workload) => `${workload.kind} ${workload.name}`,
+    );
+    const why =
+      choice.found === 'one'
+        ? `is named as the branch's, but ${service.name}`
+        : `is not in ${now.namespace}, and ${service.name}`;
+    const pairs = Object.entries(service.selector)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(', ');
     return {
       code: 'BL110' as const,
       path: annotationPath('service'),
@@ -54,30 +83,53 @@ function nobodyElsesServiceSelectsIt({ review, now, snapshot, settings }: Declar
 function serviceIsOne({ review }: Declaration): readonly Problem[] {
   if (review?.choice.found !== 'several') return [];
   const names = review.choice.services.map((service) => service.name);
-  return [{ code: 'BL109', path: templateLabels, message: `Services ${names.join(', ')} all select these pods; say which one ${review.branch.name} belongs to in ${fullKey('service')}, e.g. ${names[0] ?? ''}` }];
+  return [
+    {
+      code: 'BL109',
+      path: templateLabels,
+      message: `Services ${names.join(', ')} all select these pods; say which one ${review.branch.name} belongs to in ${fullKey('service')}, e.g. ${names[0] ?? ''}`,
+    },
+  ];
 }
 
 function selectorLeavesTheVersionOpen(declaration: Declaration): readonly Problem[] {
   const { now, review, settings } = declaration;
   const choice = review?.choice;
-  if (choice?.found !== 'one' || choice.own.length > 0 || !isPinnedOut(declaration, choice.service)) return [];
+  if (choice?.found !== 'one' || choice.own.length > 0 || !isPinnedOut(declaration, choice.service))
+    return [];
   const { service } = choice;
   const pinned = service.selector[settings.versionLabel] ?? '';
-  return [{
-    code: 'BL111',
-    path: templateLabels,
-    message: `the selector of Service ${service.name} pins ${settings.versionLabel}=${pinned}, so no branch can be behind it: kubectl -n ${now.namespace} patch service ${service.name} --type=json -p '[{"op":"remove","path":"/spec/selector/${settings.versionLabel.replaceAll('~', '~0').replaceAll('/', '~1')}"}]'`,
-  }];
+  return [
+    {
+      code: 'BL111',
+      path: templateLabels,
+      message: `the selector of Service ${service.name} pins ${settings.versionLabel}=${pinned}, so no branch can be behind it: kubectl -n ${now.namespace} patch service ${service.name} --type=json -p '[{"op":"remove","path":"/spec/selector/${settings.versionLabel.replaceAll('~', '~0').replaceAll('/', '~1')}"}]'`,
+    },
+  ];
 }
 
 function portsAreHttp(declaration: Declaration): readonly Problem[] {
   return joinedServices(declaration).flatMap((service): readonly Problem[] => {
-    const others = service.ports.filter((port) => !isHttpPort(port)).map((port) => `${port.port}${port.name === '' ? '' : ` (${port.name})`}`);
+    const others = service.ports
+      .filter((port) => !isHttpPort(port))
+      .map((port) => `${port.port}${port.name === '' ? '' : ` (${port.name})`}`);
     if (others.length === 0) return [];
     if (others.length === service.ports.length) {
-      return [{ code: 'BL114', path: '', message: `no port of Service ${service.name} is HTTP to Istio (${others.join(', ')}), so everybody's traffic would reach the branch; name the port http-... or set appProtocol: http` }];
+      return [
+        {
+          code: 'BL114',
+          path: '',
+          message: `no port of Service ${service.name} is HTTP to Istio (${others.join(', ')}), so everybody's traffic would reach the branch; name the port http-... or set appProtocol: http`,
+        },
+      ];
     }
-    return [{ code: 'BL115', path: '', message: `ports ${others.join(', ')} of Service ${service.name} are not HTTP: their traffic is spread over the branch's pods too` }];
+    return [
+      {
+        code: 'BL115',
+        path: '',
+        message: `ports ${others.join(', ')} of Service ${service.name} are not HTTP: their traffic is spread over the branch's pods too`,
+      },
+    ];
   });
 }
 
@@ -89,72 +141,119 @@ function portsAreHttp(declaration: Declaration): readonly Problem[] {
 function clientsLeaveTheChoiceToRoutes(declaration: Declaration): readonly Problem[] {
   const joined = joinedServices(declaration);
   const other = joined.find((service) => !service.headless);
-  return joined.filter((service) => service.headless).map((service) => ({
-    code: 'BL130',
-    path: '',
-    message: `clients of headless Service ${service.name} choose a pod, maybe the branch's, past all routes; let them ${other === undefined ? 'use a Service with an address' : `use ${other.name}`}`,
-  }));
+  return joined
+    .filter((service) => service.headless)
+    .map((service) => ({
+      code: 'BL130',
+      path: '',
+      message: `clients of headless Service ${service.name} choose a pod, maybe the branch's, past all routes; let them ${other === undefined ? 'use a Service with an address' : `use ${other.name}`}`,
+    }));
 }
 
 function publicServiceHasADomain({ review, namespace }: Declaration): readonly Problem[] {
   if (review?.choice.found !== 'one' || namespace === undefined) return [];
   const { service } = review.choice;
   if (!isPublic(service, namespace) || publicHostsOf(service, namespace).length > 0) return [];
-  return [{ code: 'BL127', path: '', message: `${service.name} is public, but ${namespace.name} has no domain, so the branch has no URL: kubectl annotate namespace ${namespace.name} ${fullKey('domain')}=...` }];
+  return [
+    {
+      code: 'BL127',
+      path: '',
+      message: `${service.name} is public, but ${namespace.name} has no domain, so the branch has no URL: kubectl annotate namespace ${namespace.name} ${fullKey('domain')}=...`,
+    },
+  ];
 }
 
 function namespaceHasSidecars(declaration: Declaration): readonly Problem[] {
   const { namespace, now } = declaration;
-  if (namespace === undefined || namespace.sidecars || now.templateLabels['sidecar.istio.io/inject'] === 'true') return [];
-  return [{
-    code: 'BL116',
-    path: 'metadata.namespace',
-    message: `pods in ${namespace.name} get no Istio sidecar, so nothing keeps other traffic off a branch: kubectl label namespace ${namespace.name} istio-injection=enabled, then restart its workloads`,
-  }];
+  if (
+    namespace === undefined ||
+    namespace.sidecars ||
+    now.templateLabels['sidecar.istio.io/inject'] === 'true'
+  )
+    return [];
+  return [
+    {
+      code: 'BL116',
+      path: 'metadata.namespace',
+      message: `pods in ${namespace.name} get no Istio sidecar, so nothing keeps other traffic off a branch: kubectl label namespace ${namespace.name} istio-injection=enabled, then restart its workloads`,
+    },
+  ];
 }
 
 function quotaIsKept({ review, siblings, settings, inPlace, now }: Declaration): readonly Problem[] {
   if (review === undefined || inPlace) return [];
-  const ofService = siblings.filter((sibling) => review.choice.found === 'one' && sibling.service === review.choice.service.name).length;
+  const ofService = siblings.filter(
+    (sibling) => review.choice.found === 'one' && sibling.service === review.choice.service.name,
+  ).length;
   const limits = [
-    { used: ofService, most: settings.maxBranchesPerService, whose: review.choice.found === 'one' ? review.choice.service.name : '' },
+    {
+      used: ofService,
+      most: settings.maxBranchesPerService,
+      whose: review.choice.found === 'one' ? review.choice.service.name : '',
+    },
     { used: siblings.length, most: settings.maxBranchesPerNamespace, whose: `namespace ${now.namespace}` },
   ];
-  return limits.filter(({ used, most }) => most > 0 && used >= most).map(({ used, most, whose }) => ({
-    code: 'BL118' as const,
-    path: '',
-    message: `${whose} has ${used} branches and may have ${most}; delete one that is done (kubectl -n ${now.namespace} get deploy -l ${settings.versionLabel}), or ask the platform team for more`,
-  }));
+  return limits
+    .filter(({ used, most }) => most > 0 && used >= most)
+    .map(({ used, most, whose }) => ({
+      code: 'BL118' as const,
+      path: '',
+      message: `${whose} has ${used} branches and may have ${most}; delete one that is done (kubectl -n ${now.namespace} get deploy -l ${settings.versionLabel}), or ask the platform team for more`,
+    }));
 }
 
 function foreignRoutesNameASubset(declaration: Declaration): readonly Problem[] {
-  return joinedServices(declaration).flatMap((service) => foreignRoutes(declaration, (route) => route.destinations.some((destination) => destination.subset === undefined && isHostOf(destination.host, route, service, declaration.settings.clusterDomain)))
-    .map((route) => ({
+  return joinedServices(declaration).flatMap((service) =>
+    foreignRoutes(declaration, (route) =>
+      route.destinations.some(
+        (destination) =>
+          destination.subset === undefined &&
+          isHostOf(destination.host, route, service, declaration.settings.clusterDomain),
+      ),
+    ).map((route) => ({
       code: 'BL119' as const,
       path: '',
       message: `VirtualService ${route.namespace}/${route.name} sends traffic to ${service.name} without a subset, so it would reach the branch; give its destination subset ${quote(baselineOf(declaration.namespace, service, declaration.settings))}, or remove it`,
-    })));
+    })),
+  );
 }
 
 function foreignRoutesLeaveTheHostToUs(declaration: Declaration): readonly Problem[] {
   const { review, namespace, settings } = declaration;
   if (review?.choice.found !== 'one' || namespace === undefined) return [];
   const { service } = review.choice;
-  return foreignRoutes(declaration, (route) => ownsHost(route, service, namespace, settings.clusterDomain)).map((route) => ({
+  return foreignRoutes(declaration, (route) =>
+    ownsHost(route, service, namespace, settings.clusterDomain),
+  ).map((route) => ({
     code: 'BL120' as const,
     path: '',
     message: `VirtualService ${route.namespace}/${route.name} has ${service.name}'s host: no branch is routed there until it is gone`,
   }));
 }
 
-function ownsHost(route: VirtualService, service: Service, namespace: Namespace, clusterDomain: string): boolean {
+function ownsHost(
+  route: VirtualService,
+  service: Service,
+  namespace: Namespace,
+  clusterDomain: string,
+): boolean {
   const isMesh = route.gateways.length === 0 || route.gateways.includes('mesh');
   if (isMesh && route.hosts.some((host) => isHostOf(host, route, service, clusterDomain))) return true;
-  return !isMesh && isPublic(service, namespace) && service.declared['hostname'] !== undefined && route.hosts.some((host) => publicHostsOf(service, namespace).includes(host.toLowerCase()));
+  return (
+    !isMesh &&
+    isPublic(service, namespace) &&
+    service.declared['hostname'] !== undefined &&
+    route.hosts.some((host) => publicHostsOf(service, namespace).includes(host.toLowerCase()))
+  );
 }
 
-function foreignRoutes({ snapshot }: Declaration, test: (route: VirtualService) => boolean): readonly VirtualService[] {
-  return [...snapshot.virtualServices.values()].flatMap((routes) => [...routes.values()].filter((route) => !route.managed && test(route)));
+function foreignRoutes(
+  { snapshot }: Declaration,
+  test: (route: VirtualService) => boolean,
+): readonly VirtualService[] {
+  return [...snapshot.virtualServices.values()].flatMap((routes) =>
+    [...routes.values()].filter((route) => !route.managed && test(route)),
+  );
 }
 
 /** A host without a dot is in the route's own namespace. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination */
@@ -162,11 +261,26 @@ function isHostOf(host: string, route: VirtualService, service: Service, cluster
   const name = host.toLowerCase();
   if (!name.includes('.')) return name === service.name && route.namespace === service.namespace;
   const full = `${service.name}.${service.namespace}.svc.${clusterDomain}`;
-  return name === full || name === `${service.name}.${service.namespace}.svc` || name === `${service.name}.${service.namespace}`;
+  return (
+    name === full ||
+    name === `${service.name}.${service.namespace}.svc` ||
+    name === `${service.name}.${service.namespace}`
+  );
 }
 
 /** Every rule about reaching a branch. */
 export const reachRules: readonly Rule[] = [
-  serviceIsThere, serviceIsOne, nobodyElsesServiceSelectsIt, selectorLeavesTheVersionOpen, serviceHasABaseline, baselineCarriesTheLabel,
-  portsAreHttp, clientsLeaveTheChoiceToRoutes, publicServiceHasADomain, namespaceHasSidecars, quotaIsKept, foreignRoutesNameASubset, foreignRoutesLeaveTheHostToUs,
+  serviceIsThere,
+  serviceIsOne,
+  nobodyElsesServiceSelectsIt,
+  selectorLeavesTheVersionOpen,
+  serviceHasABaseline,
+  baselineCarriesTheLabel,
+  portsAreHttp,
+  clientsLeaveTheChoiceToRoutes,
+  publicServiceHasADomain,
+  namespaceHasSidecars,
+  quotaIsKept,
+  foreignRoutesNameASubset,
+  foreignRoutesLeaveTheHostToUs,
 ];

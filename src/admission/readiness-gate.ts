@@ -25,7 +25,10 @@ export function withReadinessGate(pod: JsonObject, facts: GateFacts): JsonObject
   if (declared['branch'] === undefined && !mayBeBranch(pod, facts)) return pod;
   const gates = listAt(pod, 'spec', 'readinessGates');
   if (gates.some((gate) => textAt(gate, 'conditionType') === routedGate)) return pod;
-  const listed = (at(pod, 'spec', 'readinessGates') ?? null) === null ? withValue(pod, ['spec', 'readinessGates'], []) : pod;
+  const listed =
+    (at(pod, 'spec', 'readinessGates') ?? null) === null
+      ? withValue(pod, ['spec', 'readinessGates'], [])
+      : pod;
   return withValue(listed, ['spec', 'readinessGates', gates.length], { conditionType: routedGate });
 }
 

@@ -80,16 +80,24 @@ const defaultApiVersion = 'admission.k8s.io/v1';
  *
  * @see https://github.com/kubernetes/api/blob/master/admission/v1/types.go
  */
-export function encodeReview(review: Pick<Review, 'apiVersion' | 'uid'>, decision: Decision, toBase64: (text: string) => string): ReviewAnswer {
+export function encodeReview(
+  review: Pick<Review, 'apiVersion' | 'uid'>,
+  decision: Decision,
+  toBase64: (text: string) => string,
+): ReviewAnswer {
   return {
     apiVersion: review.apiVersion,
     kind: 'AdmissionReview',
     response: {
       uid: review.uid,
       allowed: decision.outcome !== 'denied',
-      ...(decision.outcome === 'denied' ? { status: { code: decision.code, reason: decision.reason, message: decision.message } } : {}),
+      ...(decision.outcome === 'denied'
+        ? { status: { code: decision.code, reason: decision.reason, message: decision.message } }
+        : {}),
       ...(decision.warnings.length > 0 ? { warnings: decision.warnings } : {}),
-      ...(decision.outcome === 'mutated' ? { patchType: 'JSONPatch' as const, patch: toBase64(JSON.stringify(decision.patch)) } : {}),
+      ...(decision.outcome === 'mutated'
+        ? { patchType: 'JSONPatch' as const, patch: toBase64(JSON.stringify(decision.patch)) }
+        : {}),
     },
   };
 }
@@ -98,11 +106,14 @@ export function encodeReview(review: Pick<Review, 'apiVersion' | 'uid'>, decisio
 export function peekIdentity(head: string): Pick<Review, 'apiVersion' | 'uid'> | undefined {
   const uid = /"request"\s*:\s*\{\s*"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"/.exec(head)?.[1];
   if (uid === undefined) return undefined;
-  const apiVersion = /"apiVersion"\s*:\s*"(admission\.k8s\.io\/v[0-9a-z]+)"/.exec(head)?.[1] ?? defaultApiVersion;
+  const apiVersion =
+    /"apiVersion"\s*:\s*"(admission\.k8s\.io\/v[0-9a-z]+)"/.exec(head)?.[1] ?? defaultApiVersion;
   return { apiVersion, uid };
 }
 
 /** Returns the name to show for an object: its own, or what `generateName` will start with. */
 export function nameToShow(review: Review): string {
-  return review.name === '' ? `${textAt(objectAt(review.object, 'metadata'), 'generateName') ?? ''}*` : review.name;
+  return review.name === ''
+    ? `${textAt(objectAt(review.object, 'metadata'), 'generateName') ?? ''}*`
+    : review.name;
 }

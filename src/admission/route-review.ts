@@ -12,23 +12,44 @@ import type { Facts } from './scope.ts';
 /** Decides about a route object that is created, updated or, for a DestinationRule, deleted. */
 export function reviewRoute(review: Review, facts: Facts): Decision {
   const { object, oldObject } = review;
-  if (object === undefined) return allowUnlessDenied(judge(lostOnDelete(review, facts), facts.settings.severities));
-  if (review.subResource !== '' || at(object, 'metadata', 'deletionTimestamp') !== undefined) return allowUnlessDenied([]);
+  if (object === undefined)
+    return allowUnlessDenied(judge(lostOnDelete(review, facts), facts.settings.severities));
+  if (review.subResource !== '' || at(object, 'metadata', 'deletionTimestamp') !== undefined)
+    return allowUnlessDenied([]);
   const problems = judge(capped(routeProblems(object, review, facts)), facts.settings.severities);
   return allowUnlessDenied(oldObject === undefined ? problems : withoutOld(problems, review, facts));
 }
 
-function lostOnDelete({ oldObject, namespace, name, kind, operation }: Review, facts: Facts): readonly Problem[] {
-  if (operation !== 'DELETE' || kind !== 'DestinationRule' || oldObject === undefined || !facts.snapshot.synced) return [];
+function lostOnDelete(
+  { oldObject, namespace, name, kind, operation }: Review,
+  facts: Facts,
+): readonly Problem[] {
+  if (
+    operation !== 'DELETE' ||
+    kind !== 'DestinationRule' ||
+    oldObject === undefined ||
+    !facts.snapshot.synced
+  )
+    return [];
   return [...lostSubsetProblems({ ...facts, object: oldObject, namespace, name }, oldObject, undefined)];
 }
 
 /** What the object had before is told and not refused: otherwise nobody could put one thing right after another, or take a finalizer off. */
-function withoutOld(problems: readonly JudgedProblem[], { oldObject, object, namespace, name }: Review, facts: Facts): readonly JudgedProblem[] {
+function withoutOld(
+  problems: readonly JudgedProblem[],
+  { oldObject, object, namespace, name }: Review,
+  facts: Facts,
+): readonly JudgedProblem[] {
   if (oldObject === undefined || !problems.some(({ severity }) => severity === 'deny')) return problems;
   if (isEqual(at(oldObject, 'spec'), at(object, 'spec'))) return problems.map(toWarn);
-  const before = new Set([...routeProblems(oldObject, { namespace, name }, facts)].map(({ code, message }) => `${code} ${message}`));
-  return problems.map((problem) => (isBeyondIstio(problem) && before.has(`${problem.code} ${problem.message}`) ? toWarn(problem) : problem));
+  const before = new Set(
+    [...routeProblems(oldObject, { namespace, name }, facts)].map(
+      ({ code, message }) => `${code} ${message}`,
+    ),
+  );
+  return problems.map((problem) =>
+    isBeyondIstio(problem) && before.has(`${problem.code} ${problem.message}`) ? toWarn(problem) : problem,
+  );
 }
 
 /** Codes from here on are about more than the object: Istio would let them pass. */

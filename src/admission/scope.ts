@@ -2,7 +2,13 @@
 import type { Settings } from '../config/settings.ts';
 import type { Branch } from '../model/branch.ts';
 import { at, isObject, withLabel, type JsonObject } from '../model/json.ts';
-import { readWorkload, workloadKinds, type Namespace, type Workload, type WorkloadKind } from '../model/kubernetes.ts';
+import {
+  readWorkload,
+  workloadKinds,
+  type Namespace,
+  type Workload,
+  type WorkloadKind,
+} from '../model/kubernetes.ts';
 import { branchOf, chooseService, type ServiceChoice } from '../model/membership.ts';
 import { namespaceOf, type Snapshot } from '../model/snapshot.ts';
 import type { Review } from './review.ts';
@@ -77,7 +83,11 @@ export function readBranchBefore({ before }: WorkloadReview, facts: Facts): Bran
   return before === undefined ? undefined : readBranch(before, before.declared['service'], facts);
 }
 
-function readBranch(workload: Workload, service: string | undefined, { settings, snapshot }: Facts): BranchReview | undefined {
+function readBranch(
+  workload: Workload,
+  service: string | undefined,
+  { settings, snapshot }: Facts,
+): BranchReview | undefined {
   const branch = branchOf(workload, snapshot, settings);
   if (branch === undefined) return undefined;
   const labelled: Workload = {
@@ -92,12 +102,19 @@ function readBranch(workload: Workload, service: string | undefined, { settings,
 export function liveBranch(workload: WorkloadReview, { settings, snapshot }: Facts): Branch | undefined {
   const { before } = workload;
   const branch = before === undefined ? undefined : branchOf(before, snapshot, settings);
-  return branch !== undefined && before?.templateLabels[settings.versionLabel] === branch.id ? branch : undefined;
+  return branch !== undefined && before?.templateLabels[settings.versionLabel] === branch.id
+    ? branch
+    : undefined;
 }
 
 /** Tells whether an update leaves a branch what it is and behind the same Services: what the world around it became is then no reason to refuse it. */
 export function staysInPlace(now: BranchReview | undefined, past: BranchReview | undefined): boolean {
-  return now !== undefined && past !== undefined && now.branch.id === past.branch.id && placeOf(now) === placeOf(past);
+  return (
+    now !== undefined &&
+    past !== undefined &&
+    now.branch.id === past.branch.id &&
+    placeOf(now) === placeOf(past)
+  );
 }
 
 function placeOf({ choice }: BranchReview): string {

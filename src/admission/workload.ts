@@ -10,7 +10,16 @@ import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { isEqual } from '../model/equal.ts';
 import { withValue } from './json-patch.ts';
-import { hasTemplate, isInScope, liveBranch, readBranchReview, readWorkloadReview, type BranchReview, type Facts, type WorkloadReview } from './scope.ts';
+import {
+  hasTemplate,
+  isInScope,
+  liveBranch,
+  readBranchReview,
+  readWorkloadReview,
+  type BranchReview,
+  type Facts,
+  type WorkloadReview,
+} from './scope.ts';
 import type { Review } from './review.ts';
 
 /** An object after mutation, and what to tell its author. */
@@ -24,7 +33,8 @@ export function mutateWorkload(review: Review, facts: Facts): Mutation | undefin
   const workload = readWorkloadReview(review, facts.snapshot);
   if (workload === undefined || !isInScope(workload)) return undefined;
   const { now, before } = workload;
-  if (now.declared['branch'] === undefined && before?.declared['branch'] !== undefined) return keepWhatWeWrote(workload, facts);
+  if (now.declared['branch'] === undefined && before?.declared['branch'] !== undefined)
+    return keepWhatWeWrote(workload, facts);
   const branch = readBranchReview(workload, facts);
   if (branch !== undefined) return mutateBranch(workload, branch, facts);
   return now.declared['branch'] === undefined ? labelBaseline(workload, facts) : undefined;
@@ -40,9 +50,11 @@ function mutateBranch(workload: WorkloadReview, review: BranchReview, facts: Fac
   const { now, before } = workload;
   const { versionLabel } = facts.settings;
   if (!hasTemplate(workload.object)) return undefined;
-  if (isSameId(review.branch.id, baselineOf(workload.namespace, serviceOf(review), facts.settings))) return undefined;
+  if (isSameId(review.branch.id, baselineOf(workload.namespace, serviceOf(review), facts.settings)))
+    return undefined;
   if (now.declared['branch'] === undefined) return declare(workload, workload.object, review, facts);
-  if (before === undefined) return declare(workload, createLabels(workload.object, review.branch, versionLabel), review, facts);
+  if (before === undefined)
+    return declare(workload, createLabels(workload.object, review.branch, versionLabel), review, facts);
   const live = liveBranch(workload, facts);
   if (live === undefined && before.declared['branch'] === undefined) return undefined;
   if (live !== undefined && live.id !== review.branch.id) return keepWhatWeWrote(workload, facts);
@@ -56,11 +68,19 @@ function createLabels(object: JsonObject, branch: Branch, versionLabel: string):
   const expressions = listAt(selected, 'spec', 'selector', 'matchExpressions');
   const others = expressions.filter((expression) => textAt(expression, 'key') !== versionLabel);
   if (others.length === expressions.length) return selected;
-  return withValue(selected, ['spec', 'selector', 'matchExpressions'], others.length > 0 ? others : undefined);
+  return withValue(
+    selected,
+    ['spec', 'selector', 'matchExpressions'],
+    others.length > 0 ? others : undefined,
+  );
 }
 
 /** The live selector goes back in; one that pins another version (admitted while we were away) leaves the pods as they are. */
-function updateLabels({ object, oldObject }: WorkloadReview, branch: Branch, versionLabel: string): JsonObject {
+function updateLabels(
+  { object, oldObject }: WorkloadReview,
+  branch: Branch,
+  versionLabel: string,
+): JsonObject {
   const restored = restoreSelector(object, oldObject);
   const pinned = labelsAt(restored, 'spec', 'selector', 'matchLabels')[versionLabel] ?? branch.id;
   return pinned === branch.id ? setLabels(restored, branch.id, versionLabel) : restored;
@@ -68,7 +88,9 @@ function updateLabels({ object, oldObject }: WorkloadReview, branch: Branch, ver
 
 function setLabels(object: JsonObject, id: string, versionLabel: string): JsonObject {
   const labelled = withValue(object, ['metadata', 'labels', versionLabel], id);
-  return hasTemplate(labelled) ? withValue(labelled, ['spec', 'template', 'metadata', 'labels', versionLabel], id) : labelled;
+  return hasTemplate(labelled)
+    ? withValue(labelled, ['spec', 'template', 'metadata', 'labels', versionLabel], id)
+    : labelled;
 }
 
 function restoreSelector(object: JsonObject, oldObject: JsonObject | undefined): JsonObject {
@@ -81,7 +103,14 @@ function restoreSelector(object: JsonObject, oldObject: JsonObject | undefined):
 function keepWhatWeWrote(workload: WorkloadReview, facts: Facts): Mutation | undefined {
   const live = liveBranch(workload, facts);
   if (live === undefined) return undefined;
-  return { after: setLabels(restoreSelector(workload.object, workload.oldObject), live.id, facts.settings.versionLabel), warnings: [] };
+  return {
+    after: setLabels(
+      restoreSelector(workload.object, workload.oldObject),
+      live.id,
+      facts.settings.versionLabel,
+    ),
+    warnings: [],
+  };
 }
 
 /** Writes the declared routing into annotations, for everyone to read, and says it to the author when it is new or the pods change. */
@@ -90,15 +119,29 @@ function declare(workload: WorkloadReview, object: JsonObject, review: BranchRev
   const { branch, choice } = review;
   const service = serviceOf(review);
   const kept = workload.before?.declared;
-  const url = service === undefined || workload.namespace === undefined ? kept?.['url'] : branchUrl(branch, service, workload.namespace, settings.urlScheme);
+  const url =
+    service === undefined || workload.namespace === undefined
+      ? kept?.['url']
+      : branchUrl(branch, service, workload.namespace, settings.urlScheme);
   const named = service?.name ?? (choice.found === 'none' ? choice.wanted : undefined);
   const written = { header: `${settings.routingHeader}: ${branch.id}`, url, service: named };
-  const after = Object.entries(written).reduce((current, [key, value]) => setAnnotation(current, key, value), withMetadataLabel(object, branch, settings.versionLabel));
-  return { after, warnings: service !== undefined && isNews(workload, after) ? [announce(branch, written, workload, facts)] : [] };
+  const after = Object.entries(written).reduce(
+    (current, [key, value]) => setAnnotation(current, key, value),
+    withMetadataLabel(object, branch, settings.versionLabel),
+  );
+  return {
+    after,
+    warnings:
+      service !== undefined && isNews(workload, after) ? [announce(branch, written, workload, facts)] : [],
+  };
 }
 
 function withMetadataLabel(object: JsonObject, branch: Branch, versionLabel: string): JsonObject {
-  return withValue(object, ['metadata', 'labels', versionLabel], labelsAt(object, 'metadata', 'labels')[versionLabel] ?? branch.id);
+  return withValue(
+    object,
+    ['metadata', 'labels', versionLabel],
+    labelsAt(object, 'metadata', 'labels')[versionLabel] ?? branch.id,
+  );
 }
 
 /** Without facts nothing is taken away: what stands there was right when the facts were known. */
@@ -111,13 +154,22 @@ function setAnnotation(object: JsonObject, key: string, value: string | undefine
 function isNews({ before, oldObject }: WorkloadReview, after: JsonObject): boolean {
   if (before === undefined) return true;
   const isSame = (path: readonly string[]): boolean => isEqual(at(oldObject, ...path), at(after, ...path));
-  return !isSame(['spec', 'template']) || !['header', 'url', 'service'].every((key) => isSame(['metadata', 'annotations', fullKey(key)]));
+  return (
+    !isSame(['spec', 'template']) ||
+    !['header', 'url', 'service'].every((key) => isSame(['metadata', 'annotations', fullKey(key)]))
+  );
 }
 
-function announce(branch: Branch, written: { header: string; url: string | undefined; service: string | undefined }, { now, namespace }: WorkloadReview, { settings }: Facts): string {
+function announce(
+  branch: Branch,
+  written: { header: string; url: string | undefined; service: string | undefined },
+  { now, namespace }: WorkloadReview,
+  { settings }: Facts,
+): string {
   const of = written.service === undefined ? branch.name : `${branch.name} of ${written.service}`;
   const where = written.url ?? `header ${written.header}`;
-  const until = now.declared['keep'] === 'true' ? 'kept' : `expires in ${lifetimeOf(now, namespace, settings).text}`;
+  const until =
+    now.declared['keep'] === 'true' ? 'kept' : `expires in ${lifetimeOf(now, namespace, settings).text}`;
   return `branchline: ${of} -> ${where} once ready; ${until}`;
 }
 
@@ -127,12 +179,18 @@ function announce(branch: Branch, written: { header: string; url: string | undef
  */
 function labelBaseline(workload: WorkloadReview, { settings, snapshot }: Facts): Mutation | undefined {
   const { object, oldObject, now, namespace } = workload;
-  if (namespace === undefined || !hasTemplate(object) || now.templateLabels[settings.versionLabel] !== undefined) return undefined;
+  if (
+    namespace === undefined ||
+    !hasTemplate(object) ||
+    now.templateLabels[settings.versionLabel] !== undefined
+  )
+    return undefined;
   const restored = restoreVersion(workload, settings.versionLabel);
   if (restored !== undefined) return { after: restored, warnings: [] };
   const [service] = servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels);
   const baseline = baselineOf(namespace, service, settings);
-  const unchanged = oldObject !== undefined && isEqual(at(object, 'spec', 'template'), at(oldObject, 'spec', 'template'));
+  const unchanged =
+    oldObject !== undefined && isEqual(at(object, 'spec', 'template'), at(oldObject, 'spec', 'template'));
   if (unchanged || !selectorTakes(object, settings.versionLabel, baseline)) return undefined;
   return { after: withValue(object, [...templateLabels, settings.versionLabel], baseline), warnings: [] };
 }
@@ -140,7 +198,10 @@ function labelBaseline(workload: WorkloadReview, { settings, snapshot }: Facts):
 const templateLabels = ['spec', 'template', 'metadata', 'labels'] as const;
 
 /** Puts the live version back where an update drops nothing else: whatever the baseline is called by now, no pod has to go for that. */
-function restoreVersion({ object, oldObject, before }: WorkloadReview, versionLabel: string): JsonObject | undefined {
+function restoreVersion(
+  { object, oldObject, before }: WorkloadReview,
+  versionLabel: string,
+): JsonObject | undefined {
   const lost = before?.templateLabels[versionLabel];
   const path = [...templateLabels, versionLabel];
   if (lost === undefined || isAuthors(oldObject, path)) return undefined;
@@ -165,11 +226,13 @@ function isAuthors(object: JsonObject | undefined, path: readonly string[]): boo
 function selectorTakes(object: JsonObject, label: string, value: string): boolean {
   const selected = labelsAt(object, 'spec', 'selector', 'matchLabels')[label];
   if (selected !== undefined && selected !== value) return false;
-  return listAt(object, 'spec', 'selector', 'matchExpressions').filter((expression) => textAt(expression, 'key') === label).every((expression) => {
-    const isListed = listAt(expression, 'values').includes(value);
-    const operator = textAt(expression, 'operator');
-    return operator === 'Exists' || (operator === 'In' && isListed) || (operator === 'NotIn' && !isListed);
-  });
+  return listAt(object, 'spec', 'selector', 'matchExpressions')
+    .filter((expression) => textAt(expression, 'key') === label)
+    .every((expression) => {
+      const isListed = listAt(expression, 'values').includes(value);
+      const operator = textAt(expression, 'operator');
+      return operator === 'Exists' || (operator === 'In' && isListed) || (operator === 'NotIn' && !isListed);
+    });
 }
 
 function serviceOf({ choice }: BranchReview) {

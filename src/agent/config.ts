@@ -10,11 +10,15 @@ export interface Config {
   readonly isInside: IsInside;
 }
 
-const ids = 'x-variant-id,traceparent,x-request-id,x-correlation-id,x-b3-traceid,x-b3-spanid,x-b3-parentspanid,x-b3-sampled,x-b3-flags,b3,x-ot-span-context'.split(',');
+const ids =
+  'x-variant-id,traceparent,x-request-id,x-correlation-id,x-b3-traceid,x-b3-spanid,x-b3-parentspanid,x-b3-sampled,x-b3-flags,b3,x-ot-span-context'.split(
+    ',',
+  );
 const defaults = [...ids, 'baggage', 'tracestate', 'x-feature-flags'];
 
 /** Names that belong to one hop, to one body or to one caller. */
-const neverCarried = /^(host|authorization|proxy-.*|(set-)?cookie|content-.*|transfer-.*|connection|keep-alive|upgrade|te|trailer|expect)$/;
+const neverCarried =
+  /^(host|authorization|proxy-.*|(set-)?cookie|content-.*|transfer-.*|connection|keep-alive|upgrade|te|trailer|expect)$/;
 
 /** Returns undefined when the agent is switched off. */
 export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
@@ -22,7 +26,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
   const isOn = (name: string): boolean => /^(1|true)$/.test(read(name));
   if (isOn('DISABLED')) return undefined;
   const generate = listOf(read('GENERATE')).filter(isCarriable);
-  const isInside = createDestinations(listOf(read('HOSTS')), read('CLUSTER_DOMAIN') || 'cluster.local', builtin('net'));
+  const isInside = createDestinations(
+    listOf(read('HOSTS')),
+    read('CLUSTER_DOMAIN') || 'cluster.local',
+    builtin('net'),
+  );
   return {
     names: [...new Set([...headersOf(listOf(read('HEADERS'))), ...generate])],
     generate,
@@ -33,14 +41,18 @@ export function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
 
 /** Names and decisions, never values: they may be secret. Written at once, past whatever the application made of its streams. */
 function say(host: unknown, isInside: boolean): boolean {
-  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(`branchline agent: ${host as string} is ${isInside ? 'in' : 'out'}side`);
+  (process as unknown as { _rawDebug: (text: string) => void })._rawDebug(
+    `branchline agent: ${host as string} is ${isInside ? 'in' : 'out'}side`,
+  );
   return isInside;
 }
 
 /** A plain name replaces the default list; `+name` adds to what stands. */
 function headersOf(wanted: readonly string[]): readonly string[] {
   const isAddition = wanted.every((name) => name.startsWith('+'));
-  return [...(isAddition ? defaults : []), ...wanted.map((name) => name.replace('+', ''))].filter(isCarriable);
+  return [...(isAddition ? defaults : []), ...wanted.map((name) => name.replace('+', ''))].filter(
+    isCarriable,
+  );
 }
 
 function isCarriable(name: string): boolean {

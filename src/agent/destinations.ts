@@ -9,8 +9,16 @@ export type IsInside = (host: unknown) => boolean;
  * Inside are names of one label, `*.svc`, `*.svc.<cluster domain>` and loopback; and what `extra` adds: host suffixes, namespaces
  * (`orders` covers `api.orders`), and networks such as `10.0.0.0/8`.
  */
-export function createDestinations(extra: readonly string[], clusterDomain: string, { BlockList, isIP }: typeof Net): IsInside {
-  const suffixes = ['svc', `svc.${clusterDomain}`, ...extra.filter((item) => !item.includes('/')).map((item) => item.replace(/^\*?\./, ''))];
+export function createDestinations(
+  extra: readonly string[],
+  clusterDomain: string,
+  { BlockList, isIP }: typeof Net,
+): IsInside {
+  const suffixes = [
+    'svc',
+    `svc.${clusterDomain}`,
+    ...extra.filter((item) => !item.includes('/')).map((item) => item.replace(/^\*?\./, '')),
+  ];
   const networks = new BlockList();
   for (const item of ['127.0.0.0/8', '::1/128', ...extra]) addNetwork(networks, item);
   const known = new Map<string, boolean>();
@@ -36,13 +44,18 @@ export function createDestinations(extra: readonly string[], clusterDomain: stri
 function bareHost(host: string): string {
   const inBrackets = /^\[(.*)\]/.exec(host);
   // More than one colon: an IPv6 address without brackets.
-  return (inBrackets ? inBrackets[1] as string : host.replace(/^([^:]*):\d*$/, '$1')).replace(/\.$/, '').toLowerCase();
+  return (inBrackets ? (inBrackets[1] as string) : host.replace(/^([^:]*):\d*$/, '$1'))
+    .replace(/\.$/, '')
+    .toLowerCase();
 }
 
 function addNetwork(networks: Net.BlockList, item: string): void {
   const [address = '', bits] = item.split('/');
   // One network that nobody can read must not switch off the others.
-  if (bits) attempt(() => { networks.addSubnet(address, +bits, familyOf(address)); });
+  if (bits)
+    attempt(() => {
+      networks.addSubnet(address, +bits, familyOf(address));
+    });
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -25,7 +25,11 @@ export function hookGrpc(exports: AnyObject, { isInside }: Config, load: (reques
       const isGiven = given instanceof Metadata;
       const metadata = isGiven ? given.clone() : new Metadata();
       for (const [name, value] of store) if (!metadata.get(name).length) metadata.set(name, value);
-      return [...args.slice(0, position), metadata, ...args.slice(position + (isGiven || (given === undefined || given === null) ? 1 : 0))];
+      return [
+        ...args.slice(0, position),
+        metadata,
+        ...args.slice(position + (isGiven || given === undefined || given === null ? 1 : 0)),
+      ];
     });
   };
   hook('Unary', 4);
@@ -37,5 +41,7 @@ export function hookGrpc(exports: AnyObject, { isInside }: Config, load: (reques
 /** `dns:///orders.shop.svc:50051` → `orders.shop.svc:50051`; a socket in the file system is in the pod. */
 function hostOf(client: Client): string {
   const target = client.getChannel().getTarget();
-  return target.startsWith('unix') ? 'localhost' : target.replace(/^[a-z]\w*:\/\/[^/]*\/|^(dns|ipv4|ipv6):/g, '');
+  return target.startsWith('unix')
+    ? 'localhost'
+    : target.replace(/^[a-z]\w*:\/\/[^/]*\/|^(dns|ipv4|ipv6):/g, '');
 }

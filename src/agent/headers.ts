@@ -11,8 +11,9 @@ export function withCarried(headers: unknown, carried: Carried): unknown {
   if (!lacking.length) return headers;
   const isList = isArray(headers);
   if (isList && isArray(headers[0])) return headers.concat(lacking);
-  if (isList || isIterable(headers)) return (isList ? headers as unknown[] : pairsOf(headers).flat()).concat(...lacking);
-  return { ...headers as AnyObject, ...Object.fromEntries(lacking) };
+  if (isList || isIterable(headers))
+    return (isList ? (headers as unknown[]) : pairsOf(headers).flat()).concat(...lacking);
+  return { ...(headers as AnyObject), ...Object.fromEntries(lacking) };
 }
 
 /** Returns the names in headers, in lower case. */
@@ -22,8 +23,12 @@ export function namesIn(headers: unknown): readonly string[] {
 
 /** Returns headers as pairs, names in lower case. */
 export function pairsOf(headers: unknown): readonly Pair[] {
-  const list = (isIterable(headers) ? [...headers as Iterable<unknown>] : Object.entries(headers || {}));
-  const pairs = (!list.length || isArray(list[0]) ? list : list.map((name, index) => [name, list[index + 1]]).filter((_, index) => index % 2 === 0)) as Pair[];
+  const list = isIterable(headers) ? [...(headers as Iterable<unknown>)] : Object.entries(headers || {});
+  const pairs = (
+    !list.length || isArray(list[0])
+      ? list
+      : list.map((name, index) => [name, list[index + 1]]).filter((_, index) => index % 2 === 0)
+  ) as Pair[];
   return pairs.map(([name, value]) => [String(name).toLowerCase(), value]);
 }
 

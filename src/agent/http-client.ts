@@ -26,7 +26,13 @@ export function hookHttpClients({ isInside }: Config): void {
     if (!store || request.method === 'CONNECT' || !isInside(hostOf(request))) return undefined;
     const names = isList ? namesIn(headers) : Object.keys(headers || {});
     // Text is begun with the request line. What the request tells of its headers stays as it is: who follows a redirect elsewhere may take that along.
-    return [store.reduce((text, [name, value]) => (names.includes(name) ? text : `${text}${name}: ${value}\r\n`), firstLine as string), headers];
+    return [
+      store.reduce(
+        (text, [name, value]) => (names.includes(name) ? text : `${text}${name}: ${value}\r\n`),
+        firstLine as string,
+      ),
+      headers,
+    ];
   });
 }
 

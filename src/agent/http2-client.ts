@@ -14,7 +14,12 @@ export function hookHttp2Clients({ isInside }: Config): void {
       // grpc-js sends the first calls of a channel from another one's context: its own hook knows better.
       if (!store) return undefined;
       const given = Object.fromEntries(pairsOf(headers));
-      if (given[':method'] === 'CONNECT' || /^application\/grpc/.test(given['content-type'] as string) || !isInside(given[':authority'] || given['host'] || hidden(session, 'authority'))) return undefined;
+      if (
+        given[':method'] === 'CONNECT' ||
+        /^application\/grpc/.test(given['content-type'] as string) ||
+        !isInside(given[':authority'] || given['host'] || hidden(session, 'authority'))
+      )
+        return undefined;
       return withMember(args, 0, withCarried(headers, store));
     });
   });
@@ -22,7 +27,13 @@ export function hookHttp2Clients({ isInside }: Config): void {
 
 /** The class is not published; a session over nothing, ended at once, has it. */
 function sessionPrototype(): object {
-  const session = builtin('http2').connect('http://localhost', { createConnection: () => new (builtin('stream').PassThrough)() });
-  session.on('error', () => { /* nobody is there */ }).destroy();
+  const session = builtin('http2').connect('http://localhost', {
+    createConnection: () => new (builtin('stream').PassThrough)(),
+  });
+  session
+    .on('error', () => {
+      /* nobody is there */
+    })
+    .destroy();
   return getPrototypeOf(session) as object;
 }

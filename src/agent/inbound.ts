@@ -15,15 +15,27 @@ const inbound = ['request', 'stream', 'upgrade', 'checkContinue', 'checkExpectat
 /** Hooks every server of the process. */
 export function hookServers(config: Config): void {
   const hook = ({ prototype }: { readonly prototype: object }): void => {
-    replace(prototype, 'emit', (original) => function (...args) {
-      const store = inbound.includes(args[0] as string) ? attempt(() => receive(args, config)) : carried();
-      return runWith(store, () => original.apply(this, args));
-    });
+    replace(
+      prototype,
+      'emit',
+      (original) =>
+        function (...args) {
+          const store = inbound.includes(args[0] as string)
+            ? attempt(() => receive(args, config))
+            : carried();
+          return runWith(store, () => original.apply(this, args));
+        },
+    );
   };
   hook(builtin('net').Server);
   // A tracing library that was here first gave these an `emit` of their own, which hides that one.
   hook(builtin('http').Server);
-  if ((process as unknown as { readonly moduleLoadList: readonly string[] }).moduleLoadList.includes('NativeModule https')) hook(builtin('https').Server);
+  if (
+    (process as unknown as { readonly moduleLoadList: readonly string[] }).moduleLoadList.includes(
+      'NativeModule https',
+    )
+  )
+    hook(builtin('https').Server);
 }
 
 /** What each HTTP/2 stream carries: it comes as a stream first, and as a request of that stream after. */
@@ -32,8 +44,14 @@ const streams = new WeakMap<object, Carried>();
 function receive([event, source, second]: readonly unknown[], config: Config): Carried | undefined {
   const request = source as IncomingMessage & AnyObject;
   const isStream = event === 'stream';
-  const known = streams.get((request['stream'] || request));
-  const store = known || readCarried((name) => ((isStream ? second : request.headers) as AnyObject)[name], config, config.generate);
+  const known = streams.get(request['stream'] || request);
+  const store =
+    known ||
+    readCarried(
+      (name) => ((isStream ? second : request.headers) as AnyObject)[name],
+      config,
+      config.generate,
+    );
   if (!store) return undefined;
   bindEvents(request, store);
   if (isStream) streams.set(request, store);
@@ -42,7 +60,11 @@ function receive([event, source, second]: readonly unknown[], config: Config): C
 }
 
 /** Reads what is to be carried, and makes what is to be made; undefined when that is nothing. */
-export function readCarried(read: (name: string) => unknown, { names }: Config, generate: readonly string[] = []): Carried | undefined {
+export function readCarried(
+  read: (name: string) => unknown,
+  { names }: Config,
+  generate: readonly string[] = [],
+): Carried | undefined {
   const found: [string, string][] = [];
   for (const name of names) {
     const value = read(name) || (generate.includes(name) && builtin('crypto').randomUUID());
@@ -53,10 +75,17 @@ export function readCarried(read: (name: string) => unknown, { names }: Config, 
 
 /** The body's events come from the socket, which serves one request after another: each is told whose it is. */
 function bindEvents(request: object, store: Carried): void {
-  replace(request, 'emit', (original) => function (...args) {
-    // Where nobody listens, nobody needs to know.
-    return attempt(() => (this as EventEmitter).listenerCount(args[0] as string)) === 0 ? original.apply(this, args) : runWith(store, () => original.apply(this, args));
-  });
+  replace(
+    request,
+    'emit',
+    (original) =>
+      function (...args) {
+        // Where nobody listens, nobody needs to know.
+        return attempt(() => (this as EventEmitter).listenerCount(args[0] as string)) === 0
+          ? original.apply(this, args)
+          : runWith(store, () => original.apply(this, args));
+      },
+  );
 }
 
 /** A response to HTTP/1 gets its headers now, so that the application can change them; a stream when it responds. An upgrade's socket gets none. */

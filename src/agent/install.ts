@@ -11,7 +11,10 @@ import { createUndiciHook } from './undici.ts';
 
 /** Hooks the process. Call once. */
 export function install(config: Config): void {
-  for (const hook of [hookServers, hookHttpClients, hookHttp2Clients]) attempt(() => { hook(config); });
+  for (const hook of [hookServers, hookHttpClients, hookHttp2Clients])
+    attempt(() => {
+      hook(config);
+    });
   const hookUndici = attempt(() => createUndiciHook(config));
   attempt(() => {
     hookModules((exports, load) => {

@@ -19,23 +19,41 @@ export function hookChannels(exports: AnyObject, config: Config): void {
   const { prototype } = (exports['Channel'] || {}) as { prototype?: { readonly assertExchange?: unknown } };
   if (!prototype || !prototype.assertExchange) return;
   prepareArguments(prototype, 'publish', (_, args) => withMember(args, 3, carrying(args[3] as Holder)));
-  prepareArguments(prototype, 'consume', (_, args) => typeof args[1] === 'function' && withMember(args, 1, consumer(args[1] as Method, config)));
+  prepareArguments(
+    prototype,
+    'consume',
+    (_, args) => typeof args[1] === 'function' && withMember(args, 1, consumer(args[1] as Method, config)),
+  );
 }
 
 /** Hooks kafkajs: `producer.send({ messages })`, `consumer.run({ eachMessage })`. */
 export function hookKafka({ Kafka }: AnyObject, config: Config): void {
   const { prototype } = (Kafka || {}) as { prototype?: object };
-  if (prototype) for (const name of ['producer', 'consumer']) replace(prototype, name, (original) => function (...args) {
-    const made = original.apply(this, args) as object;
-    attempt(() => {
-      prepareArguments(made, 'send', (_, [record]) => [{ ...record as AnyObject, messages: (record as { messages: Holder[] }).messages.map(carrying) }]);
-      prepareArguments(made, 'run', (_, [options]) => {
-        const { eachMessage } = options as { eachMessage?: Method };
-        return eachMessage && [{ ...options as AnyObject, eachMessage: consumer(eachMessage, config) }];
-      });
-    });
-    return made;
-  });
+  if (prototype)
+    for (const name of ['producer', 'consumer'])
+      replace(
+        prototype,
+        name,
+        (original) =>
+          function (...args) {
+            const made = original.apply(this, args) as object;
+            attempt(() => {
+              prepareArguments(made, 'send', (_, [record]) => [
+                {
+                  ...(record as AnyObject),
+                  messages: (record as { messages: Holder[] }).messages.map(carrying),
+                },
+              ]);
+              prepareArguments(made, 'run', (_, [options]) => {
+                const { eachMessage } = options as { eachMessage?: Method };
+                return (
+                  eachMessage && [{ ...(options as AnyObject), eachMessage: consumer(eachMessage, config) }]
+                );
+              });
+            });
+            return made;
+          },
+      );
 }
 
 /** Returns a message, or its options, with what the request in hand carries. */

@@ -23,15 +23,25 @@ export function replace(target: object, name: string, make: (original: Method) =
 }
 
 /** Has a method called with the arguments that `prepare` makes of the given ones; with those themselves when it makes none, or fails. */
-export function prepareArguments(target: object, name: string, prepare: (self: never, args: readonly unknown[]) => readonly unknown[] | false | undefined): void {
-  replace(target, name, (original) => function (...args) {
-    return original.apply(this, (attempt(() => prepare(this as never, args)) || args) as unknown[]);
-  });
+export function prepareArguments(
+  target: object,
+  name: string,
+  prepare: (self: never, args: readonly unknown[]) => readonly unknown[] | false | undefined,
+): void {
+  replace(
+    target,
+    name,
+    (original) =>
+      function (...args) {
+        return original.apply(this, (attempt(() => prepare(this as never, args)) || args) as unknown[]);
+      },
+  );
 }
 
 /** Returns the value under the symbol that an object's class describes so: where a library keeps what it does not publish. */
 export function hidden(target: object, description: string): unknown {
-  for (const symbol of Object.getOwnPropertySymbols(target)) if (symbol.description === description) return (target as AnyObject)[symbol];
+  for (const symbol of Object.getOwnPropertySymbols(target))
+    if (symbol.description === description) return (target as AnyObject)[symbol];
   return undefined;
 }
 

@@ -6,7 +6,15 @@ import { attempt, beforeFirst, carried, type Carried } from './context.ts';
 import { builtin } from './builtin.ts';
 import type { Config } from './config.ts';
 import { namesIn, pairsOf, withCarried } from './headers.ts';
-import { getPrototypeOf, hidden, isArray, marked, prepareArguments, replace, type AnyObject } from './replace.ts';
+import {
+  getPrototypeOf,
+  hidden,
+  isArray,
+  marked,
+  prepareArguments,
+  replace,
+  type AnyObject,
+} from './replace.ts';
 
 /** On options of ours: whom for, where to, and which names we put in. */
 interface Mark {
@@ -35,48 +43,76 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
     if (!isPlain(options) || (!mark && isLate && isInPool(dispatcher))) return options;
     const { store, added, toHost: before } = mark || { store: carried(), added: [] };
     const host = hostOf(options['origin'] || before || hidden(dispatcher, 'url'));
-    return mark && before === host ? options : { ...options, ...address(options, { store, added, toHost: host }) };
+    return mark && before === host
+      ? options
+      : { ...options, ...address(options, { store, added, toHost: host }) };
   };
   const address = ({ headers: given, method }: AnyObject, { store, added, toHost }: Mark): AnyObject => {
     if (!store) return { [marked]: { store, added, toHost } };
     // A redirect brings what we put in for the host before.
-    const headers = added.length ? pairsOf(given).filter(([name]) => !added.includes(name)).flat() : given;
+    const headers = added.length
+      ? pairsOf(given)
+          .filter(([name]) => !added.includes(name))
+          .flat()
+      : given;
     const names = namesIn(headers);
-    const wanted = method !== 'CONNECT' && isInside(toHost) ? store.filter(([name]) => !names.includes(name) && !(isTraced && tracing.test(name))) : [];
-    return { headers: withCarried(headers, wanted), [marked]: { store, toHost, added: wanted.map(([name]) => name) } };
+    const wanted =
+      method !== 'CONNECT' && isInside(toHost)
+        ? store.filter(([name]) => !names.includes(name) && !(isTraced && tracing.test(name)))
+        : [];
+    return {
+      headers: withCarried(headers, wanted),
+      [marked]: { store, toHost, added: wanted.map(([name]) => name) },
+    };
   };
 
   const hookClass = (prototype: object, isLate: boolean): void => {
     const isOwn = (name: string): boolean => Object.hasOwnProperty.call(prototype, name);
-    if (isOwn('dispatch')) replace(prototype, 'dispatch', (original) => function (options, handler) {
-      const prepared = attempt(() => prepare(this, options as Options, isLate)) || options;
-      const outer = sending;
-      sending = attempt(() => (prepared as Options)[marked]);
-      try {
-        return original.call(this, prepared, handler);
-      } finally {
-        sending = outer;
-      }
-    });
+    if (isOwn('dispatch'))
+      replace(
+        prototype,
+        'dispatch',
+        (original) =>
+          function (options, handler) {
+            const prepared = attempt(() => prepare(this, options as Options, isLate)) || options;
+            const outer = sending;
+            sending = attempt(() => (prepared as Options)[marked]);
+            try {
+              return original.call(this, prepared, handler);
+            } finally {
+              sending = outer;
+            }
+          },
+      );
     // Interceptors such as retries keep what they were given: the outermost marks it.
-    if (isOwn('compose')) prepareArguments(prototype, 'compose', (self, args) => [
-      ...(isArray(args[0]) ? args[0] as unknown[] : args),
-      (next: (options: unknown, handler: unknown) => unknown) => (options: unknown, handler: unknown) => next(attempt(() => prepare(self, options as Options, isLate)) || options, handler),
-    ]);
+    if (isOwn('compose'))
+      prepareArguments(prototype, 'compose', (self, args) => [
+        ...(isArray(args[0]) ? (args[0] as unknown[]) : args),
+        (next: (options: unknown, handler: unknown) => unknown) => (options: unknown, handler: unknown) =>
+          next(attempt(() => prepare(self, options as Options, isLate)) || options, handler),
+      ]);
   };
   const hookChain = (start: unknown, isLate: boolean): void => {
-    for (let prototype = start; prototype; prototype = getPrototypeOf(prototype)) hookClass(prototype, isLate);
+    for (let prototype = start; prototype; prototype = getPrototypeOf(prototype))
+      hookClass(prototype, isLate);
   };
 
   beforeFirst(() => {
     const world = globalThis as unknown as AnyObject;
-    const hookGlobal = (): void => { for (const version of '12') hookChain(world[Symbol.for('undici.globalDispatcher.' + version)], true); };
+    const hookGlobal = (): void => {
+      for (const version of '12') hookChain(world[Symbol.for('undici.globalDispatcher.' + version)], true);
+    };
     // One in a bundle; then the one inside Node, which is loaded when one of its globals is asked for, and may take the other's place.
     hookGlobal();
     if (world['Headers']) hookGlobal();
     const channel = builtin('diagnostics_channel').channel('undici:request:create');
     isTraced = channel.hasSubscribers;
-    if (isTraced) channel.subscribe((message) => { attempt(() => { addTracing((message as { request: Request }).request); }); });
+    if (isTraced)
+      channel.subscribe((message) => {
+        attempt(() => {
+          addTracing((message as { request: Request }).request);
+        });
+      });
   });
 
   /** After the tracing library that listens, too. */
@@ -84,12 +120,16 @@ export function createUndiciHook({ isInside }: Config): (exports: AnyObject) => 
     if (!sending || !isInside(sending.toHost)) return;
     const { headers } = request;
     // In the oldest versions they are text by now.
-    const names = namesIn(typeof headers === 'string' ? headers.split(/: .*\r\n/).map((name) => [name]) : headers);
-    for (const [name, value] of sending.store || []) if (tracing.test(name) && !names.includes(name)) request.addHeader(name, value);
+    const names = namesIn(
+      typeof headers === 'string' ? headers.split(/: .*\r\n/).map((name) => [name]) : headers,
+    );
+    for (const [name, value] of sending.store || [])
+      if (tracing.test(name) && !names.includes(name)) request.addHeader(name, value);
   };
 
   return (exports) => {
-    for (const value of Object.values(exports)) if (typeof value === 'function') hookChain(value.prototype, false);
+    for (const value of Object.values(exports))
+      if (typeof value === 'function') hookChain(value.prototype, false);
   };
 }
 
@@ -105,5 +145,7 @@ function isPlain(options: object): boolean {
 }
 
 function hostOf(origin: unknown): unknown {
-  return typeof origin === 'string' ? origin.replace(/^.*:\/\/([^/]*).*$/, '$1') : origin && (origin as URL).hostname;
+  return typeof origin === 'string'
+    ? origin.replace(/^.*:\/\/([^/]*).*$/, '$1')
+    : origin && (origin as URL).hostname;
 }

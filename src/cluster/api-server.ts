@@ -1,5 +1,10 @@
 /** Requests to an API server: kubeconfig, credentials and TLS come from `@kubernetes/client-node`, which is loaded only here and only when needed; the transport is node's own. */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { numberAt, textAt } from '../model/json.ts';
@@ -75,27 +80,44 @@ export async function connect(options: ServerOptions): Promise<ApiServer> {
   let config: KubeConfig | undefined = await loadConfig(options);
   let answeredAt = NaN;
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
-  const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+  const agents = {
+    'http:': new HttpAgent({ keepAlive: true }),
+    'https:': new HttpsAgent({ keepAlive: true }),
+  };
 
   /** Credentials are asked for with every request: tokens and certificates are renewed while we run. */
-  async function prepare(path: string, query: Readonly<Record<string, string>>): Promise<{ readonly url: URL; readonly request: RequestOptions }> {
+  async function prepare(
+    path: string,
+    query: Readonly<Record<string, string>>,
+  ): Promise<{ readonly url: URL; readonly request: RequestOptions }> {
     config ??= await loadConfig(options);
     const cluster = config.getCurrentCluster();
-    const url = new URL(`${(cluster?.server ?? '').replace(/\/+$/, '')}${path}?${new URLSearchParams(query).toString()}`);
+    const url = new URL(
+      `${(cluster?.server ?? '').replace(/\/+$/, '')}${path}?${new URLSearchParams(query).toString()}`,
+    );
     const request: RequestOptions = { headers: { accept: 'application/json', 'user-agent': 'branchline' } };
     await config.applyToHTTPSOptions(request);
     // The agent that it makes keeps the first certificates for ever; ours tells connections apart by them. A proxy needs its own kind.
-    if (cluster?.proxyUrl === undefined) request.agent = url.protocol === 'http:' ? agents['http:'] : agents['https:'];
+    if (cluster?.proxyUrl === undefined)
+      request.agent = url.protocol === 'http:' ? agents['http:'] : agents['https:'];
     return { url, request };
   }
 
-  async function ask(path: string, { query = {}, signal, silenceMilliseconds, accept = 'application/json' }: GetOptions, sent?: SendOptions): Promise<AsyncIterable<Uint8Array>> {
+  async function ask(
+    path: string,
+    { query = {}, signal, silenceMilliseconds, accept = 'application/json' }: GetOptions,
+    sent?: SendOptions,
+  ): Promise<AsyncIterable<Uint8Array>> {
     const { url, request } = await prepare(path, query).catch((error: unknown) => {
       throw new ClusterError(`the credentials cannot be had: ${reasonOf(error)}`, true, error);
     });
     signal.throwIfAborted();
     request.headers = { ...request.headers, accept };
-    const exchange = open(url, sent === undefined ? request : { ...request, ...sendingOf(request, sent) }, { signal, silenceMilliseconds, body: sent?.body });
+    const exchange = open(url, sent === undefined ? request : { ...request, ...sendingOf(request, sent) }, {
+      signal,
+      silenceMilliseconds,
+      body: sent?.body,
+    });
     const response = await exchange.response;
     const status = response.statusCode ?? 0;
     answeredAt = Date.parse(response.headers.date ?? '');
@@ -126,7 +148,10 @@ interface Exchange {
 }
 
 /** With its length said: node would send the body of a DELETE without, and what reads it takes that for the next request. */
-function sendingOf(request: RequestOptions, { method, body, contentType = 'application/json' }: SendOptions): RequestOptions {
+function sendingOf(
+  request: RequestOptions,
+  { method, body, contentType = 'application/json' }: SendOptions,
+): RequestOptions {
   const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body));
   return { method, headers: { ...request.headers, 'content-type': contentType, 'content-length': length } };
 }
@@ -146,12 +171,20 @@ interface Limits {
 }
 
 /** Sends a request that ends when it is aborted, and when nothing is heard for too long. */
-function open(url: URL, options: RequestOptions, { signal, silenceMilliseconds, body: sent }: Limits): Exchange {
+function open(
+  url: URL,
+  options: RequestOptions,
+  { signal, silenceMilliseconds, body: sent }: Limits,
+): Exchange {
   const request = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
   let stream: ClientRequest | IncomingMessage = request;
   const give = (up: Error): void => void stream.destroy(up);
-  const silence = setTimeout(() => { give(new ClusterError(`nothing was heard for ${silenceMilliseconds / 1000} s`, true)); }, silenceMilliseconds);
-  const abort = (): void => { give(new ClusterError('closed', false)); };
+  const silence = setTimeout(() => {
+    give(new ClusterError(`nothing was heard for ${silenceMilliseconds / 1000} s`, true));
+  }, silenceMilliseconds);
+  const abort = (): void => {
+    give(new ClusterError('closed', false));
+  };
   const release = (): void => {
     clearTimeout(silence);
     signal.removeEventListener('abort', abort);
@@ -180,7 +213,15 @@ function open(url: URL, options: RequestOptions, { signal, silenceMilliseconds, 
     });
     request.on('error', (error) => {
       release();
-      reject(error instanceof ClusterError ? error : new ClusterError(`the API server at ${url.origin} cannot be reached: ${reasonOf(error)}`, true, error));
+      reject(
+        error instanceof ClusterError
+          ? error
+          : new ClusterError(
+              `the API server at ${url.origin} cannot be reached: ${reasonOf(error)}`,
+              true,
+              error,
+            ),
+      );
     });
     request.end(sent === undefined ? undefined : JSON.stringify(sent));
   });
@@ -197,13 +238,21 @@ async function toApiError(response: IncomingMessage, body: AsyncIterable<Uint8Ar
     if (bytes > statusLimitBytes) break;
   }
   const seconds = Number(response.headers['retry-after'] ?? 0);
-  return new ApiError(status, `${status} ${messageOf(Buffer.concat(chunks).toString(), response.statusMessage ?? '')}`.trim(), Number.isFinite(seconds) ? seconds * 1000 : 0);
+  return new ApiError(
+    status,
+    `${status} ${messageOf(Buffer.concat(chunks).toString(), response.statusMessage ?? '')}`.trim(),
+    Number.isFinite(seconds) ? seconds * 1000 : 0,
+  );
 }
 
 /** Makes the error that a Status object tells of. */
 export function toStatusError(status: unknown): ApiError {
   const code = numberAt(status, 'code') ?? 500;
-  return new ApiError(code, `${code} ${textAt(status, 'message') ?? ''}`.trim(), (numberAt(status, 'details', 'retryAfterSeconds') ?? 0) * 1000);
+  return new ApiError(
+    code,
+    `${code} ${textAt(status, 'message') ?? ''}`.trim(),
+    (numberAt(status, 'details', 'retryAfterSeconds') ?? 0) * 1000,
+  );
 }
 
 function messageOf(text: string, otherwise: string): string {
@@ -230,10 +279,18 @@ async function loadConfig({ kubeconfig = '', context = '' }: ServerOptions): Pro
 
 /** @throws {@link ClusterError}, not retryable, when the context names no cluster, or nothing but the client's own guess. */
 function checkCluster(config: KubeConfig, isDefault: boolean): void {
-  const cluster = config.getContextObject(config.getCurrentContext()) === null ? null : config.getCurrentCluster();
-  if (cluster === null) throw new ClusterError(`the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}, or that names no cluster`, false);
+  const cluster =
+    config.getContextObject(config.getCurrentContext()) === null ? null : config.getCurrentCluster();
+  if (cluster === null)
+    throw new ClusterError(
+      `the kubeconfig has no context ${JSON.stringify(config.getCurrentContext() ?? '')}, or that names no cluster`,
+      false,
+    );
   if (isDefault && cluster.server === 'http://localhost:8080') {
-    throw new ClusterError('no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests', false);
+    throw new ClusterError(
+      'no cluster is configured: set KUBECONFIG, name a kubeconfig, run in a pod with a service account, or serve a folder of manifests',
+      false,
+    );
   }
 }
 

@@ -1,7 +1,14 @@
 /** Single requests with the rights of whoever runs a command: read, list one namespace, change one object. Nothing is watched. */
 import { isObject, textAt, type JsonObject } from '../model/json.ts';
 import { resources } from '../model/snapshot.ts';
-import { ApiError, connect, type ApiServer, type GetOptions, type SendOptions, type ServerOptions } from './api-server.ts';
+import {
+  ApiError,
+  connect,
+  type ApiServer,
+  type GetOptions,
+  type SendOptions,
+  type ServerOptions,
+} from './api-server.ts';
 import { readList } from './json-stream.ts';
 import { ClusterError } from './port.ts';
 
@@ -39,9 +46,16 @@ export interface Client {
   /** JSON merge patch. */
   readonly patch: (target: ObjectName, body: JsonObject) => Promise<JsonObject>;
   /** Removes the object of this uid in this state, its pods after it; fine when it is gone. */
-  readonly remove: (target: ObjectName, precondition: { readonly uid: string; readonly resourceVersion: string }) => Promise<void>;
+  readonly remove: (
+    target: ObjectName,
+    precondition: { readonly uid: string; readonly resourceVersion: string },
+  ) => Promise<void>;
   /** Returns the last lines of a container's log; those of its run before the present one where `previous`. */
-  log(pod: { readonly namespace: string; readonly name: string; readonly container: string }, lines: number, previous: boolean): Promise<string>;
+  log(
+    pod: { readonly namespace: string; readonly name: string; readonly container: string },
+    lines: number,
+    previous: boolean,
+  ): Promise<string>;
   readonly close: () => void;
 }
 
@@ -63,7 +77,10 @@ const logLimitBytes = 64 * 1024;
 export async function openClient(server: ServerOptions, signal: AbortSignal): Promise<Client> {
   const api = await connect(server);
   const limits: GetOptions = { signal, silenceMilliseconds };
-  const send = async (path: string, options: Omit<SendOptions, 'signal' | 'silenceMilliseconds'>): Promise<JsonObject> => {
+  const send = async (
+    path: string,
+    options: Omit<SendOptions, 'signal' | 'silenceMilliseconds'>,
+  ): Promise<JsonObject> => {
     const answer = await api.send(path, { ...options, ...limits });
     return isObject(answer) ? answer : {};
   };
@@ -79,21 +96,50 @@ export async function openClient(server: ServerOptions, signal: AbortSignal): Pr
       }
     },
     list: (options, onObject) => listPages(api, limits, options, onObject),
-    create: (object) => send(pathOf({ ...nameOf(object), name: '' }), { method: 'POST', body: object, query: { fieldManager: personManager } }),
-    apply: (object, manager, { dryRun = false } = {}) => send(pathOf(nameOf(object)), {
-      method: 'PATCH', contentType: 'application/apply-patch+yaml', body: object, query: { fieldManager: manager, force: 'true', ...(dryRun ? { dryRun: 'All' } : {}) },
-    }),
-    patch: (target, body) => send(pathOf(target), { method: 'PATCH', contentType: 'application/merge-patch+json', body, query: { fieldManager: personManager } }),
+    create: (object) =>
+      send(pathOf({ ...nameOf(object), name: '' }), {
+        method: 'POST',
+        body: object,
+        query: { fieldManager: personManager },
+      }),
+    apply: (object, manager, { dryRun = false } = {}) =>
+      send(pathOf(nameOf(object)), {
+        method: 'PATCH',
+        contentType: 'application/apply-patch+yaml',
+        body: object,
+        query: { fieldManager: manager, force: 'true', ...(dryRun ? { dryRun: 'All' } : {}) },
+      }),
+    patch: (target, body) =>
+      send(pathOf(target), {
+        method: 'PATCH',
+        contentType: 'application/merge-patch+json',
+        body,
+        query: { fieldManager: personManager },
+      }),
     async remove(target, preconditions) {
       try {
-        await send(pathOf(target), { method: 'DELETE', body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions } });
+        await send(pathOf(target), {
+          method: 'DELETE',
+          body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions },
+        });
       } catch (error) {
         if (!(error instanceof ApiError && error.status === 404)) throw error;
       }
     },
     async log({ namespace, name, container }, lines, previous) {
-      const query = { container, tailLines: String(lines), limitBytes: String(logLimitBytes), ...(previous ? { previous: 'true' } : {}) };
-      return readText(await api.get(`${pathOf({ kind: 'Pod', namespace, name })}/log`, { ...limits, query, accept: 'text/plain, */*' }));
+      const query = {
+        container,
+        tailLines: String(lines),
+        limitBytes: String(logLimitBytes),
+        ...(previous ? { previous: 'true' } : {}),
+      };
+      return readText(
+        await api.get(`${pathOf({ kind: 'Pod', namespace, name })}/log`, {
+          ...limits,
+          query,
+          accept: 'text/plain, */*',
+        }),
+      );
     },
     close: api.close,
   };
@@ -102,27 +148,52 @@ export async function openClient(server: ServerOptions, signal: AbortSignal): Pr
 /** Field manager of what a person's command changes, apart from the controller's. */
 export const personManager = 'branchline-cli';
 
-async function listPages(api: ApiServer, limits: GetOptions, { kind, namespace, labelSelector, metadataOnly = false }: ListOptions, onObject: (object: JsonObject) => void): Promise<void> {
+async function listPages(
+  api: ApiServer,
+  limits: GetOptions,
+  { kind, namespace, labelSelector, metadataOnly = false }: ListOptions,
+  onObject: (object: JsonObject) => void,
+): Promise<void> {
   const custom = resources.find((one) => one.kind === kind)?.custom === true;
   const { apiVersion } = resourceNamed(kind);
   let proceed = '';
   do {
-    const query = { limit: String(pageSize), ...(labelSelector === undefined ? {} : { labelSelector }), ...(proceed === '' ? {} : { continue: proceed }) };
-    const body = await api.get(pathOf({ kind, namespace, name: '' }), { ...limits, query, ...(metadataOnly ? { accept: metadataType } : {}) }).catch((error: unknown) => {
-      if (custom && error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    });
+    const query = {
+      limit: String(pageSize),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(proceed === '' ? {} : { continue: proceed }),
+    };
+    const body = await api
+      .get(pathOf({ kind, namespace, name: '' }), {
+        ...limits,
+        query,
+        ...(metadataOnly ? { accept: metadataType } : {}),
+      })
+      .catch((error: unknown) => {
+        if (custom && error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      });
     if (body === undefined) return;
-    const envelope = await readList(body, (item) => { onObject({ ...asObject(item), apiVersion, kind }); });
+    const envelope = await readList(body, (item) => {
+      onObject({ ...asObject(item), apiVersion, kind });
+    });
     proceed = textAt(envelope, 'metadata', 'continue') ?? '';
   } while (proceed !== '');
 }
 
-function resourceNamed(kind: string): { readonly base: string; readonly plural: string; readonly apiVersion: string } {
+function resourceNamed(kind: string): {
+  readonly base: string;
+  readonly plural: string;
+  readonly apiVersion: string;
+} {
   const resource = [...resources, ...unwatched].find((one) => one.kind === kind);
   if (resource === undefined) throw new ClusterError(`${kind} is no kind that is asked for`, false);
   const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-  return { base: resource.group === '' ? `/api/${apiVersion}` : `/apis/${apiVersion}`, plural: resource.plural, apiVersion };
+  return {
+    base: resource.group === '' ? `/api/${apiVersion}` : `/apis/${apiVersion}`,
+    plural: resource.plural,
+    apiVersion,
+  };
 }
 
 function pathOf({ kind, namespace, name }: ObjectName): string {
@@ -132,7 +203,11 @@ function pathOf({ kind, namespace, name }: ObjectName): string {
 }
 
 function nameOf(object: JsonObject): ObjectName {
-  return { kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? '', name: textAt(object, 'metadata', 'name') ?? '' };
+  return {
+    kind: textAt(object, 'kind') ?? '',
+    namespace: textAt(object, 'metadata', 'namespace') ?? '',
+    name: textAt(object, 'metadata', 'name') ?? '',
+  };
 }
 
 function asObject(value: unknown): JsonObject {

@@ -49,10 +49,15 @@ async function visit(walk: Walk, path: string, depth: number): Promise<void> {
     // A pipe (`-f <(kustomize build)`) has no real path.
     const real = await realpath(path).catch(() => path);
     if (stats.isDirectory()) await visitFolder(walk, path, real, depth);
-    else if (depth === 0 || (stats.isFile() && isManifest(path))) addFile(walk, real, { path, stamp: stampOf(stats) });
+    else if (depth === 0 || (stats.isFile() && isManifest(path)))
+      addFile(walk, real, { path, stamp: stampOf(stats) });
   } catch (error) {
     // Below a given path, a file that vanished while we looked, or a link to nowhere, is simply not there.
-    if (depth === 0 || !isMissing(error)) walk.unreadable.push({ path, reason: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}` });
+    if (depth === 0 || !isMissing(error))
+      walk.unreadable.push({
+        path,
+        reason: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      });
   }
 }
 
@@ -61,7 +66,12 @@ async function visitFolder(walk: Walk, path: string, real: string, depth: number
   walk.directories.add(real);
   const entries = await readdir(path, { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules' || (entry.isFile() && !isManifest(entry.name))) continue;
+    if (
+      entry.name.startsWith('.') ||
+      entry.name === 'node_modules' ||
+      (entry.isFile() && !isManifest(entry.name))
+    )
+      continue;
     await visit(walk, join(path, entry.name), depth + 1);
   }
 }

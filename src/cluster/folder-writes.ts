@@ -11,10 +11,15 @@ const written: ReadonlySet<string> = new Set(['VirtualService', 'DestinationRule
 
 /** Opens a folder to write into; it is made when the first object is. Files are replaced whole: nobody reads half of one. */
 export function openFolderWrites(folder: string): Writes {
-  const fileOf = ({ kind, namespace, name }: Target): string => join(folder, namespace, `${kind.toLowerCase()}-${name}.yaml`);
+  const fileOf = ({ kind, namespace, name }: Target): string =>
+    join(folder, namespace, `${kind.toLowerCase()}-${name}.yaml`);
 
   async function put(object: JsonObject): Promise<Written> {
-    const target: Target = { kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? '', name: textAt(object, 'metadata', 'name') ?? '' };
+    const target: Target = {
+      kind: textAt(object, 'kind') ?? '',
+      namespace: textAt(object, 'metadata', 'namespace') ?? '',
+      name: textAt(object, 'metadata', 'name') ?? '',
+    };
     if (!written.has(target.kind)) return { uid: '', revision: '', object };
     const file = fileOf(target);
     try {
@@ -22,7 +27,11 @@ export function openFolderWrites(folder: string): Writes {
       await writeFile(`${file}.new`, stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
       await rename(`${file}.new`, file);
     } catch (error) {
-      throw new ClusterError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`, true, error);
+      throw new ClusterError(
+        `${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+        true,
+        error,
+      );
     }
     return { uid: '', revision: '', object };
   }

@@ -59,7 +59,11 @@ export function openFolder(paths: readonly string[], options: FolderOptions = {}
     const [entries, duplicates] = settle([...next.values()].flatMap((file) => file.entries));
     files = next;
     show(store, entries);
-    report([...found.unreadable.map(unreadable), ...[...next.values()].flatMap((file) => file.problems), ...duplicates]);
+    report([
+      ...found.unreadable.map(unreadable),
+      ...[...next.values()].flatMap((file) => file.problems),
+      ...duplicates,
+    ]);
     scannedAt = now();
   }
 
@@ -71,7 +75,9 @@ export function openFolder(paths: readonly string[], options: FolderOptions = {}
 
   /** A look that failed as a whole changes nothing; the next one comes anyway. */
   function reportFailure(error: unknown): void {
-    report([unreadable({ path: paths.join(', '), reason: `The manifests cannot be looked at: ${String(error)}` })]);
+    report([
+      unreadable({ path: paths.join(', '), reason: `The manifests cannot be looked at: ${String(error)}` }),
+    ]);
   }
 
   const synced = scan().then(() => {
@@ -79,13 +85,18 @@ export function openFolder(paths: readonly string[], options: FolderOptions = {}
     store.markSynced();
     rounds.soon(rescanMilliseconds);
   });
-  synced.catch(() => { watchers.close(); });
+  synced.catch(() => {
+    watchers.close();
+  });
 
   return {
     snapshot: store.snapshot,
     synced,
     onChange: store.onChange,
-    freshness: () => resources.map((resource) => freshnessOf(store, resource, scannedAt === undefined ? undefined : now() - scannedAt)),
+    freshness: () =>
+      resources.map((resource) =>
+        freshnessOf(store, resource, scannedAt === undefined ? undefined : now() - scannedAt),
+      ),
     problems: () => problems,
     onProblems: problemListeners.add,
     close: async () => {
@@ -98,16 +109,33 @@ export function openFolder(paths: readonly string[], options: FolderOptions = {}
 
 function show(store: Store, entries: readonly Entry[]): void {
   for (const resource of resources) {
-    store.replace(resource, entries.filter((entry) => entry.resource === resource).map((entry) => entry.projection));
+    store.replace(
+      resource,
+      entries.filter((entry) => entry.resource === resource).map((entry) => entry.projection),
+    );
   }
 }
 
 function freshnessOf(store: Store, resource: Resource, ageMilliseconds: number | undefined): Freshness {
-  return { kind: resource.kind, synced: store.snapshot.synced, objects: store.count(resource), ageMilliseconds, watchRestarts: 0, relistDiffs: 0 };
+  return {
+    kind: resource.kind,
+    synced: store.snapshot.synced,
+    objects: store.count(resource),
+    ageMilliseconds,
+    watchRestarts: 0,
+    relistDiffs: 0,
+  };
 }
 
 /** Runs a task again and again, never twice at once: `soon` after a while, which begins anew with each call, and `rest` after each time. */
-function createRounds(task: () => Promise<void>, rest: number): { readonly soon: (milliseconds: number) => void; readonly stopped: () => boolean; readonly stop: () => Promise<void> } {
+function createRounds(
+  task: () => Promise<void>,
+  rest: number,
+): {
+  readonly soon: (milliseconds: number) => void;
+  readonly stopped: () => boolean;
+  readonly stop: () => Promise<void>;
+} {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -116,7 +144,9 @@ function createRounds(task: () => Promise<void>, rest: number): { readonly soon:
     clearTimeout(timer);
     if (stopped) return;
     timer = setTimeout(() => {
-      running = running.then(task).then(() => { soon(rest); });
+      running = running.then(task).then(() => {
+        soon(rest);
+      });
     }, milliseconds);
   }
 
@@ -132,8 +162,15 @@ function createRounds(task: () => Promise<void>, rest: number): { readonly soon:
 }
 
 /** Reads files that are new or changed, in order of their paths; others stay as they are, also those of which nothing is known at the moment. */
-async function loadFiles(store: Store, found: Found, before: ReadonlyMap<string, LoadedFile>): Promise<ReadonlyMap<string, LoadedFile>> {
-  const isHidden = (path: string): boolean => found.unreadable.some((hidden) => path === hidden.path || path.startsWith(`${hidden.path.replace(/\/$/, '')}/`));
+async function loadFiles(
+  store: Store,
+  found: Found,
+  before: ReadonlyMap<string, LoadedFile>,
+): Promise<ReadonlyMap<string, LoadedFile>> {
+  const isHidden = (path: string): boolean =>
+    found.unreadable.some(
+      (hidden) => path === hidden.path || path.startsWith(`${hidden.path.replace(/\/$/, '')}/`),
+    );
   const loaded = new Map([...before].filter(([path]) => isHidden(path)));
   for (const file of found.files) {
     const known = before.get(file.path);
@@ -142,11 +179,16 @@ async function loadFiles(store: Store, found: Found, before: ReadonlyMap<string,
   return new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-async function loadFile(store: Store, { path, stamp }: FoundFile, before: LoadedFile | undefined): Promise<LoadedFile> {
+async function loadFile(
+  store: Store,
+  { path, stamp }: FoundFile,
+  before: LoadedFile | undefined,
+): Promise<LoadedFile> {
   const { objects, problems } = await readManifestFile(path);
   const entries = objects.map((manifest) => toEntry(store, manifest)).filter((entry) => entry !== undefined);
   const present = new Set(entries.map((entry) => entry.identity));
-  const kept = problems.length === 0 ? [] : (before?.entries ?? []).filter((entry) => !present.has(entry.identity));
+  const kept =
+    problems.length === 0 ? [] : (before?.entries ?? []).filter((entry) => !present.has(entry.identity));
   return { stamp, entries: [...kept, ...entries], problems };
 }
 
@@ -160,15 +202,25 @@ function toEntry(store: Store, { object: written, file, line }: Manifest): Entry
 }
 
 /** Leaves one entry for each identity, the last; the others are problems. */
-function settle(entries: readonly Entry[]): readonly [entries: readonly Entry[], problems: readonly ClusterProblem[]] {
+function settle(
+  entries: readonly Entry[],
+): readonly [entries: readonly Entry[], problems: readonly ClusterProblem[]] {
   const last = new Map(entries.map((entry) => [entry.identity, entry]));
   const duplicates = entries.filter((entry) => last.get(entry.identity) !== entry);
-  return [[...last.values()], duplicates.map((entry) => duplicate(entry, last.get(entry.identity)?.place ?? ''))];
+  return [
+    [...last.values()],
+    duplicates.map((entry) => duplicate(entry, last.get(entry.identity)?.place ?? '')),
+  ];
 }
 
 function duplicate({ resource, projection, place }: Entry, other: string): ClusterProblem {
   const name = [projection.namespace, projection.name].filter((part) => part !== '').join('/');
-  return { code: 'BL010', path: '', source: place, message: `${place}: ${resource.kind} ${name} is written again at ${other}, which counts: remove one of them.` };
+  return {
+    code: 'BL010',
+    path: '',
+    source: place,
+    message: `${place}: ${resource.kind} ${name} is written again at ${other}, which counts: remove one of them.`,
+  };
 }
 
 function unreadable({ path, reason }: { readonly path: string; readonly reason: string }): ClusterProblem {
@@ -176,13 +228,19 @@ function unreadable({ path, reason }: { readonly path: string; readonly reason: 
 }
 
 /** Watches directories as well as the system can; a watch that fails is left out, since every file is looked at again anyway. */
-function createWatchers(changed: () => void): { readonly follow: (directories: readonly string[]) => void; readonly close: () => void } {
+function createWatchers(changed: () => void): {
+  readonly follow: (directories: readonly string[]) => void;
+  readonly close: () => void;
+} {
   const watchers = new Map<string, FSWatcher>();
 
   function start(directory: string): void {
     try {
       const watcher = watch(directory, { persistent: false }, changed);
-      watchers.set(directory, watcher.on('error', () => stop(directory)));
+      watchers.set(
+        directory,
+        watcher.on('error', () => stop(directory)),
+      );
     } catch {
       // No watch left (ENOSPC, EMFILE), or gone again.
     }

@@ -44,7 +44,8 @@ export function createInterner(): <T extends Projection>(projection: T) => T {
   }
 
   function shareFields(fields: JsonObject): unknown {
-    for (const [key, value] of Object.entries(fields)) if (key !== 'name') (fields as Record<string, unknown>)[key] = share(value);
+    for (const [key, value] of Object.entries(fields))
+      if (key !== 'name') (fields as Record<string, unknown>)[key] = share(value);
     return fields;
   }
 

@@ -40,8 +40,13 @@ export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenera
  * @returns the list without its items.
  * @throws {BrokenStream} when it is no JSON, or ends too early; and what the source throws.
  */
-export async function readList(source: AsyncIterable<Uint8Array>, onItem: (item: unknown) => void): Promise<unknown> {
-  const splitter = createListSplitter((text) => { onItem(parse(text)); });
+export async function readList(
+  source: AsyncIterable<Uint8Array>,
+  onItem: (item: unknown) => void,
+): Promise<unknown> {
+  const splitter = createListSplitter((text) => {
+    onItem(parse(text));
+  });
   for await (const chunk of source) splitter.add(chunk);
   return parse(splitter.end());
 }
@@ -51,7 +56,9 @@ export function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new BrokenStream(`not JSON: ${text.length} characters that end in ${JSON.stringify(text.slice(-40))}`);
+    throw new BrokenStream(
+      `not JSON: ${text.length} characters that end in ${JSON.stringify(text.slice(-40))}`,
+    );
   }
 }
 
@@ -81,7 +88,10 @@ function createPiece(limitBytes: number): Piece {
 }
 
 /** Follows the nesting of a JSON text byte by byte: level 1 is the list, 2 its `items`, from 3 on an item. All that has meaning here is ASCII, which no part of another UTF-8 character is. */
-function createListSplitter(onItem: (text: string) => void): { readonly add: (chunk: Uint8Array) => void; readonly end: () => string } {
+function createListSplitter(onItem: (text: string) => void): {
+  readonly add: (chunk: Uint8Array) => void;
+  readonly end: () => string;
+} {
   const item = createPiece(pieceLimitBytes);
   const envelope = createPiece(envelopeLimitBytes);
   let tail = '';

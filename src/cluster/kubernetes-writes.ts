@@ -17,8 +17,18 @@ const unwatched = [
   { kind: 'Lease', group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   { kind: 'Event', group: 'events.k8s.io', version: 'v1', plural: 'events' },
   { kind: 'Secret', group: '', version: 'v1', plural: 'secrets' },
-  { kind: 'MutatingWebhookConfiguration', group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations' },
-  { kind: 'ValidatingWebhookConfiguration', group: 'admissionregistration.k8s.io', version: 'v1', plural: 'validatingwebhookconfigurations' },
+  {
+    kind: 'MutatingWebhookConfiguration',
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'mutatingwebhookconfigurations',
+  },
+  {
+    kind: 'ValidatingWebhookConfiguration',
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingwebhookconfigurations',
+  },
 ] as const;
 
 /** Opens the way to write. Nothing is sent before the first write. @see https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
@@ -26,7 +36,10 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
   const stop = new AbortController();
   let opened: Promise<ApiServer> | undefined;
 
-  const limits = (): { signal: AbortSignal; silenceMilliseconds: number } => ({ signal: AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMilliseconds)]), silenceMilliseconds: timeoutMilliseconds });
+  const limits = (): { signal: AbortSignal; silenceMilliseconds: number } => ({
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMilliseconds)]),
+    silenceMilliseconds: timeoutMilliseconds,
+  });
   const api = (): Promise<ApiServer> => {
     opened ??= connect(server).catch((error: unknown) => {
       opened = undefined;
@@ -35,7 +48,10 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
     return opened;
   };
 
-  async function send(path: string, options: Omit<SendOptions, 'signal' | 'silenceMilliseconds'>): Promise<Written> {
+  async function send(
+    path: string,
+    options: Omit<SendOptions, 'signal' | 'silenceMilliseconds'>,
+  ): Promise<Written> {
     try {
       return toWritten(await (await api()).send(path, { ...options, ...limits() }));
     } catch (error) {
@@ -44,9 +60,21 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
   }
 
   return {
-    apply: (object, { force }) => send(pathOf(targetOf(object)), { method: 'PATCH', contentType: 'application/apply-patch+yaml', body: object, query: { fieldManager, force: String(force) } }),
-    create: (object, { dryRun } = { dryRun: false }) => send(pathOf({ ...targetOf(object), name: '' }), { method: 'POST', body: object, query: { fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) } }),
-    replace: (object) => send(pathOf(targetOf(object)), { method: 'PUT', body: object, query: { fieldManager } }),
+    apply: (object, { force }) =>
+      send(pathOf(targetOf(object)), {
+        method: 'PATCH',
+        contentType: 'application/apply-patch+yaml',
+        body: object,
+        query: { fieldManager, force: String(force) },
+      }),
+    create: (object, { dryRun } = { dryRun: false }) =>
+      send(pathOf({ ...targetOf(object), name: '' }), {
+        method: 'POST',
+        body: object,
+        query: { fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) },
+      }),
+    replace: (object) =>
+      send(pathOf(targetOf(object)), { method: 'PUT', body: object, query: { fieldManager } }),
     async read(target) {
       try {
         const chunks: Uint8Array[] = [];
@@ -59,8 +87,19 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
       }
     },
     async remove(target, precondition) {
-      const preconditions = precondition === undefined ? {} : { uid: precondition.uid, ...(precondition.revision === '' ? {} : { resourceVersion: precondition.revision }) };
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', ...(precondition === undefined || precondition.uid === '' ? {} : { preconditions }) };
+      const preconditions =
+        precondition === undefined
+          ? {}
+          : {
+              uid: precondition.uid,
+              ...(precondition.revision === '' ? {} : { resourceVersion: precondition.revision }),
+            };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: 'Background',
+        ...(precondition === undefined || precondition.uid === '' ? {} : { preconditions }),
+      };
       try {
         await send(pathOf(target), { method: 'DELETE', body });
       } catch (error) {
@@ -68,29 +107,48 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
       }
     },
     async setPodCondition(target, condition) {
-      await send(`${pathOf(target)}/status`, { method: 'PATCH', contentType: 'application/strategic-merge-patch+json', body: { status: { conditions: [condition] } }, query: { fieldManager } });
+      await send(`${pathOf(target)}/status`, {
+        method: 'PATCH',
+        contentType: 'application/strategic-merge-patch+json',
+        body: { status: { conditions: [condition] } },
+        query: { fieldManager },
+      });
     },
     close() {
       stop.abort();
-      void opened?.then((server) => { server.close(); }, () => undefined);
+      void opened?.then(
+        (server) => {
+          server.close();
+        },
+        () => undefined,
+      );
     },
   };
 }
 
 function targetOf(object: JsonObject): Target {
-  return { kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? '', name: textAt(object, 'metadata', 'name') ?? '' };
+  return {
+    kind: textAt(object, 'kind') ?? '',
+    namespace: textAt(object, 'metadata', 'namespace') ?? '',
+    name: textAt(object, 'metadata', 'name') ?? '',
+  };
 }
 
 function pathOf({ kind, namespace, name }: Target): string {
   const resource = [...resources, ...unwatched].find((one) => one.kind === kind);
   if (resource === undefined) throw new ClusterError(`${kind} is no kind that we write`, false);
-  const group = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const group =
+    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
   const inside = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   return `${group}${inside}/${resource.plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}`;
 }
 
 function toWritten(object: unknown): Written {
-  return { uid: textAt(object, 'metadata', 'uid') ?? '', revision: textAt(object, 'metadata', 'resourceVersion') ?? '', object };
+  return {
+    uid: textAt(object, 'metadata', 'uid') ?? '',
+    revision: textAt(object, 'metadata', 'resourceVersion') ?? '',
+    object,
+  };
 }
 
 function toOutcome(error: unknown): ClusterError {
@@ -98,5 +156,7 @@ function toOutcome(error: unknown): ClusterError {
     if (error.status === 409) return new Conflict(error.message, error);
     return error.status === 404 ? new Gone(error.message, error) : error;
   }
-  return error instanceof ClusterError ? error : new ClusterError(error instanceof Error ? error.message : String(error), true, error);
+  return error instanceof ClusterError
+    ? error
+    : new ClusterError(error instanceof Error ? error.message : String(error), true, error);
 }

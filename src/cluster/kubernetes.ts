@@ -28,28 +28,45 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
   let api: ApiServer | undefined;
   let minor: number | undefined;
   let asked: Promise<void> | undefined;
-  const problems = (): readonly ClusterProblem[] => reflectors.flatMap((reflector) => {
-    const message = reflector.problem();
-    return message === undefined ? [] : [{ code: 'BL011' as const, path: '', source: reflector.freshness().kind, message }];
-  });
+  const problems = (): readonly ClusterProblem[] =>
+    reflectors.flatMap((reflector) => {
+      const message = reflector.problem();
+      return message === undefined
+        ? []
+        : [{ code: 'BL011' as const, path: '', source: reflector.freshness().kind, message }];
+    });
 
   const synced = new Promise<void>((resolve, reject) => {
-    stop.signal.addEventListener('abort', () => { reject(new ClusterError('the cluster was closed before it was read', false)); }, { once: true });
+    stop.signal.addEventListener(
+      'abort',
+      () => {
+        reject(new ClusterError('the cluster was closed before it was read', false));
+      },
+      { once: true },
+    );
     const started = connect(options).then((server) => {
       api = server;
       const waiting = new Set(resources);
-      reflectors = resources.map((resource) => startReflector({
-        resource, api: server, store, options: { ...defaults, ...options }, signal: stop.signal,
-        events: {
-          synced() {
-            waiting.delete(resource);
-            if (waiting.size > 0) return;
-            store.markSynced();
-            resolve();
+      reflectors = resources.map((resource) =>
+        startReflector({
+          resource,
+          api: server,
+          store,
+          options: { ...defaults, ...options },
+          signal: stop.signal,
+          events: {
+            synced() {
+              waiting.delete(resource);
+              if (waiting.size > 0) return;
+              store.markSynced();
+              resolve();
+            },
+            changed: () => {
+              problemListeners.tell(problems());
+            },
           },
-          changed: () => { problemListeners.tell(problems()); },
-        },
-      }));
+        }),
+      );
     });
     started.catch(reject);
   });
@@ -59,13 +76,24 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
     snapshot: store.snapshot,
     synced,
     kubernetesMinor() {
-      if (api !== undefined) asked ??= askMinor(api, stop.signal).then((found) => { minor = found; });
+      if (api !== undefined)
+        asked ??= askMinor(api, stop.signal).then((found) => {
+          minor = found;
+        });
       return minor ?? 0;
     },
     onChange: store.onChange,
-    freshness: () => reflectors.length > 0
-      ? reflectors.map((reflector) => reflector.freshness())
-      : resources.map(({ kind }) => ({ kind, synced: false, objects: 0, ageMilliseconds: undefined, watchRestarts: 0, relistDiffs: 0 })),
+    freshness: () =>
+      reflectors.length > 0
+        ? reflectors.map((reflector) => reflector.freshness())
+        : resources.map(({ kind }) => ({
+            kind,
+            synced: false,
+            objects: 0,
+            ageMilliseconds: undefined,
+            watchRestarts: 0,
+            relistDiffs: 0,
+          })),
     problems,
     onProblems: problemListeners.add,
     async close() {

@@ -20,46 +20,94 @@ export interface ListOptions extends ServerOptions {
 }
 
 /** Lists every kind of the collections. A custom kind that is not served has no objects. @throws {@link ClusterError} when one cannot be read. */
-export async function listCluster({ collections, namespace, signal, ...server }: ListOptions): Promise<readonly JsonObject[]> {
+export async function listCluster({
+  collections,
+  namespace,
+  signal,
+  ...server
+}: ListOptions): Promise<readonly JsonObject[]> {
   const api = await connect(server);
   try {
     const wanted = resources.filter(({ collection }) => collections.includes(collection));
-    const kinds = await Promise.all(wanted.map((resource) => (namespace !== undefined && !resource.namespaced ? readOne(api, resource, namespace, signal) : listKind(api, resource, namespace, signal))));
+    const kinds = await Promise.all(
+      wanted.map((resource) =>
+        namespace !== undefined && !resource.namespaced
+          ? readOne(api, resource, namespace, signal)
+          : listKind(api, resource, namespace, signal),
+      ),
+    );
     return kinds.flat();
   } finally {
     api.close();
   }
 }
 
-async function listKind(api: ApiServer, resource: Resource, namespace: string | undefined, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function listKind(
+  api: ApiServer,
+  resource: Resource,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly JsonObject[]> {
   const found: JsonObject[] = [];
   try {
-    await readPages(async (query) => api.get(pathOf(resource, namespace), { query: { ...selectorOf(resource), ...query }, signal, silenceMilliseconds }), (item) => { found.push(named(item, resource)); });
+    await readPages(
+      async (query) =>
+        api.get(pathOf(resource, namespace), {
+          query: { ...selectorOf(resource), ...query },
+          signal,
+          silenceMilliseconds,
+        }),
+      (item) => {
+        found.push(named(item, resource));
+      },
+    );
     return found;
   } catch (error) {
     if (resource.custom && error instanceof ApiError && error.status === 404) return [];
-    throw new ClusterError(`${resource.plural} cannot be read: ${error instanceof Error ? error.message : String(error)}`, true, error);
+    throw new ClusterError(
+      `${resource.plural} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      true,
+      error,
+    );
   }
 }
 
 /** The Namespace itself: who may list one namespace's objects may not list all Namespaces. */
-async function readOne(api: ApiServer, resource: Resource, name: string, signal: AbortSignal): Promise<readonly JsonObject[]> {
+async function readOne(
+  api: ApiServer,
+  resource: Resource,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly JsonObject[]> {
   try {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of await api.get(`${pathOf(resource, undefined)}/${encodeURIComponent(name)}`, { signal, silenceMilliseconds })) chunks.push(chunk);
+    for await (const chunk of await api.get(`${pathOf(resource, undefined)}/${encodeURIComponent(name)}`, {
+      signal,
+      silenceMilliseconds,
+    }))
+      chunks.push(chunk);
     const object: unknown = JSON.parse(Buffer.concat(chunks).toString());
     return isObject(object) ? [named(object, resource)] : [];
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return [];
-    throw new ClusterError(`${resource.kind} ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`, true, error);
+    throw new ClusterError(
+      `${resource.kind} ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      true,
+      error,
+    );
   }
 }
 
-async function readPages(get: (query: Readonly<Record<string, string>>) => Promise<AsyncIterable<Uint8Array>>, take: (item: JsonObject) => void): Promise<void> {
+async function readPages(
+  get: (query: Readonly<Record<string, string>>) => Promise<AsyncIterable<Uint8Array>>,
+  take: (item: JsonObject) => void,
+): Promise<void> {
   let proceed = '';
   do {
     const query = { limit: String(pageSize), ...(proceed === '' ? {} : { continue: proceed }) };
-    const envelope = await readList(await get(query), (item) => { if (isObject(item)) take(item); });
+    const envelope = await readList(await get(query), (item) => {
+      if (isObject(item)) take(item);
+    });
     proceed = textAt(envelope, 'metadata', 'continue') ?? '';
   } while (proceed !== '');
 }
@@ -78,6 +126,7 @@ function versionOf({ group, version }: Resource): string {
 }
 
 function pathOf(resource: Resource, namespace: string | undefined): string {
-  const inside = resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const inside =
+    resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
   return `${resource.group === '' ? '/api' : '/apis'}/${versionOf(resource)}${inside}/${resource.plural}`;
 }

@@ -59,11 +59,15 @@ export interface Source {
  * where a path is `-`.
  * @throws {ClusterError} when a path that was named is not there or cannot be read.
  */
-export async function readManifests(paths: readonly string[], stdin?: AsyncIterable<Uint8Array | string>): Promise<Manifests> {
+export async function readManifests(
+  paths: readonly string[],
+  stdin?: AsyncIterable<Uint8Array | string>,
+): Promise<Manifests> {
   const { files, unreadable } = await findFiles(paths.filter((path) => path !== '-'));
   const [gone] = unreadable;
   if (gone !== undefined) throw new ClusterError(gone.reason, false);
-  const parts = paths.includes('-') && stdin !== undefined ? [parseManifests(await readAll(stdin), stdinName)] : [];
+  const parts =
+    paths.includes('-') && stdin !== undefined ? [parseManifests(await readAll(stdin), stdinName)] : [];
   for (const { path } of files) parts.push(await readManifestFile(path));
   return { objects: parts.flatMap((part) => part.objects), problems: parts.flatMap((part) => part.problems) };
 }
@@ -97,7 +101,12 @@ export function parseManifests(content: Uint8Array | string, file: string): Mani
     if (fault !== undefined) report(line, fault);
     else objects.push({ object: value as JsonObject, file, line, index });
   }
-  return { objects, problems: problems.sort((a, b) => a.line - b.line).map(({ line, reason }) => problemAt(file, line, reason)) };
+  return {
+    objects,
+    problems: problems
+      .sort((a, b) => a.line - b.line)
+      .map(({ line, reason }) => problemAt(file, line, reason)),
+  };
 }
 
 /** Returns the namespace that an object counts for: the one it names, else `default`; `''` for kinds that stand in none. */
@@ -109,7 +118,8 @@ export function namespaceFor(object: unknown, namespaced: boolean): string {
 
 /** Returns the object as a cluster would hold it, in namespace `default` when it names none; the same object when there is nothing to add or its kind is not known. */
 export function placed(object: JsonObject): JsonObject {
-  if (resourceOf(object)?.namespaced !== true || (textAt(object, 'metadata', 'namespace') ?? '') !== '') return object;
+  if (resourceOf(object)?.namespaced !== true || (textAt(object, 'metadata', 'namespace') ?? '') !== '')
+    return object;
   return { ...object, metadata: { ...objectAt(object, 'metadata'), namespace: namespaceFor(object, true) } };
 }
 
@@ -141,7 +151,9 @@ function readPlain(text: string): readonly Item[] | undefined {
   try {
     return documents.flatMap(({ value, start, itemStarts }) => {
       const line = lineAt(start);
-      return value === null ? [] : expand({ value: plain(value), line }, (index) => ({ line: lineAt(itemStarts[index] ?? start) }));
+      return value === null
+        ? []
+        : expand({ value: plain(value), line }, (index) => ({ line: lineAt(itemStarts[index] ?? start) }));
     });
   } catch {
     return undefined;
@@ -153,7 +165,8 @@ function lineCounter(text: string): (offset: number) => number {
   const last = { offset: 0, line: 1 };
   return (offset) => {
     if (offset < last.offset) Object.assign(last, { offset: 0, line: 1 });
-    for (let at = text.indexOf('\n', last.offset); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) Object.assign(last, { offset: at + 1, line: last.line + 1 });
+    for (let at = text.indexOf('\n', last.offset); at >= 0 && at < offset; at = text.indexOf('\n', at + 1))
+      Object.assign(last, { offset: at + 1, line: last.line + 1 });
     return last.line;
   };
 }
@@ -167,8 +180,17 @@ export function itemsWithNodes(content: Uint8Array | string, lines: LineCounter)
 function readYaml(text: string, report: Report, lines = new LineCounter()): readonly Item[] {
   const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   try {
-    const options = { lineCounter: lines, prettyErrors: false, logLevel: 'error', schema: 'yaml-1.1', customTags: kubernetesTags, resolveKnownTags: false } as const;
-    return [...parseAllDocuments(text, options)].flatMap((document) => readDocument(document, lineOf, report));
+    const options = {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: 'error',
+      schema: 'yaml-1.1',
+      customTags: kubernetesTags,
+      resolveKnownTags: false,
+    } as const;
+    return [...parseAllDocuments(text, options)].flatMap((document) =>
+      readDocument(document, lineOf, report),
+    );
   } catch (error) {
     report(1, `The YAML cannot be read: ${reasonOf(error)}.`);
     return [];
@@ -177,19 +199,41 @@ function readYaml(text: string, report: Report, lines = new LineCounter()): read
 
 /** YAML as kubectl reads it is YAML 1.1 (`yes` is true, `<<` merges) without dates, times of day and binary. @see https://github.com/kubernetes-sigs/yaml */
 function kubernetesTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag !== 'string' && !foreignTags.has(tag.tag) && !('format' in tag && tag.format === 'TIME')).map(withDigits);
+  return tags
+    .filter(
+      (tag) =>
+        typeof tag !== 'string' && !foreignTags.has(tag.tag) && !('format' in tag && tag.format === 'TIME'),
+    )
+    .map(withDigits);
 }
 
 /** The library takes `e5` and `.` for numbers that are none. */
 function withDigits(tag: Tags[number]): Tags[number] {
-  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:float' || !('test' in tag) || tag.test === undefined) return tag;
+  if (
+    typeof tag === 'string' ||
+    tag.tag !== 'tag:yaml.org,2002:float' ||
+    !('test' in tag) ||
+    tag.test === undefined
+  )
+    return tag;
   const { test } = tag;
-  return { ...tag, test: new RegExp(`^(?=[-+]?(?:\\.?[0-9]|\\.(?:inf|Inf|INF|nan|NaN|NAN)$))(?:${test.source.replace(/^\^|\$$/g, '')})$`) };
+  return {
+    ...tag,
+    test: new RegExp(
+      `^(?=[-+]?(?:\\.?[0-9]|\\.(?:inf|Inf|INF|nan|NaN|NAN)$))(?:${test.source.replace(/^\^|\$$/g, '')})$`,
+    ),
+  };
 }
 
-const foreignTags: ReadonlySet<string> = new Set(['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`));
+const foreignTags: ReadonlySet<string> = new Set(
+  ['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `tag:yaml.org,2002:${name}`),
+);
 
-function readDocument(document: Document, lineOf: (offset: number) => number, report: Report): readonly Item[] {
+function readDocument(
+  document: Document,
+  lineOf: (offset: number) => number,
+  report: Report,
+): readonly Item[] {
   const [error] = document.errors;
   if (error !== undefined) {
     report(lineOf(error.pos[0]), `The YAML cannot be read: ${sentence(error.message)}`);
@@ -198,10 +242,12 @@ function readDocument(document: Document, lineOf: (offset: number) => number, re
   const line = lineOf(startOf(document.contents) ?? document.range?.[0] ?? 0);
   try {
     const value = plain(document.toJS({ maxAliasCount: aliasLimit }));
-    return value === null ? [] : expand({ value, line, node: document.contents, document }, (index) => {
-      const node = itemNode(document, index);
-      return { line: lineOf(startOf(node) ?? document.range?.[0] ?? 0), node, document };
-    });
+    return value === null
+      ? []
+      : expand({ value, line, node: document.contents, document }, (index) => {
+          const node = itemNode(document, index);
+          return { line: lineOf(startOf(node) ?? document.range?.[0] ?? 0), node, document };
+        });
   } catch (failure) {
     report(line, `The document cannot be read: ${reasonOf(failure)}.`);
     return [];
@@ -239,7 +285,8 @@ function measure(value: unknown, levels: number, left: { characters: number }): 
 function expand(item: Item, placeOfItem: (index: number) => ItemPlace): readonly Item[] {
   const kind = textAt(item.value, 'kind') ?? '';
   if (!kind.endsWith('List') || !Array.isArray(at(item.value, 'items'))) return [item];
-  const typed = kind === 'List' ? {} : { apiVersion: at(item.value, 'apiVersion'), kind: kind.slice(0, -'List'.length) };
+  const typed =
+    kind === 'List' ? {} : { apiVersion: at(item.value, 'apiVersion'), kind: kind.slice(0, -'List'.length) };
   return listAt(item.value, 'items').flatMap((value, index) => {
     const place = placeOfItem(index);
     return expand({ ...place, value: isObject(value) ? { ...typed, ...value } : value }, () => place);
@@ -248,15 +295,21 @@ function expand(item: Item, placeOfItem: (index: number) => ItemPlace): readonly
 
 /** What makes a document no Kubernetes object: only what the API server would refuse, too, whatever the kind. */
 function faultOf(value: unknown): string | undefined {
-  if (!isObject(value)) return 'The document is no Kubernetes object: write a mapping with apiVersion, kind and metadata.';
+  if (!isObject(value))
+    return 'The document is no Kubernetes object: write a mapping with apiVersion, kind and metadata.';
   for (const key of ['apiVersion', 'kind']) {
-    if ((textAt(value, key) ?? '') === '') return `The object has no ${key}: every Kubernetes object needs one.`;
+    if ((textAt(value, key) ?? '') === '')
+      return `The object has no ${key}: every Kubernetes object needs one.`;
   }
   for (const key of ['name', 'namespace', 'generateName']) {
     const fault = faultOfText(at(value, 'metadata', key), `metadata.${key}`);
     if (fault !== undefined) return fault;
   }
-  return faultOfMap(value, 'metadata', 'labels') ?? faultOfMap(value, 'metadata', 'annotations') ?? faultOfMap(value, 'spec', 'template', 'metadata', 'labels');
+  return (
+    faultOfMap(value, 'metadata', 'labels') ??
+    faultOfMap(value, 'metadata', 'annotations') ??
+    faultOfMap(value, 'spec', 'template', 'metadata', 'labels')
+  );
 }
 
 function faultOfMap(object: JsonObject, ...path: readonly string[]): string | undefined {
@@ -270,11 +323,14 @@ function faultOfMap(object: JsonObject, ...path: readonly string[]): string | un
 function faultOfText(value: unknown, path: string): string | undefined {
   if (value === undefined || value === null || typeof value === 'string') return undefined;
   const written = JSON.stringify(value);
-  return typeof value === 'object' ? `${path} must be text, not ${quote(written)}.` : `${path} must be text, not ${written}: write it in quotes, "${written}".`;
+  return typeof value === 'object'
+    ? `${path} must be text, not ${quote(written)}.`
+    : `${path} must be text, not ${written}: write it in quotes, "${written}".`;
 }
 
 function decodeText(content: Uint8Array | string): string | { readonly reason: string } {
-  if (content.length > sizeLimitBytes) return { reason: `The file is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.` };
+  if (content.length > sizeLimitBytes)
+    return { reason: `The file is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.` };
   if (typeof content === 'string') return content.replace(/^\uFEFF/, '');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
@@ -289,7 +345,11 @@ async function readAll(stream: AsyncIterable<Uint8Array | string>): Promise<Uint
   for await (const chunk of stream) {
     const piece = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     bytes += piece.length;
-    if (bytes > sizeLimitBytes) throw new ClusterError(`Standard input is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.`, false);
+    if (bytes > sizeLimitBytes)
+      throw new ClusterError(
+        `Standard input is larger than ${sizeLimitBytes / 1024 / 1024} MiB: split it.`,
+        false,
+      );
     chunks.push(piece);
   }
   return Buffer.concat(chunks);
@@ -307,5 +367,7 @@ function reasonOf(error: unknown): string {
 
 /** The library reports a full stack as an error of the text. */
 function sentence(text: string): string {
-  return text.includes('call stack') ? 'it is nested too deeply.' : `${text.replace(/\s+/g, ' ').replace(/[\s.]+$/, '')}.`;
+  return text.includes('call stack')
+    ? 'it is nested too deeply.'
+    : `${text.replace(/\s+/g, ' ').replace(/[\s.]+$/, '')}.`;
 }

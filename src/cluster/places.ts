@@ -24,7 +24,10 @@ const textLimitBytes = 16 * 1024 * 1024;
  * Finds fields in a text. Where the last steps of a path are not there (a field is missing) the place is that of the last step that is.
  * Undefined for a text that is too long.
  */
-export function locate(content: Uint8Array | string, wanted: readonly Wanted[]): readonly (Place | undefined)[] {
+export function locate(
+  content: Uint8Array | string,
+  wanted: readonly Wanted[],
+): readonly (Place | undefined)[] {
   if (content.length > textLimitBytes) return wanted.map(() => undefined);
   const lines = new LineCounter();
   const items = itemsWithNodes(content, lines);
@@ -36,7 +39,11 @@ export function locate(content: Uint8Array | string, wanted: readonly Wanted[]):
 }
 
 /** Range of the deepest node on the path: the value where it is a scalar, else its key. */
-function find(root: Node, path: string, { document, name }: { readonly document: Document; readonly name: boolean }): readonly [number, number] {
+function find(
+  root: Node,
+  path: string,
+  { document, name }: { readonly document: Document; readonly name: boolean },
+): readonly [number, number] {
   let shown: readonly [number, number] = [root.range?.[0] ?? 0, (root.range?.[0] ?? 0) + 1];
   let node: unknown = root;
   for (let rest = path; rest !== '';) {
@@ -58,7 +65,9 @@ interface Step {
 function stepInto(node: unknown, rest: string, document: Document): Step | undefined {
   if (isSeq(node)) {
     const index = /^\[([0-9]+)\]/.exec(rest);
-    return index === null || node.items[Number(index[1])] === undefined ? undefined : { key: undefined, value: node.items[Number(index[1])], rest: rest.slice(index[0].length) };
+    return index === null || node.items[Number(index[1])] === undefined
+      ? undefined
+      : { key: undefined, value: node.items[Number(index[1])], rest: rest.slice(index[0].length) };
   }
   return isMap(node) ? stepIntoPairs(node.items, rest, document) : undefined;
 }
@@ -69,7 +78,8 @@ function stepIntoPairs(pairs: readonly Pair[], rest: string, document: Document)
   for (const { key, value } of pairs) {
     const name = isScalar(key) ? String(key.value) : '';
     const left = behind(name, rest) ?? behind(`${name.slice(0, 64)}...`, rest);
-    if (left !== undefined && (best === undefined || left.length < best.rest.length)) best = { key, value, rest: left };
+    if (left !== undefined && (best === undefined || left.length < best.rest.length))
+      best = { key, value, rest: left };
   }
   const merged = pairs.find(({ key }) => isScalar(key) && key.source === '<<')?.value;
   return best ?? (merged === undefined ? undefined : stepInto(resolved(merged, document), rest, document));
@@ -77,7 +87,8 @@ function stepIntoPairs(pairs: readonly Pair[], rest: string, document: Document)
 
 function behind(name: string, rest: string): string | undefined {
   for (const form of [`[${name}]`, `.${name}`, name]) {
-    if (rest.startsWith(form) && ['', '.', '['].includes(rest.charAt(form.length))) return rest.slice(form.length);
+    if (rest.startsWith(form) && ['', '.', '['].includes(rest.charAt(form.length)))
+      return rest.slice(form.length);
   }
   return undefined;
 }
@@ -101,5 +112,9 @@ function isWritten(value: unknown): value is Node {
 function placeOf([start, end]: readonly [number, number], lines: LineCounter): Place {
   const { line, col } = lines.linePos(start);
   const last = lines.linePos(end);
-  return { line: Math.max(1, line), column: Math.max(1, col), endColumn: last.line === line ? Math.max(last.col, col + 1) : col + 1 };
+  return {
+    line: Math.max(1, line),
+    column: Math.max(1, col),
+    endColumn: last.line === line ? Math.max(last.col, col + 1) : col + 1,
+  };
 }

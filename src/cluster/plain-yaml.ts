@@ -2,7 +2,17 @@
  * A fast first reading of YAML, for texts of what tools print: no anchors, tags, merges or directives, no key twice. Anything else, and anything in doubt, is
  * left to the full reading, which has places and words for everything; where this one answers, both answer the same (by test).
  */
-import { EVENT_ALIAS, EVENT_DOCUMENT, EVENT_MAPPING, EVENT_POP, EVENT_SCALAR, getScalarValue, parseEvents, SCALAR_STYLE_PLAIN, type Event } from 'js-yaml';
+import {
+  EVENT_ALIAS,
+  EVENT_DOCUMENT,
+  EVENT_MAPPING,
+  EVENT_POP,
+  EVENT_SCALAR,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE_PLAIN,
+  type Event,
+} from 'js-yaml';
 
 /** One document: its value, where it begins, and where the members of its `items` begin, in UTF-16 units. */
 export interface PlainDocument {
@@ -17,7 +27,12 @@ const depthMax = 500;
 /** Reads the documents of a text; undefined when it must be read in full. Never throws. */
 export function readPlainYaml(text: string): readonly PlainDocument[] | undefined {
   try {
-    const reading: Reading = { text, events: parseEvents(text, { maxDepth: depthMax }), at: 0, itemStarts: [] };
+    const reading: Reading = {
+      text,
+      events: parseEvents(text, { maxDepth: depthMax }),
+      at: 0,
+      itemStarts: [],
+    };
     const documents: PlainDocument[] = [];
     while (reading.at < reading.events.length) documents.push(readDocument(reading));
     return documents;
@@ -55,18 +70,34 @@ function readDocument(reading: Reading): PlainDocument {
 }
 
 function startOf(event: Event | undefined): number {
-  if (event === undefined || event.type === EVENT_DOCUMENT || event.type === EVENT_POP || event.type === EVENT_ALIAS) return 0;
+  if (
+    event === undefined ||
+    event.type === EVENT_DOCUMENT ||
+    event.type === EVENT_POP ||
+    event.type === EVENT_ALIAS
+  )
+    return 0;
   return event.type === EVENT_SCALAR ? Math.max(0, event.valueStart) : event.start;
 }
 
 function readNode(reading: Reading, depth: number): unknown {
   const event = next(reading);
-  if (event.type === EVENT_DOCUMENT || event.type === EVENT_POP || event.type === EVENT_ALIAS || event.anchorStart >= 0 || event.tagStart >= 0) throw new Doubt();
+  if (
+    event.type === EVENT_DOCUMENT ||
+    event.type === EVENT_POP ||
+    event.type === EVENT_ALIAS ||
+    event.anchorStart >= 0 ||
+    event.tagStart >= 0
+  )
+    throw new Doubt();
   if (event.type === EVENT_SCALAR) return readScalar(reading, event);
   return event.type === EVENT_MAPPING ? readMapping(reading, depth) : readSequence(reading, depth);
 }
 
-function readScalar({ text }: Reading, event: Extract<Event, { readonly type: typeof EVENT_SCALAR }>): unknown {
+function readScalar(
+  { text }: Reading,
+  event: Extract<Event, { readonly type: typeof EVENT_SCALAR }>,
+): unknown {
   if (event.valueStart < 0) return null;
   const value = getScalarValue(text, event);
   return event.style === SCALAR_STYLE_PLAIN ? resolve(value) : value;
@@ -87,7 +118,12 @@ function readMapping(reading: Reading, depth: number): Record<string, unknown> {
 
 /** Not a merge, and not the key that plain objects have anyway. */
 function nameOf(key: unknown): string {
-  if ((typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'boolean') || key === '<<' || key === '__proto__') throw new Doubt();
+  if (
+    (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'boolean') ||
+    key === '<<' ||
+    key === '__proto__'
+  )
+    throw new Doubt();
   return String(key);
 }
 
@@ -119,7 +155,8 @@ const no = /^(?:N|n|[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/;
 const decimal = /^[-+]?(?:0|[1-9][0-9]{0,14})$/;
 const fraction = /^[-+]?[0-9]{1,15}\.[0-9]{1,15}$/;
 /** Other spellings of numbers: binary, octal, hexadecimal, with `_`, with exponents, infinite. */
-const otherNumber = /^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|(?:[0-9][0-9_]*)?\.[0-9_]*|(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?[eE][-+]?[0-9]+|\.(?:inf|Inf|INF|nan|NaN|NAN))$/;
+const otherNumber =
+  /^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|(?:[0-9][0-9_]*)?\.[0-9_]*|(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?[eE][-+]?[0-9]+|\.(?:inf|Inf|INF|nan|NaN|NAN))$/;
 
 /** A plain text by YAML 1.1, as kubectl reads it. Numbers in rare spellings are left to the full reading. */
 function resolve(text: string): unknown {

@@ -8,7 +8,10 @@ import { ClusterError, type ClusterProblem } from './port.ts';
 import { createStore } from './store.ts';
 
 /** A kind that is listed. */
-export interface ListedKind extends Pick<Resource, 'kind' | 'group' | 'version' | 'plural' | 'labelSelector'> {
+export interface ListedKind extends Pick<
+  Resource,
+  'kind' | 'group' | 'version' | 'plural' | 'labelSelector'
+> {
   /** A cluster that does not serve it has none of them. */
   readonly custom: boolean;
 }
@@ -37,23 +40,39 @@ const pageSize = 500;
 const turnsMax = 3;
 
 /** Reads every kind of the snapshot, and those to keep. @throws {ClusterError} when there is no cluster, it does not answer, or a kind to keep may not be read. */
-export async function readCluster({ keep, over, signal, silenceMilliseconds, ...server }: ReadOptions): Promise<ReadOnce> {
+export async function readCluster({
+  keep,
+  over,
+  signal,
+  silenceMilliseconds,
+  ...server
+}: ReadOptions): Promise<ReadOnce> {
   const api = await connect(server);
   const store = createStore();
   const kept: JsonObject[] = [];
   const problems: ClusterProblem[] = [];
   try {
-    await Promise.all(kindsOf(keep).map(async ({ kind, resource, isKept }) => {
-      const found = await list({ api, kind, signal, silenceMilliseconds }, (item) => ({ projection: resource && store.read(resource, item), raw: isKept ? bare(item, kind) : undefined })).catch((error: unknown) => {
-        if (isKept || !(error instanceof ApiError) || error.status !== 403) throw error;
-        problems.push({ code: 'BL011', path: '', source: kind.kind, message: `${kind.plural} cannot be read: ${error.message}: rules about them are not asked` });
-        return [];
-      });
-      for (const { projection, raw } of found) {
-        if (resource !== undefined && projection !== undefined) store.put(resource, projection);
-        if (raw !== undefined) kept.push(raw);
-      }
-    }));
+    await Promise.all(
+      kindsOf(keep).map(async ({ kind, resource, isKept }) => {
+        const found = await list({ api, kind, signal, silenceMilliseconds }, (item) => ({
+          projection: resource && store.read(resource, item),
+          raw: isKept ? bare(item, kind) : undefined,
+        })).catch((error: unknown) => {
+          if (isKept || !(error instanceof ApiError) || error.status !== 403) throw error;
+          problems.push({
+            code: 'BL011',
+            path: '',
+            source: kind.kind,
+            message: `${kind.plural} cannot be read: ${error.message}: rules about them are not asked`,
+          });
+          return [];
+        });
+        for (const { projection, raw } of found) {
+          if (resource !== undefined && projection !== undefined) store.put(resource, projection);
+          if (raw !== undefined) kept.push(raw);
+        }
+      }),
+    );
   } finally {
     api.close();
   }
@@ -62,7 +81,11 @@ export async function readCluster({ keep, over, signal, silenceMilliseconds, ...
     if (resource !== undefined) store.put(resource, store.read(resource, object));
   }
   store.markSynced();
-  return { snapshot: store.snapshot, kept, problems: problems.sort((a, b) => (a.source < b.source ? -1 : 1)) };
+  return {
+    snapshot: store.snapshot,
+    kept,
+    problems: problems.sort((a, b) => (a.source < b.source ? -1 : 1)),
+  };
 }
 
 interface Wanted {
@@ -72,9 +95,19 @@ interface Wanted {
 }
 
 function kindsOf(keep: readonly ListedKind[]): readonly Wanted[] {
-  const isSame = (one: ListedKind, other: ListedKind): boolean => one.group === other.group && one.plural === other.plural;
-  const known = resources.map((resource) => ({ kind: resource, resource, isKept: keep.some((kind) => isSame(kind, resource)) }));
-  return [...known, ...keep.filter((kind) => !resources.some((resource) => isSame(kind, resource))).map((kind) => ({ kind, resource: undefined, isKept: true }))];
+  const isSame = (one: ListedKind, other: ListedKind): boolean =>
+    one.group === other.group && one.plural === other.plural;
+  const known = resources.map((resource) => ({
+    kind: resource,
+    resource,
+    isKept: keep.some((kind) => isSame(kind, resource)),
+  }));
+  return [
+    ...known,
+    ...keep
+      .filter((kind) => !resources.some((resource) => isSame(kind, resource)))
+      .map((kind) => ({ kind, resource: undefined, isKept: true })),
+  ];
 }
 
 interface Listing {
@@ -91,24 +124,47 @@ async function list<T>(listing: Listing, take: (item: unknown) => T): Promise<re
     } catch (error) {
       const status = error instanceof ApiError ? error.status : undefined;
       if (status === 404 && listing.kind.custom) return [];
-      if (status !== 410 || turn === turnsMax) throw error instanceof ClusterError ? error : new ClusterError(`${listing.kind.plural} cannot be read: ${error instanceof Error ? error.message : String(error)}`, true, error);
+      if (status !== 410 || turn === turnsMax)
+        throw error instanceof ClusterError
+          ? error
+          : new ClusterError(
+              `${listing.kind.plural} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+              true,
+              error,
+            );
     }
   }
 }
 
-async function listOnce<T>({ api, kind, signal, silenceMilliseconds }: Listing, take: (item: unknown) => T): Promise<readonly T[]> {
+async function listOnce<T>(
+  { api, kind, signal, silenceMilliseconds }: Listing,
+  take: (item: unknown) => T,
+): Promise<readonly T[]> {
   const path = `${kind.group === '' ? '/api' : `/apis/${kind.group}`}/${kind.version}/${kind.plural}`;
   const found: T[] = [];
   let proceed = '';
   do {
-    const query = { limit: String(pageSize), ...(proceed === '' ? {} : { continue: proceed }), ...(kind.labelSelector === undefined ? {} : { labelSelector: kind.labelSelector }) };
-    const envelope = await readList(await api.get(path, { query, signal, silenceMilliseconds }), (item) => { found.push(take(item)); });
+    const query = {
+      limit: String(pageSize),
+      ...(proceed === '' ? {} : { continue: proceed }),
+      ...(kind.labelSelector === undefined ? {} : { labelSelector: kind.labelSelector }),
+    };
+    const envelope = await readList(await api.get(path, { query, signal, silenceMilliseconds }), (item) => {
+      found.push(take(item));
+    });
     proceed = textAt(envelope, 'metadata', 'continue') ?? '';
   } while (proceed !== '');
   return found;
 }
 
 function bare(item: unknown, { group, version, kind }: ListedKind): JsonObject {
-  const metadata = Object.fromEntries(Object.entries(objectAt(item, 'metadata')).filter(([key]) => key !== 'managedFields'));
-  return { apiVersion: at(item, 'apiVersion') ?? `${group}/${version}`, kind, ...(isObject(item) ? item : {}), metadata };
+  const metadata = Object.fromEntries(
+    Object.entries(objectAt(item, 'metadata')).filter(([key]) => key !== 'managedFields'),
+  );
+  return {
+    apiVersion: at(item, 'apiVersion') ?? `${group}/${version}`,
+    kind,
+    ...(isObject(item) ? item : {}),
+    metadata,
+  };
 }

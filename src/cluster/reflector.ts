@@ -62,7 +62,15 @@ export interface ReflectorSite {
 /** Starts a reflector, which runs until the signal. @returns it, and the end of its run, which never rejects. */
 export function startReflector(site: ReflectorSite): Reflector & { readonly ended: Promise<void> } {
   const { resource, store, options, signal } = site;
-  const state: State = { synced: false, heardAt: undefined, restarts: 0, diffs: 0, failures: 0, problem: undefined, version: undefined };
+  const state: State = {
+    synced: false,
+    heardAt: undefined,
+    restarts: 0,
+    diffs: 0,
+    failures: 0,
+    problem: undefined,
+    version: undefined,
+  };
   return {
     freshness: () => ({
       kind: resource.kind,
@@ -105,7 +113,8 @@ async function run(site: ReflectorSite, state: State, signal: AbortSignal): Prom
 /** Lists, and makes the store what was found. @returns where to watch from; undefined when the kind is not served. */
 async function list(site: ReflectorSite, state: State): Promise<string | undefined> {
   const listed = await readPages(site, state).catch((error: unknown) => {
-    if (site.resource.custom && error instanceof ApiError && error.status === 404) return { found: [], version: undefined };
+    if (site.resource.custom && error instanceof ApiError && error.status === 404)
+      return { found: [], version: undefined };
     throw error;
   });
   heard(site, state);
@@ -130,7 +139,9 @@ async function readPages(site: ReflectorSite, state: State): Promise<Listed> {
   let proceed = '';
   for (;;) {
     const query = { limit: String(options.pageSize), ...(proceed === '' ? {} : { continue: proceed }) };
-    const envelope = await readList(await get(site, query), (item) => { found.push(store.read(resource, item)); });
+    const envelope = await readList(await get(site, query), (item) => {
+      found.push(store.read(resource, item));
+    });
     touched(site, state);
     proceed = textAt(envelope, 'metadata', 'continue') ?? '';
     if (proceed === '') return { found, version: textAt(envelope, 'metadata', 'resourceVersion') ?? '' };
@@ -141,7 +152,12 @@ async function readPages(site: ReflectorSite, state: State): Promise<Listed> {
 async function watch(site: ReflectorSite, state: State, version: string): Promise<void> {
   const { options } = site;
   const timeoutSeconds = String(Math.round(options.watchSeconds * (1 + options.random())));
-  const body = await get(site, { watch: '1', allowWatchBookmarks: 'true', resourceVersion: version, timeoutSeconds });
+  const body = await get(site, {
+    watch: '1',
+    allowWatchBookmarks: 'true',
+    resourceVersion: version,
+    timeoutSeconds,
+  });
   touched(site, state);
   for await (const line of readLines(body)) {
     if (line.trim() === '') continue;
@@ -163,10 +179,18 @@ function take({ resource, store }: ReflectorSite, state: State, event: unknown):
   state.version = textAt(object, 'metadata', 'resourceVersion') ?? state.version;
 }
 
-async function get({ resource, api, options, signal }: ReflectorSite, query: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>> {
-  const group = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+async function get(
+  { resource, api, options, signal }: ReflectorSite,
+  query: Readonly<Record<string, string>>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const group =
+    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
   const selector = resource.labelSelector === undefined ? {} : { labelSelector: resource.labelSelector };
-  return api.get(`${group}/${resource.plural}`, { query: { ...query, ...selector }, signal, silenceMilliseconds: options.silenceMilliseconds });
+  return api.get(`${group}/${resource.plural}`, {
+    query: { ...query, ...selector },
+    signal,
+    silenceMilliseconds: options.silenceMilliseconds,
+  });
 }
 
 /** The server answered something of worth: what failed before counts no more. */

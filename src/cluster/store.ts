@@ -1,7 +1,13 @@
 /** The live snapshot behind every implementation of the port: projections go in, a {@link Snapshot} and changes come out. It never keeps a raw object. */
 import { isDeepStrictEqual } from 'node:util';
 import { forgetDerived } from '../model/derived.ts';
-import { resources, type Collection, type Projection, type Resource, type Snapshot } from '../model/snapshot.ts';
+import {
+  resources,
+  type Collection,
+  type Projection,
+  type Resource,
+  type Snapshot,
+} from '../model/snapshot.ts';
 import { createInterner } from './intern.ts';
 import type { Change } from './port.ts';
 
@@ -76,7 +82,12 @@ export function createStore(): Store {
   }
 
   return {
-    snapshot: { ...collections, get synced() { return synced; } } as Snapshot,
+    snapshot: {
+      ...collections,
+      get synced() {
+        return synced;
+      },
+    } as Snapshot,
     read: (resource, object) => share(resource.read(object)),
     put: (resource, projection) => tell([write(resource, projection)]) > 0,
     remove: (resource, namespace, name) => tell([erase(resource, namespace, resource.key(name))]) > 0,
@@ -84,7 +95,9 @@ export function createStore(): Store {
       const last = new Map<string, Inner>();
       for (const projection of projections) insert(last, resource, projection);
       const erased = eraseOthers(resource, last);
-      const written = [...last.values()].flatMap((inner) => [...inner.values()].map((projection) => write(resource, projection)));
+      const written = [...last.values()].flatMap((inner) =>
+        [...inner.values()].map((projection) => write(resource, projection)),
+      );
       return tell([...erased, ...written]);
     },
     count: (resource) => counts.get(resource) ?? 0,
@@ -102,8 +115,15 @@ function insert(into: Map<string, Inner>, resource: Resource, projection: Projec
 
 function emptyCollections(): Record<Collection, Map<string, Inner>> {
   return {
-    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(),
-    virtualServices: new Map(), destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
+    namespaces: new Map(),
+    services: new Map(),
+    workloads: new Map(),
+    pods: new Map(),
+    endpointSlices: new Map(),
+    virtualServices: new Map(),
+    destinationRules: new Map(),
+    gateways: new Map(),
+    agentConfigMaps: new Map(),
   };
 }
 

@@ -10,7 +10,8 @@ export async function askMinor(api: ApiServer, signal: AbortSignal): Promise<num
   while (!signal.aborted) {
     try {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of await api.get('/version', { signal, silenceMilliseconds })) chunks.push(chunk);
+      for await (const chunk of await api.get('/version', { signal, silenceMilliseconds }))
+        chunks.push(chunk);
       return minorOf(JSON.parse(Buffer.concat(chunks).toString()));
     } catch {
       await pause(signal);

@@ -19,7 +19,11 @@ export interface Admitted {
 }
 
 /** Reads manifests and admits their workloads. @returns an exit code when a path that was named cannot be read. */
-export async function admitted(files: readonly string[], settings: Settings, io: Io): Promise<Admitted | ExitCode> {
+export async function admitted(
+  files: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<Admitted | ExitCode> {
   let read: Manifests;
   try {
     read = await readManifests(files, io.stdin);
@@ -31,12 +35,17 @@ export async function admitted(files: readonly string[], settings: Settings, io:
   for (const problem of read.problems) io.err(`${toLine(problem)}\n`);
   const before = snapshotOf(read.objects.map(({ object }) => object));
   const snapshot = snapshotOf(read.objects.map(({ object }) => admit(object, before, settings)));
-  return { snapshot, objects: read.objects.map(({ object }) => object), unreadable: read.problems.length > 0 };
+  return {
+    snapshot,
+    objects: read.objects.map(({ object }) => object),
+    unreadable: read.problems.length > 0,
+  };
 }
 
 /** What comes from a cluster (it has a uid) is as admission left it. */
 function admit(object: JsonObject, snapshot: Snapshot, settings: Settings): JsonObject {
-  if (resourceOf(object)?.collection !== 'workloads' || textAt(object, 'metadata', 'uid') !== undefined) return object;
+  if (resourceOf(object)?.collection !== 'workloads' || textAt(object, 'metadata', 'uid') !== undefined)
+    return object;
   const mutated = structuredClone(object);
   decide('/mutate/workloads', creationOf(mutated), { settings, snapshot });
   return mutated;
@@ -46,11 +55,16 @@ function admit(object: JsonObject, snapshot: Snapshot, settings: Settings): Json
 export function creationOf(object: JsonObject): Review {
   const apiVersion = textAt(object, 'apiVersion') ?? '';
   return {
-    apiVersion: 'admission.k8s.io/v1', uid: 'offline', operation: 'CREATE', subResource: '', dryRun: true,
+    apiVersion: 'admission.k8s.io/v1',
+    uid: 'offline',
+    operation: 'CREATE',
+    subResource: '',
+    dryRun: true,
     group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '',
     kind: textAt(object, 'kind') ?? '',
     namespace: namespaceFor(object, resourceOf(object)?.namespaced ?? true),
     name: textAt(object, 'metadata', 'name') ?? '',
-    object, oldObject: undefined,
+    object,
+    oldObject: undefined,
   };
 }

@@ -14,7 +14,11 @@ import { exitCodes, type ExitCode, type Io } from './io.ts';
 import type { Speaker } from './verbs.ts';
 
 /** Runs the words of a chat. */
-export type RunWords = (words: readonly string[], context: { readonly speaker: Speaker; readonly settings: Settings }, io: Io) => Promise<ExitCode>;
+export type RunWords = (
+  words: readonly string[],
+  context: { readonly speaker: Speaker; readonly settings: Settings },
+  io: Io,
+) => Promise<ExitCode>;
 
 /** What somebody asked, and where the answer goes. */
 interface Question {
@@ -42,7 +46,10 @@ export async function chat(settings: Settings, io: Io, runWords: RunWords): Prom
   }
   const opened = await openLog(settings.logLevel, io.isTerminal);
   try {
-    const secrets = { signingSecret: await readSecret(settings.chatSigningSecretFile), token: await readSecret(settings.chatTokenFile) };
+    const secrets = {
+      signingSecret: await readSecret(settings.chatSigningSecretFile),
+      token: await readSecret(settings.chatTokenFile),
+    };
     await serve({ settings, io, log: opened.log, runWords }, secrets);
     return exitCodes.fine;
   } catch (error) {
@@ -54,7 +61,13 @@ export async function chat(settings: Settings, io: Io, runWords: RunWords): Prom
 }
 
 function missingOf(settings: Settings): readonly string[] {
-  const wanted = ['chatSigningSecretFile', 'chatTokenFile', 'chatUsers', 'chatChannels', 'chatNamespaces'] as const;
+  const wanted = [
+    'chatSigningSecretFile',
+    'chatTokenFile',
+    'chatUsers',
+    'chatChannels',
+    'chatNamespaces',
+  ] as const;
   return wanted.filter((key) => settings[key].length === 0);
 }
 
@@ -71,25 +84,41 @@ interface Chat {
   readonly runWords: RunWords;
 }
 
-async function serve(self: Chat, { signingSecret, token }: { readonly signingSecret: string; readonly token: string }): Promise<void> {
+async function serve(
+  self: Chat,
+  { signingSecret, token }: { readonly signingSecret: string; readonly token: string },
+): Promise<void> {
   const { settings, io, log } = self;
   const { default: bolt } = await import('@slack/bolt');
   const heard = createMemory();
   const logger = quietLogger(log);
   const receiver: HTTPReceiver = new bolt.HTTPReceiver({
-    signingSecret, endpoints: settings.chatPath, logger, bodyLimit: 65_536,
+    signingSecret,
+    endpoints: settings.chatPath,
+    logger,
+    bodyLimit: 65_536,
     // Called once the signature is verified: from here on it is spent.
-    customPropertiesExtractor: (request) => ({ repeated: !heard.add(String(request.headers['x-slack-signature'])) }),
+    customPropertiesExtractor: (request) => ({
+      repeated: !heard.add(String(request.headers['x-slack-signature'])),
+    }),
   });
   const clientOptions = { slackApiUrl: settings.chatApiUrl, retryConfig: { retries: 3 }, logger };
   const client = new bolt.webApi.WebClient(token, clientOptions);
   const identity = await whoWeAre(client, token);
   // With a token in place of this, Bolt asks Slack by itself, and a refusal ends the process.
-  const app: App = new bolt.App({ authorize: () => Promise.resolve(identity), receiver, logger, clientOptions, ignoreSelf: true, convoStore: false });
+  const app: App = new bolt.App({
+    authorize: () => Promise.resolve(identity),
+    receiver,
+    logger,
+    clientOptions,
+    ignoreSelf: true,
+    convoStore: false,
+  });
   const running = new Set<Promise<void>>();
   listen(app, self, { client, heard, running });
   const server = createServer((request, response) => {
-    if (isOutdated(request) || heard.has(String(request.headers['x-slack-signature']))) refuse(request, response);
+    if (isOutdated(request) || heard.has(String(request.headers['x-slack-signature'])))
+      refuse(request, response);
     else dispatch(receiver, request, response);
   });
   await open(server, settings);
@@ -102,11 +131,20 @@ async function serve(self: Chat, { signingSecret, token }: { readonly signingSec
 }
 
 /** Asks Slack whose token it is. @throws Error when Slack does not take it, or cannot be reached. */
-async function whoWeAre(client: App['client'], token: string): Promise<{ readonly botToken: string; readonly botId?: string; readonly botUserId?: string }> {
+async function whoWeAre(
+  client: App['client'],
+  token: string,
+): Promise<{ readonly botToken: string; readonly botId?: string; readonly botUserId?: string }> {
   const { bot_id: botId, user_id: botUserId } = await client.auth.test().catch((error: unknown) => {
-    throw new Error(`Slack does not take the token, or cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(
+      `Slack does not take the token, or cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
-  return { botToken: token, ...(botId === undefined ? {} : { botId }), ...(botUserId === undefined ? {} : { botUserId }) };
+  return {
+    botToken: token,
+    ...(botId === undefined ? {} : { botId }),
+    ...(botUserId === undefined ? {} : { botUserId }),
+  };
 }
 
 /** Bolt checks that a request is not too old; one from the future would stay valid for longer than the window. */
@@ -156,7 +194,11 @@ function createMemory(): Memory {
     add(text) {
       if (known.has(text)) return false;
       known.add(text);
-      if (known.size > memory) for (const oldest of known) { known.delete(oldest); break; }
+      if (known.size > memory)
+        for (const oldest of known) {
+          known.delete(oldest);
+          break;
+        }
       return true;
     },
   };
@@ -170,7 +212,12 @@ interface Ears {
 
 function listen(app: App, self: Chat, { client, heard, running }: Ears): void {
   const begin = (question: Question): void => {
-    const work = answer(question, client, self).catch((error: unknown) => { self.log.error({ reason: error instanceof Error ? error.message : String(error) }, 'chat answer failed'); });
+    const work = answer(question, client, self).catch((error: unknown) => {
+      self.log.error(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'chat answer failed',
+      );
+    });
     running.add(work);
     void work.finally(() => running.delete(work));
   };
@@ -192,30 +239,61 @@ function listen(app: App, self: Chat, { client, heard, running }: Ears): void {
     if (refused === undefined) begin({ text, user, userName: user, channel, thread: thread ?? ts });
     else {
       self.log.warn({ user, channel }, 'chat question refused');
-      await client.chat.postMessage({ channel, thread_ts: thread ?? ts, text: refused }).catch(() => undefined);
+      await client.chat
+        .postMessage({ channel, thread_ts: thread ?? ts, text: refused })
+        .catch(() => undefined);
     }
   });
 }
 
 /** Says why somebody may not ask here. */
-function refusal({ user, channel }: Pick<Question, 'user' | 'channel'>, { chatUsers, chatChannels }: Settings): string | undefined {
-  if (!chatUsers.includes('*') && !chatUsers.includes(user)) return 'You may not ask branchline. Whoever runs it adds you to chatUsers.';
-  return chatChannels.includes('*') || chatChannels.includes(channel) ? undefined : 'branchline is not asked in this channel. Whoever runs it adds it to chatChannels.';
+function refusal(
+  { user, channel }: Pick<Question, 'user' | 'channel'>,
+  { chatUsers, chatChannels }: Settings,
+): string | undefined {
+  if (!chatUsers.includes('*') && !chatUsers.includes(user))
+    return 'You may not ask branchline. Whoever runs it adds you to chatUsers.';
+  return chatChannels.includes('*') || chatChannels.includes(channel)
+    ? undefined
+    : 'branchline is not asked in this channel. Whoever runs it adds it to chatChannels.';
 }
 
 /** Runs the words, and posts what they print under the question as it comes. */
-async function answer(question: Question, client: App['client'], { settings, io, log, runWords }: Chat): Promise<void> {
+async function answer(
+  question: Question,
+  client: App['client'],
+  { settings, io, log, runWords }: Chat,
+): Promise<void> {
   const { channel, user, userName } = question;
   const words = wordsOf(question.text);
-  const thread = question.thread ?? (await client.chat.postMessage({ channel, text: `<@${user}>: ${settings.chatCommand} ${words.join(' ')}` })).ts;
-  const posts = createPosts(async (text) => { await client.chat.postMessage({ channel, text, ...(thread === undefined ? {} : { thread_ts: thread }), unfurl_links: false }); }, log);
+  const thread =
+    question.thread ??
+    (
+      await client.chat.postMessage({
+        channel,
+        text: `<@${user}>: ${settings.chatCommand} ${words.join(' ')}`,
+      })
+    ).ts;
+  const posts = createPosts(async (text) => {
+    await client.chat.postMessage({
+      channel,
+      text,
+      ...(thread === undefined ? {} : { thread_ts: thread }),
+      unfurl_links: false,
+    });
+  }, log);
   const speaker: Speaker = { isLocal: false, namespaces: settings.chatNamespaces, owner: userName };
-  const code = await runWords(words, { speaker, settings }, { ...io, isTerminal: false, out: posts.add, err: posts.add }).catch((error: unknown) => {
+  const code = await runWords(
+    words,
+    { speaker, settings },
+    { ...io, isTerminal: false, out: posts.add, err: posts.add },
+  ).catch((error: unknown) => {
     log.error({ reason: error instanceof Error ? error.stack : String(error) }, 'chat question met a bug');
     posts.add('branchline: this is a bug; its log has it\n');
     return exitCodes.worldRefused;
   });
-  if (code !== exitCodes.fine) posts.add(`(${['fine', 'problems found', 'not understood', 'it did not work'][code] ?? ''})\n`);
+  if (code !== exitCodes.fine)
+    posts.add(`(${['fine', 'problems found', 'not understood', 'it did not work'][code] ?? ''})\n`);
   await posts.end();
   log.info({ user, channel, words: words.slice(0, 4), code }, 'chat question answered');
 }
@@ -236,7 +314,15 @@ function createPosts(post: (text: string) => Promise<void>, log: Log): Posts {
     timer = undefined;
     const text = messageOf(waiting);
     waiting = '';
-    if (text !== '') last = last.then(() => post(text)).catch((error: unknown) => { log.error({ reason: error instanceof Error ? error.message : String(error) }, 'chat message could not be posted'); });
+    if (text !== '')
+      last = last
+        .then(() => post(text))
+        .catch((error: unknown) => {
+          log.error(
+            { reason: error instanceof Error ? error.message : String(error) },
+            'chat message could not be posted',
+          );
+        });
   };
   return {
     add(text) {
@@ -252,9 +338,18 @@ function createPosts(post: (text: string) => Promise<void>, log: Log): Posts {
 
 /** Bolt's words in our log: what it refuses is worth a warning, the rest is not. Secrets are in none of them. */
 function quietLogger(log: Log) {
-  const write = (level: 'warn' | 'error') => (...parts: readonly unknown[]): void => { log[level]({ from: 'slack' }, parts.map(String).join(' ').slice(0, 500)); };
+  const write =
+    (level: 'warn' | 'error') =>
+    (...parts: readonly unknown[]): void => {
+      log[level]({ from: 'slack' }, parts.map(String).join(' ').slice(0, 500));
+    };
   return {
-    debug: () => undefined, info: () => undefined, warn: write('warn'), error: write('error'),
-    setLevel: () => undefined, getLevel: () => 'warn' as never, setName: () => undefined,
+    debug: () => undefined,
+    info: () => undefined,
+    warn: write('warn'),
+    error: write('error'),
+    setLevel: () => undefined,
+    getLevel: () => 'warn' as never,
+    setName: () => undefined,
   };
 }

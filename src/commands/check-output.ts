@@ -42,7 +42,9 @@ export function printText(problems: readonly CheckProblem[], colour: boolean): s
     if (heading !== group) lines.push(...(group === undefined ? [] : ['']), paint('1', heading));
     group = heading;
     const { severity, code, message, fix } = problem;
-    lines.push(`  ${placeOf(problem)}${paint(severity === 'error' ? '31' : '33', severity)} ${code}${subjectOf(problem)} ${message}`);
+    lines.push(
+      `  ${placeOf(problem)}${paint(severity === 'error' ? '31' : '33', severity)} ${code}${subjectOf(problem)} ${message}`,
+    );
     if (fix !== '') lines.push(`      ${paint('32', 'fix:')} ${fix}`);
     lines.push(...excerptOf(problem).map((text) => `      ${paint('2', text)}`));
   }
@@ -66,12 +68,27 @@ function excerptOf({ source, line, column, endColumn }: CheckProblem): readonly 
   const indent = start > 0 ? 0 : Math.min(part.search(/\S|$/), column - 1);
   const width = Math.max(1, Math.min(endColumn - column, part.length - (column - 1 - start)));
   const margin = String(line);
-  return [`${margin} | ${part.slice(indent).trimEnd()}`, `${' '.repeat(margin.length)} | ${' '.repeat(column - 1 - start - indent)}${'^'.repeat(width)}`];
+  return [
+    `${margin} | ${part.slice(indent).trimEnd()}`,
+    `${' '.repeat(margin.length)} | ${' '.repeat(column - 1 - start - indent)}${'^'.repeat(width)}`,
+  ];
 }
 
 /** Prints problems as `{problems: [...]}`; file, line and column are null for what is in a cluster. */
 export function printJson(problems: readonly CheckProblem[]): string {
-  const shown = problems.map(({ code, severity, kind, namespace, name, path, message, fix, file, line, column }) => ({ code, severity, kind, namespace, name, path, message, fix, ...(file === '' ? { file: null, line: null, column: null } : { file, line, column }) }));
+  const shown = problems.map(
+    ({ code, severity, kind, namespace, name, path, message, fix, file, line, column }) => ({
+      code,
+      severity,
+      kind,
+      namespace,
+      name,
+      path,
+      message,
+      fix,
+      ...(file === '' ? { file: null, line: null, column: null } : { file, line, column }),
+    }),
+  );
   return `${JSON.stringify({ problems: shown }, null, 2)}\n`;
 }
 
@@ -88,18 +105,46 @@ export function printSarif(problems: readonly CheckProblem[], version: string): 
 
 function ruleOf(code: ProblemCode): object {
   const { rule, severity } = problemKinds[code];
-  return { id: code, shortDescription: { text: rule }, defaultConfiguration: { level: severity === 'deny' ? 'error' : 'warning' } };
+  return {
+    id: code,
+    shortDescription: { text: rule },
+    defaultConfiguration: { level: severity === 'deny' ? 'error' : 'warning' },
+  };
 }
 
 function resultOf(problem: CheckProblem, ruleIndex: number): object {
   const { code, severity, kind, namespace, name, path, message, fix, ignoredFor } = problem;
   return {
-    ruleId: code, ruleIndex, level: severity,
+    ruleId: code,
+    ruleIndex,
+    level: severity,
     message: { text: fix === '' ? message : `${message}; ${fix}` },
-    locations: [{
-      ...(problem.file === '' ? {} : { physicalLocation: { artifactLocation: artifactOf(problem.file), region: { startLine: problem.line, startColumn: problem.column, endColumn: problem.endColumn } } }),
-      ...(kind === '' ? {} : { logicalLocations: [{ fullyQualifiedName: `${kind}/${namespace}/${name}${path === '' ? '' : `#${path}`}`, kind: 'resource' }] }),
-    }],
+    locations: [
+      {
+        ...(problem.file === ''
+          ? {}
+          : {
+              physicalLocation: {
+                artifactLocation: artifactOf(problem.file),
+                region: {
+                  startLine: problem.line,
+                  startColumn: problem.column,
+                  endColumn: problem.endColumn,
+                },
+              },
+            }),
+        ...(kind === ''
+          ? {}
+          : {
+              logicalLocations: [
+                {
+                  fullyQualifiedName: `${kind}/${namespace}/${name}${path === '' ? '' : `#${path}`}`,
+                  kind: 'resource',
+                },
+              ],
+            }),
+      },
+    ],
     ...(ignoredFor === undefined ? {} : { suppressions: [{ kind: 'inSource', justification: ignoredFor }] }),
   };
 }

@@ -2,7 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { judge } from '../admission/decision.ts';
 import { findFiles } from '../cluster/files.ts';
-import { namespaceFor, parseManifests, placed, readManifestFile, readStdin, stdinName, type Manifest, type Manifests, type Source } from '../cluster/manifests.ts';
+import {
+  namespaceFor,
+  parseManifests,
+  placed,
+  readManifestFile,
+  readStdin,
+  stdinName,
+  type Manifest,
+  type Manifests,
+  type Source,
+} from '../cluster/manifests.ts';
 import { locate } from '../cluster/places.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { ListedKind } from '../cluster/read-once.ts';
@@ -39,10 +49,34 @@ export interface CheckRequest {
 
 /** The kinds that are checked. Istio's are those of the resource table, too. */
 const routeKinds: readonly ListedKind[] = [
-  { kind: 'VirtualService', group: 'networking.istio.io', version: 'v1', plural: 'virtualservices', custom: true },
-  { kind: 'DestinationRule', group: 'networking.istio.io', version: 'v1', plural: 'destinationrules', custom: true },
-  { kind: 'HTTPRoute', group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes', custom: true },
-  { kind: 'GRPCRoute', group: 'gateway.networking.k8s.io', version: 'v1', plural: 'grpcroutes', custom: true },
+  {
+    kind: 'VirtualService',
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'virtualservices',
+    custom: true,
+  },
+  {
+    kind: 'DestinationRule',
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'destinationrules',
+    custom: true,
+  },
+  {
+    kind: 'HTTPRoute',
+    group: 'gateway.networking.k8s.io',
+    version: 'v1',
+    plural: 'httproutes',
+    custom: true,
+  },
+  {
+    kind: 'GRPCRoute',
+    group: 'gateway.networking.k8s.io',
+    version: 'v1',
+    plural: 'grpcroutes',
+    custom: true,
+  },
 ];
 
 function isRoute(object: JsonObject): boolean {
@@ -57,7 +91,14 @@ export async function check(request: CheckRequest, io: Io): Promise<ExitCode> {
   let facts: Facts;
   try {
     read = await readAll(files, io);
-    facts = request.cluster ? await readFacts(request, read, io) : { snapshot: snapshotOf(read.objects.map(({ object }) => placed(object))), before: new Map(), routes: read.objects, notes: [] };
+    facts = request.cluster
+      ? await readFacts(request, read, io)
+      : {
+          snapshot: snapshotOf(read.objects.map(({ object }) => placed(object))),
+          before: new Map(),
+          routes: read.objects,
+          notes: [],
+        };
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     io.err(`branchline: ${error.message}\n`);
@@ -66,12 +107,33 @@ export async function check(request: CheckRequest, io: Io): Promise<ExitCode> {
   const { snapshot } = facts;
   const routes = facts.routes.filter(({ object }) => isRoute(object) && isWanted(object, request.namespaces));
   const wanted = read.objects.filter(({ object }) => isWanted(object, request.namespaces));
-  const found = [...routes.flatMap((manifest) => problemsOf(manifest, facts, settings)), ...wanted.flatMap((manifest) => strays(manifest, settings)), ...repeated(wanted, settings)];
-  const problems = [...read.problems.map((problem) => unreadable(problem, settings)), ...await located(found, read.stdin)].sort(byPlace);
+  const found = [
+    ...routes.flatMap((manifest) => problemsOf(manifest, facts, settings)),
+    ...wanted.flatMap((manifest) => strays(manifest, settings)),
+    ...repeated(wanted, settings),
+  ];
+  const problems = [
+    ...read.problems.map((problem) => unreadable(problem, settings)),
+    ...(await located(found, read.stdin)),
+  ].sort(byPlace);
   const shown = problems.filter(({ ignoredFor }) => ignoredFor === undefined);
-  print(problems, { output, version, colour: io.isTerminal && (io.environment['NO_COLOR'] ?? '') === '' }, io);
-  io.err([...facts.notes, ...(request.cluster ? [] : missing(routes.length, snapshot)), counts(shown, routes.length)].map((line) => `branchline: ${line}\n`).join(''));
-  return shown.some(({ severity }) => severity === 'error' || failOn === 'warning') ? exitCodes.problemsFound : exitCodes.fine;
+  print(
+    problems,
+    { output, version, colour: io.isTerminal && (io.environment['NO_COLOR'] ?? '') === '' },
+    io,
+  );
+  io.err(
+    [
+      ...facts.notes,
+      ...(request.cluster ? [] : missing(routes.length, snapshot)),
+      counts(shown, routes.length),
+    ]
+      .map((line) => `branchline: ${line}\n`)
+      .join(''),
+  );
+  return shown.some(({ severity }) => severity === 'error' || failOn === 'warning')
+    ? exitCodes.problemsFound
+    : exitCodes.fine;
 }
 
 /** What the objects are checked among. */
@@ -87,10 +149,20 @@ interface Facts {
 async function readFacts({ files, settings }: CheckRequest, { objects }: Read, io: Io): Promise<Facts> {
   const { readCluster } = await import('../cluster/read-once.ts');
   const { snapshot, kept, problems } = await readCluster({
-    kubeconfig: settings.kubeconfig, context: settings.kubeContext, keep: routeKinds, over: objects.map(({ object }) => object), signal: io.stop, silenceMilliseconds: settings.watchSilenceSeconds * 1000,
+    kubeconfig: settings.kubeconfig,
+    context: settings.kubeContext,
+    keep: routeKinds,
+    over: objects.map(({ object }) => object),
+    signal: io.stop,
+    silenceMilliseconds: settings.watchSilenceSeconds * 1000,
   });
   const live = kept.map((object) => ({ object, file: '', line: 0, index: 0 }));
-  return { snapshot, routes: files.length === 0 ? live : objects, before: new Map(kept.map((object) => [identityOf(object), object])), notes: problems.map(({ message }) => message) };
+  return {
+    snapshot,
+    routes: files.length === 0 ? live : objects,
+    before: new Map(kept.map((object) => [identityOf(object), object])),
+    notes: problems.map(({ message }) => message),
+  };
 }
 
 function identityOf(object: JsonObject): string {
@@ -114,7 +186,11 @@ async function readAll(paths: readonly string[], io: Io): Promise<Read> {
   const stdin = paths.includes('-') ? await readInput(io) : undefined;
   const parts = stdin === undefined ? [] : [parseManifests(stdin.content, stdinName)];
   for (const { path } of files) parts.push(await readManifestFile(path));
-  return { objects: parts.flatMap(({ objects }) => objects), problems: parts.flatMap(({ problems }) => problems), stdin };
+  return {
+    objects: parts.flatMap(({ objects }) => objects),
+    problems: parts.flatMap(({ problems }) => problems),
+    stdin,
+  };
 }
 
 async function readInput(io: Io): Promise<Source> {
@@ -133,9 +209,21 @@ interface Found {
 
 function problemsOf(manifest: Manifest, { snapshot, before }: Facts, settings: Settings): readonly Found[] {
   const { object, file } = manifest;
-  const named = { namespace: namespaceFor(object, true), name: textAt(object, 'metadata', 'name') ?? '', oldObject: file === '' ? undefined : before.get(identityOf(object)) };
+  const named = {
+    namespace: namespaceFor(object, true),
+    name: textAt(object, 'metadata', 'name') ?? '',
+    oldObject: file === '' ? undefined : before.get(identityOf(object)),
+  };
   const ignores = readIgnores(object);
-  return judged(manifest, [...ignores.problems, ...unknownFields(object), ...capped(routeProblems(object, named, { settings, snapshot }))], settings);
+  return judged(
+    manifest,
+    [
+      ...ignores.problems,
+      ...unknownFields(object),
+      ...capped(routeProblems(object, named, { settings, snapshot })),
+    ],
+    settings,
+  );
 }
 
 function strays(manifest: Manifest, settings: Settings): readonly Found[] {
@@ -151,7 +239,10 @@ function repeated(manifests: readonly Manifest[], settings: Settings): readonly 
     const before = first.get(identity);
     if (!isRoute(manifest.object) || textAt(manifest.object, 'metadata', 'name') === undefined) continue;
     if (before === undefined) first.set(identity, manifest);
-    else found.push(...judged(manifest, [repeatedProblem(textAt(manifest.object, 'kind') ?? '', before)], settings));
+    else
+      found.push(
+        ...judged(manifest, [repeatedProblem(textAt(manifest.object, 'kind') ?? '', before)], settings),
+      );
   }
   return found;
 }
@@ -159,7 +250,10 @@ function repeated(manifests: readonly Manifest[], settings: Settings): readonly 
 function judged(manifest: Manifest, problems: readonly Problem[], settings: Settings): readonly Found[] {
   const ignores = readIgnores(manifest.object);
   return judge(problems, settings.severities).map((problem) => ({
-    manifest, problem, severity: problem.severity === 'deny' ? 'error' : 'warning', ignoredFor: ignored(problem, ignores),
+    manifest,
+    problem,
+    severity: problem.severity === 'deny' ? 'error' : 'warning',
+    ignoredFor: ignored(problem, ignores),
   }));
 }
 
@@ -172,10 +266,21 @@ async function located(found: readonly Found[], stdin: Source | undefined): Prom
       for (const one of inFile) problems.push(describe(one, nowhere, []));
       continue;
     }
-    const content = file === stdinName && stdin !== undefined ? stdin.content : await readFile(file).catch(() => '');
-    const places = locate(content, inFile.map(({ manifest, problem }) => ({ index: manifest.index, path: problem.path, name: problem.code === 'BL240' })));
+    const content =
+      file === stdinName && stdin !== undefined ? stdin.content : await readFile(file).catch(() => '');
+    const places = locate(
+      content,
+      inFile.map(({ manifest, problem }) => ({
+        index: manifest.index,
+        path: problem.path,
+        name: problem.code === 'BL240',
+      })),
+    );
     const lines = linesOf(content);
-    for (const [index, one] of inFile.entries()) problems.push(describe(one, places[index] ?? { line: one.manifest.line, column: 1, endColumn: 2 }, lines));
+    for (const [index, one] of inFile.entries())
+      problems.push(
+        describe(one, places[index] ?? { line: one.manifest.line, column: 1, endColumn: 2 }, lines),
+      );
   }
   return problems;
 }
@@ -191,32 +296,76 @@ function linesOf(content: Uint8Array | string): readonly string[] {
   return (typeof content === 'string' ? content : new TextDecoder().decode(content)).split(/\r?\n/);
 }
 
-function describe({ manifest, problem, severity, ignoredFor }: Found, place: { readonly line: number; readonly column: number; readonly endColumn: number }, lines: readonly string[]): CheckProblem {
+function describe(
+  { manifest, problem, severity, ignoredFor }: Found,
+  place: { readonly line: number; readonly column: number; readonly endColumn: number },
+  lines: readonly string[],
+): CheckProblem {
   const { object, file } = manifest;
   return {
-    code: problem.code, severity, kind: textAt(object, 'kind') ?? '', namespace: namespaceFor(object, true), name: textAt(object, 'metadata', 'name') ?? '',
-    path: problem.path, message: toText(problem.message), fix: toText(problem.fix ?? ''), file, ...place, source: lines[place.line - 1] ?? '', ignoredFor,
+    code: problem.code,
+    severity,
+    kind: textAt(object, 'kind') ?? '',
+    namespace: namespaceFor(object, true),
+    name: textAt(object, 'metadata', 'name') ?? '',
+    path: problem.path,
+    message: toText(problem.message),
+    fix: toText(problem.fix ?? ''),
+    file,
+    ...place,
+    source: lines[place.line - 1] ?? '',
+    ignoredFor,
   };
 }
 
-function unreadable({ code, message, source }: Manifests['problems'][number], settings: Settings): CheckProblem {
+function unreadable(
+  { code, message, source }: Manifests['problems'][number],
+  settings: Settings,
+): CheckProblem {
   const [, file = source, line = '1'] = /^(.*):([0-9]+)$/s.exec(source) ?? [];
   const severity = severityOf(code, settings.severities) === 'deny' ? 'error' : 'warning';
   return {
-    code, severity, kind: '', namespace: '', name: '', path: '', message: toText(message.startsWith(`${source}: `) ? message.slice(source.length + 2) : message),
-    fix: '', file, line: Number(line), column: 1, endColumn: 2, source: '', ignoredFor: undefined,
+    code,
+    severity,
+    kind: '',
+    namespace: '',
+    name: '',
+    path: '',
+    message: toText(message.startsWith(`${source}: `) ? message.slice(source.length + 2) : message),
+    fix: '',
+    file,
+    line: Number(line),
+    column: 1,
+    endColumn: 2,
+    source: '',
+    ignoredFor: undefined,
   };
 }
 
 function byPlace(a: CheckProblem, b: CheckProblem): number {
-  return compare(a.file, b.file) || a.line - b.line || a.column - b.column || (a.file === '' ? compare(objectOf(a), objectOf(b)) : 0) || compare(a.code, b.code) || compare(a.path, b.path);
+  return (
+    compare(a.file, b.file) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    (a.file === '' ? compare(objectOf(a), objectOf(b)) : 0) ||
+    compare(a.code, b.code) ||
+    compare(a.path, b.path)
+  );
 }
 
 function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-function print(problems: readonly CheckProblem[], { output, version, colour }: { readonly output: CheckOutput; readonly version: string; readonly colour: boolean }, io: Io): void {
+function print(
+  problems: readonly CheckProblem[],
+  {
+    output,
+    version,
+    colour,
+  }: { readonly output: CheckOutput; readonly version: string; readonly colour: boolean },
+  io: Io,
+): void {
   const shown = problems.filter(({ ignoredFor }) => ignoredFor === undefined);
   if (output === 'json') io.out(printJson(shown));
   else if (output === 'sarif') io.out(printSarif(problems, version));
@@ -225,8 +374,13 @@ function print(problems: readonly CheckProblem[], { output, version, colour }: {
 
 /** What was not looked at is said, so that silence is not taken for praise. */
 function missing(routes: number, snapshot: Snapshot): readonly string[] {
-  const kinds = [...(snapshot.destinationRules.size === 0 ? ['DestinationRule: subsets'] : []), ...(snapshot.gateways.size === 0 ? ['Gateway: hosts'] : [])];
-  return routes === 0 ? [] : kinds.map((what) => `these manifests have no ${what} were not compared with one`);
+  const kinds = [
+    ...(snapshot.destinationRules.size === 0 ? ['DestinationRule: subsets'] : []),
+    ...(snapshot.gateways.size === 0 ? ['Gateway: hosts'] : []),
+  ];
+  return routes === 0
+    ? []
+    : kinds.map((what) => `these manifests have no ${what} were not compared with one`);
 }
 
 function counts(problems: readonly CheckProblem[], routes: number): string {

@@ -10,12 +10,30 @@ export type Shell = (typeof shells)[number];
 export function candidates(program: Command, words: readonly string[]): readonly string[] {
   const current = words.at(-1) ?? '';
   const command = program.commands.find((one) => one.name() === words[0] && words.length > 1);
-  if (command === undefined) return matching([...program.commands.filter((one) => !isHidden(one)).map((one) => one.name()), 'help', '--help', '--version'], current, words.length === 1);
+  if (command === undefined)
+    return matching(
+      [
+        ...program.commands.filter((one) => !isHidden(one)).map((one) => one.name()),
+        'help',
+        '--help',
+        '--version',
+      ],
+      current,
+      words.length === 1,
+    );
   const before = words.at(-2) ?? '';
   const option = command.options.find((one) => one.short === before || one.long === before);
-  if (option !== undefined && (option.required || option.optional)) return matching(option.argChoices ?? [], current, true);
+  if (option !== undefined && (option.required || option.optional))
+    return matching(option.argChoices ?? [], current, true);
   if (!current.startsWith('-')) return [];
-  return matching([...command.options.filter((one) => !one.hidden).flatMap((one) => [one.long ?? '', one.short ?? '']), '--help'].filter((flag) => flag !== ''), current, true);
+  return matching(
+    [
+      ...command.options.filter((one) => !one.hidden).flatMap((one) => [one.long ?? '', one.short ?? '']),
+      '--help',
+    ].filter((flag) => flag !== ''),
+    current,
+    true,
+  );
 }
 
 function matching(all: readonly string[], start: string, wanted: boolean): readonly string[] {

@@ -40,8 +40,18 @@ export async function explainRequest(asked: ExplainRequest, io: Io): Promise<Exi
     return exitCodes.wrongUse;
   }
   const sent = headerOf({ headers: pairsOf(asked.headers) }, asked.settings.routingHeader);
-  io.err(hintsFor(world, { from: asked.from, host: asked.host, header: sent }, hops).map((hint) => `branchline: ${hint}\n`).join(''));
-  io.out(asked.output === 'json' ? `${JSON.stringify(hops.map(toJson), null, 2)}\n` : asked.all ? table(hops) : hops.map(sentence).join(''));
+  io.err(
+    hintsFor(world, { from: asked.from, host: asked.host, header: sent }, hops)
+      .map((hint) => `branchline: ${hint}\n`)
+      .join(''),
+  );
+  io.out(
+    asked.output === 'json'
+      ? `${JSON.stringify(hops.map(toJson), null, 2)}\n`
+      : asked.all
+        ? table(hops)
+        : hops.map(sentence).join(''),
+  );
   const failed = !asked.all && hops.some(({ status }) => status !== undefined);
   return failed || facts.unreadable ? exitCodes.problemsFound : exitCodes.fine;
 }
@@ -51,8 +61,10 @@ type Question = Pick<Request, 'method' | 'headers' | 'port'>;
 function hopsOf(world: World, asked: ExplainRequest): readonly Hop[] | string {
   const { from, host, headers, all, gateway, settings } = asked;
   const pairs = pairsOf(headers);
-  if (pairs.length < headers.length) return `a header is written 'name: value', e.g. --header '${settings.routingHeader}: OPS-1234'`;
-  if (gateway !== undefined && (host === undefined || from !== 'gateway')) return '--gateway goes with --host and without --from SERVICE: requests between services pass no Gateway';
+  if (pairs.length < headers.length)
+    return `a header is written 'name: value', e.g. --header '${settings.routingHeader}: OPS-1234'`;
+  if (gateway !== undefined && (host === undefined || from !== 'gateway'))
+    return '--gateway goes with --host and without --from SERVICE: requests between services pass no Gateway';
   const question: Question = { method: 'GET', port: undefined, headers: pairs };
   return all ? tableOf(world, asked, question) : hopOf(world, asked, question);
 }
@@ -65,30 +77,61 @@ function pairsOf(headers: readonly string[]): Request['headers'] {
   });
 }
 
-function tableOf(world: World, { host, gateway }: ExplainRequest, question: Question): readonly Hop[] | string {
+function tableOf(
+  world: World,
+  { host, gateway }: ExplainRequest,
+  question: Question,
+): readonly Hop[] | string {
   if (host === undefined) return explainAll(world, { ...question, host });
-  return throughGateways(world, gateway, host, (entrance) => explainAll(world, { ...question, host, gateway: entrance }));
+  return throughGateways(world, gateway, host, (entrance) =>
+    explainAll(world, { ...question, host, gateway: entrance }),
+  );
 }
 
-function hopOf(world: World, { from, host, path, gateway }: ExplainRequest, question: Question): readonly Hop[] | string {
-  if (host === undefined) return from === 'gateway' ? 'say which public host is asked, with --host; or use --from SERVICE' : 'say which service is called, with --host';
+function hopOf(
+  world: World,
+  { from, host, path, gateway }: ExplainRequest,
+  question: Question,
+): readonly Hop[] | string {
+  if (host === undefined)
+    return from === 'gateway'
+      ? 'say which public host is asked, with --host; or use --from SERVICE'
+      : 'say which service is called, with --host';
   const request = { ...question, host, path: path.startsWith('/') ? path : `/${path}` };
-  if (from === 'gateway') return throughGateways(world, gateway, host, (entrance) => [explain(world, { ...request, through: 'gateway', gateway: entrance, namespace: '', labels: toLabels([]) })]);
+  if (from === 'gateway')
+    return throughGateways(world, gateway, host, (entrance) => [
+      explain(world, {
+        ...request,
+        through: 'gateway',
+        gateway: entrance,
+        namespace: '',
+        labels: toLabels([]),
+      }),
+    ]);
   const caller = callerOf(world, from);
   return typeof caller === 'string' ? caller : [explain(world, requestFrom(world, caller, request))];
 }
 
 /** Where no Gateway is said, those of the host must lead to the same; else which is a part of the question. */
-function throughGateways(world: World, gateway: string | undefined, host: string, ask: (gateway: string | undefined) => readonly Hop[]): readonly Hop[] | string {
+function throughGateways(
+  world: World,
+  gateway: string | undefined,
+  host: string,
+  ask: (gateway: string | undefined) => readonly Hop[],
+): readonly Hop[] | string {
   if (gateway !== undefined) {
     const known = gatewaysIn(world);
-    return known.includes(gateway) ? ask(gateway) : `no route names a Gateway ${gateway}; ${known.length === 0 ? 'none names any' : `those that routes name: ${known.join(', ')}`}`;
+    return known.includes(gateway)
+      ? ask(gateway)
+      : `no route names a Gateway ${gateway}; ${known.length === 0 ? 'none names any' : `those that routes name: ${known.join(', ')}`}`;
   }
   const answers = entrancesOf(world, host).map((entrance) => ({ entrance, hops: ask(entrance) }));
   const [first] = answers;
   if (first === undefined) return ask(undefined);
   if (answers.every(({ hops }) => leadAlike(hops, first.hops))) return first.hops;
-  const each = answers.map(({ entrance, hops: [hop, ...others] }) => (hop === undefined || others.length > 0 ? entrance : `${entrance} (${answerIn(hop)})`));
+  const each = answers.map(({ entrance, hops: [hop, ...others] }) =>
+    hop === undefined || others.length > 0 ? entrance : `${entrance} (${answerIn(hop)})`,
+  );
   return `the Gateways of ${host} differ, say which with --gateway: ${each.join(', ')}`;
 }
 
@@ -96,21 +139,39 @@ function answerIn({ status, service, version }: Hop): string {
   return status === undefined ? `${service} ${version}` : `${status} from the proxy`;
 }
 
-function callerOf(world: World, from: string): { readonly service: string; readonly namespace: string } | string {
+function callerOf(
+  world: World,
+  from: string,
+): { readonly service: string; readonly namespace: string } | string {
   const [namespace, service] = from.includes('/') ? (from.split('/') as [string, string]) : [undefined, from];
   const { services } = world.snapshot;
-  const found = [...services.keys()].filter((name) => (namespace === undefined || name === namespace) && inNamespace(services, name).has(service));
+  const found = [...services.keys()].filter(
+    (name) => (namespace === undefined || name === namespace) && inNamespace(services, name).has(service),
+  );
   const [only] = found;
   if (only === undefined) return `no Service ${from} is in these manifests; there are: ${servicesIn(world)}`;
-  return found.length === 1 ? { service, namespace: only } : `Service ${service} is in several namespaces (${found.sort().join(', ')}): write NAMESPACE/${service}`;
+  return found.length === 1
+    ? { service, namespace: only }
+    : `Service ${service} is in several namespaces (${found.sort().join(', ')}): write NAMESPACE/${service}`;
 }
 
 function toJson({ service, namespace, version, reason, route, status, header }: Hop): object {
-  return { service, namespace, version, reason, route, ...(status === undefined ? {} : { status }), ...(header === undefined ? {} : { header }) };
+  return {
+    service,
+    namespace,
+    version,
+    reason,
+    route,
+    ...(status === undefined ? {} : { status }),
+    ...(header === undefined ? {} : { header }),
+  };
 }
 
 function sentence(hop: Hop): string {
-  const answer = hop.status === undefined ? `${hop.service} ${hop.version}` : `${hop.status} from the proxy, for ${hop.service}`;
+  const answer =
+    hop.status === undefined
+      ? `${hop.service} ${hop.version}`
+      : `${hop.status} from the proxy, for ${hop.service}`;
   return `${answer}\n  why: ${hop.reason}\n  by:  ${hop.route === '' ? noRoute(hop) : hop.route}\n`;
 }
 
@@ -119,7 +180,23 @@ function noRoute({ status }: Hop): string {
 }
 
 function table(hops: readonly Hop[]): string {
-  const rows = [['NAMESPACE', 'SERVICE', 'VERSION', 'WHY'], ...hops.map(({ namespace, service, version, status, reason }) => [namespace, service, version === '' ? String(status ?? '') : version, reason])];
+  const rows = [
+    ['NAMESPACE', 'SERVICE', 'VERSION', 'WHY'],
+    ...hops.map(({ namespace, service, version, status, reason }) => [
+      namespace,
+      service,
+      version === '' ? String(status ?? '') : version,
+      reason,
+    ]),
+  ];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

@@ -43,7 +43,17 @@ export interface Facts extends LifeFacts {
 }
 
 /** Kinds that lives, routes and readiness depend on. */
-const kinds = ['Service', 'Deployment', 'StatefulSet', 'Rollout', 'Pod', 'EndpointSlice', 'VirtualService', 'DestinationRule', 'Gateway'] as const;
+const kinds = [
+  'Service',
+  'Deployment',
+  'StatefulSet',
+  'Rollout',
+  'Pod',
+  'EndpointSlice',
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+] as const;
 
 /** Gathers facts. @returns an exit code when that cannot be; it was said. @throws {@link ClusterError} when the cluster refuses. */
 export async function gatherFacts(source: Source, settings: Settings, io: Io): Promise<Facts | ExitCode> {
@@ -52,32 +62,75 @@ export async function gatherFacts(source: Source, settings: Settings, io: Io): P
     io.err(`branchline: --now ${JSON.stringify(source.now)} is no time; write it as 2026-12-24T18:00:00Z\n`);
     return exitCodes.wrongUse;
   }
-  return source.files.length > 0 ? fromFiles(source, { settings, now: given ?? Date.now(), isGiven: given !== undefined }, io) : fromCluster(source, { settings, given }, io);
+  return source.files.length > 0
+    ? fromFiles(source, { settings, now: given ?? Date.now(), isGiven: given !== undefined }, io)
+    : fromCluster(source, { settings, given }, io);
 }
 
-async function fromFiles(source: Source, { settings, now, isGiven }: { readonly settings: Settings; readonly now: number; readonly isGiven: boolean }, io: Io): Promise<Facts | ExitCode> {
+async function fromFiles(
+  source: Source,
+  {
+    settings,
+    now,
+    isGiven,
+  }: { readonly settings: Settings; readonly now: number; readonly isGiven: boolean },
+  io: Io,
+): Promise<Facts | ExitCode> {
   const read = await admitted(source.files, settings, io);
   if (typeof read === 'number') return read;
   return {
-    snapshot: read.snapshot, revisions: revisionsIn(read.objects), settings, now, isGiven, server: undefined, client: undefined, incomplete: read.unreadable, owners: ownersOf(read.objects, settings),
-    namespaces: source.namespaces, close: () => undefined,
+    snapshot: read.snapshot,
+    revisions: revisionsIn(read.objects),
+    settings,
+    now,
+    isGiven,
+    server: undefined,
+    client: undefined,
+    incomplete: read.unreadable,
+    owners: ownersOf(read.objects, settings),
+    namespaces: source.namespaces,
+    close: () => undefined,
   };
 }
 
-async function fromCluster(source: Source, { settings, given }: { readonly settings: Settings; readonly given: number | undefined }, io: Io): Promise<Facts> {
+async function fromCluster(
+  source: Source,
+  { settings, given }: { readonly settings: Settings; readonly given: number | undefined },
+  io: Io,
+): Promise<Facts> {
   const client = await openFor(source, settings, io);
-  const namespaces = source.namespaces.includes('*') ? ['*'] : source.namespaces.length > 0 ? source.namespaces : [client.namespace];
+  const namespaces = source.namespaces.includes('*')
+    ? ['*']
+    : source.namespaces.length > 0
+      ? source.namespaces
+      : [client.namespace];
   try {
     const { objects, problems } = await listAll(client, namespaces);
     const snapshot = snapshotOf(objects);
     const now = given ?? Date.now();
-    const revisions = await readRevisions(client, { snapshot, settings, now }).catch((error: unknown): Revisions => {
-      if (!(error instanceof ClusterError) || source.ends === true) throw error;
-      problems.push(`revisions cannot be read, so branches look as old as their workloads: ${error.message}`);
-      return new Map();
-    });
+    const revisions = await readRevisions(client, { snapshot, settings, now }).catch(
+      (error: unknown): Revisions => {
+        if (!(error instanceof ClusterError) || source.ends === true) throw error;
+        problems.push(
+          `revisions cannot be read, so branches look as old as their workloads: ${error.message}`,
+        );
+        return new Map();
+      },
+    );
     for (const problem of problems) io.err(`branchline: ${problem}\n`);
-    return { snapshot, revisions, settings, now, client, server: client.serverTime(), isGiven: given !== undefined, incomplete: problems.length > 0, owners: ownersOf(objects, settings), namespaces, close: client.close };
+    return {
+      snapshot,
+      revisions,
+      settings,
+      now,
+      client,
+      server: client.serverTime(),
+      isGiven: given !== undefined,
+      incomplete: problems.length > 0,
+      owners: ownersOf(objects, settings),
+      namespaces,
+      close: client.close,
+    };
   } catch (error) {
     client.close();
     throw error;
@@ -85,23 +138,48 @@ async function fromCluster(source: Source, { settings, given }: { readonly setti
 }
 
 /** Names a workload across namespaces. */
-export function workloadName({ kind, namespace, name }: { readonly kind: string; readonly namespace: string; readonly name: string }): string {
+export function workloadName({
+  kind,
+  namespace,
+  name,
+}: {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}): string {
   return `${kind}/${namespace}/${name}`;
 }
 
-function ownersOf(objects: readonly JsonObject[], { ownerAnnotation }: Settings): ReadonlyMap<string, string> {
+function ownersOf(
+  objects: readonly JsonObject[],
+  { ownerAnnotation }: Settings,
+): ReadonlyMap<string, string> {
   const owners = new Map<string, string>();
   for (const object of objects) {
     const owner = textAt(object, 'metadata', 'annotations', ownerAnnotation);
     if (owner === undefined || resourceOf(object)?.collection !== 'workloads') continue;
-    owners.set(workloadName({ kind: textAt(object, 'kind') ?? '', namespace: textAt(object, 'metadata', 'namespace') ?? 'default', name: textAt(object, 'metadata', 'name') ?? '' }), owner);
+    owners.set(
+      workloadName({
+        kind: textAt(object, 'kind') ?? '',
+        namespace: textAt(object, 'metadata', 'namespace') ?? 'default',
+        name: textAt(object, 'metadata', 'name') ?? '',
+      }),
+      owner,
+    );
   }
   return owners;
 }
 
 /** Connects as kubectl does: its flags, then ours, then `KUBECONFIG`. */
-export function openFor({ kubeconfig, context }: Pick<Source, 'kubeconfig' | 'context'>, settings: Settings, io: Io): Promise<Client> {
-  return openClient({ kubeconfig: kubeconfig ?? settings.kubeconfig, context: context ?? settings.kubeContext }, io.stop);
+export function openFor(
+  { kubeconfig, context }: Pick<Source, 'kubeconfig' | 'context'>,
+  settings: Settings,
+  io: Io,
+): Promise<Client> {
+  return openClient(
+    { kubeconfig: kubeconfig ?? settings.kubeconfig, context: context ?? settings.kubeContext },
+    io.stop,
+  );
 }
 
 interface Listed {
@@ -115,22 +193,38 @@ async function listAll(client: Client, namespaces: readonly string[]): Promise<L
   const objects: JsonObject[] = [];
   const problems: string[] = [];
   const add = (object: JsonObject): void => void objects.push(object);
-  await Promise.all(namespaces.flatMap((namespace) => [
-    readNamespaces(client, namespace, add),
-    ...kinds.map((kind) => client.list({ kind, namespace: namespace === '*' ? '' : namespace }, add).catch((error: unknown) => {
-      if (!(error instanceof ClusterError) || needed.has(kind)) throw error;
-      problems.push(`${kind}s of ${namespace === '*' ? 'all namespaces' : namespace} cannot be read, so routes and readiness may be unknown: ${error.message}`);
-    })),
-  ]));
+  await Promise.all(
+    namespaces.flatMap((namespace) => [
+      readNamespaces(client, namespace, add),
+      ...kinds.map((kind) =>
+        client.list({ kind, namespace: namespace === '*' ? '' : namespace }, add).catch((error: unknown) => {
+          if (!(error instanceof ClusterError) || needed.has(kind)) throw error;
+          problems.push(
+            `${kind}s of ${namespace === '*' ? 'all namespaces' : namespace} cannot be read, so routes and readiness may be unknown: ${error.message}`,
+          );
+        }),
+      ),
+    ]),
+  );
   return { objects, problems };
 }
 
 const needed: ReadonlySet<string> = new Set(['Service', 'Deployment']);
 
-async function readNamespaces(client: Client, namespace: string, add: (object: JsonObject) => void): Promise<void> {
+async function readNamespaces(
+  client: Client,
+  namespace: string,
+  add: (object: JsonObject) => void,
+): Promise<void> {
   if (namespace === '*') {
     await client.list({ kind: 'Namespace', namespace: '' }, add).catch((error: unknown) => {
-      throw error instanceof ApiError && error.status === 403 ? new ClusterError(`${error.message}; name the namespaces that you may read: -n ww-green,ww-red`, false, error) : error;
+      throw error instanceof ApiError && error.status === 403
+        ? new ClusterError(
+            `${error.message}; name the namespaces that you may read: -n ww-green,ww-red`,
+            false,
+            error,
+          )
+        : error;
     });
     return;
   }

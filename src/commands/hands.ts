@@ -30,11 +30,19 @@ export interface Ending {
 }
 
 /** Carries out decisions, several at a time; one that fails does not stop the others. */
-export async function carryOutAll(decisions: readonly Decision[], ending: Ending, io: Io): Promise<readonly Ended[]> {
+export async function carryOutAll(
+  decisions: readonly Decision[],
+  ending: Ending,
+  io: Io,
+): Promise<readonly Ended[]> {
   const site = siteOf(ending, io);
   const results: Ended[] = [];
   for (let start = 0; start < decisions.length; start += atOnce) {
-    results.push(...await Promise.all(decisions.slice(start, start + atOnce).map((decision) => attempt(decision, site))));
+    results.push(
+      ...(await Promise.all(
+        decisions.slice(start, start + atOnce).map((decision) => attempt(decision, site)),
+      )),
+    );
   }
   return results;
 }
@@ -56,7 +64,8 @@ function siteOf({ client, snapshot, settings, force }: Ending, io: Io): EndingSi
     tell: (life, telling) => tell(client, life, telling),
     isRouted: (life) => isRouted(client, life, snapshot, settings),
   };
-  const sleep = (milliseconds: number): Promise<void> => wait(milliseconds, undefined, { signal: io.stop }).catch(() => undefined);
+  const sleep = (milliseconds: number): Promise<void> =>
+    wait(milliseconds, undefined, { signal: io.stop }).catch(() => undefined);
   return { hands, settings, force, now: Date.now, sleep, stopped: () => io.stop.aborted };
 }
 
@@ -70,19 +79,43 @@ async function tell(client: Client, life: Life, telling: Telling): Promise<void>
 function eventOf({ workload }: Life, { type, reason, note }: Telling, now: Date): JsonObject {
   const { kind, namespace, name, uid } = workload;
   return {
-    apiVersion: 'events.k8s.io/v1', kind: 'Event',
-    metadata: { namespace, name: `${name.slice(0, 200)}.${(now.getTime() * 1000 + Math.floor(Math.random() * 1000)).toString(16)}` },
-    eventTime: now.toISOString().replace('Z', '000Z'), reportingController: 'branchline.dev/cli', reportingInstance: 'branchline',
-    action: reason, reason, type, note: note.slice(0, 1024),
-    regarding: { apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1', kind, namespace, name, ...(uid === '' ? {} : { uid }) },
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: {
+      namespace,
+      name: `${name.slice(0, 200)}.${(now.getTime() * 1000 + Math.floor(Math.random() * 1000)).toString(16)}`,
+    },
+    eventTime: now.toISOString().replace('Z', '000Z'),
+    reportingController: 'branchline.dev/cli',
+    reportingInstance: 'branchline',
+    action: reason,
+    reason,
+    type,
+    note: note.slice(0, 1024),
+    regarding: {
+      apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1',
+      kind,
+      namespace,
+      name,
+      ...(uid === '' ? {} : { uid }),
+    },
   };
 }
 
 /** Looks at the route objects as they are now; undefined for who may not read them. */
-async function isRouted(client: Client, life: Life, snapshot: Snapshot, settings: Settings): Promise<boolean | undefined> {
+async function isRouted(
+  client: Client,
+  life: Life,
+  snapshot: Snapshot,
+  settings: Settings,
+): Promise<boolean | undefined> {
   const { namespace } = life.workload;
   const objects: JsonObject[] = [];
-  const read = (kind: string): Promise<void> => client.list({ kind, namespace, labelSelector: 'app.kubernetes.io/managed-by=branchline' }, (object) => void objects.push(object));
+  const read = (kind: string): Promise<void> =>
+    client.list(
+      { kind, namespace, labelSelector: 'app.kubernetes.io/managed-by=branchline' },
+      (object) => void objects.push(object),
+    );
   try {
     await Promise.all([read('VirtualService'), read('DestinationRule')]);
   } catch (error) {

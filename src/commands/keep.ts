@@ -32,7 +32,9 @@ export interface KeepRequest extends BranchRequest {
 export async function keep(request: KeepRequest, io: Io): Promise<ExitCode> {
   const seconds = request.for === undefined ? undefined : parseLifetimeSeconds(request.for);
   if (request.for !== undefined && seconds === undefined) {
-    io.err(`branchline: --for ${quote(request.for)} is not a lifetime; write a whole number and m, h, d or w, e.g. 12h or 7d\n`);
+    io.err(
+      `branchline: --for ${quote(request.for)} is not a lifetime; write a whole number and m, h, d or w, e.g. 12h or 7d\n`,
+    );
     return exitCodes.wrongUse;
   }
   return withBranch(request, io, async (lives, facts) => {
@@ -41,7 +43,9 @@ export async function keep(request: KeepRequest, io: Io): Promise<ExitCode> {
     for (const life of lives) {
       const most = maximumOf(life.namespace, request.settings);
       if (!request.unkeep && most !== undefined && (seconds ?? Infinity) > most.seconds) {
-        io.err(`branchline: ${life.workload.namespace} allows branches ${most.text} at most; keep it --for ${most.text}, or ask for another branchline.dev/max-ttl there\n`);
+        io.err(
+          `branchline: ${life.workload.namespace} allows branches ${most.text} at most; keep it --for ${most.text}, or ask for another branchline.dev/max-ttl there\n`,
+        );
         return exitCodes.problemsFound;
       }
     }
@@ -50,7 +54,9 @@ export async function keep(request: KeepRequest, io: Io): Promise<ExitCode> {
       if (object === undefined) continue;
       const how = keepOf(seconds, request.unkeep, now);
       await client.patch(life.workload, keepPatch(object, how));
-      io.out(`${life.branch.name} of ${life.service ?? life.workload.name} in ${life.workload.namespace}: ${said(how, life)}\n`);
+      io.out(
+        `${life.branch.name} of ${life.service ?? life.workload.name} in ${life.workload.namespace}: ${said(how, life)}\n`,
+      );
     }
     return exitCodes.fine;
   });
@@ -65,22 +71,40 @@ function said(how: Keep, { asleep, renewed, lifetime }: Life): string {
   const woken = asleep === undefined || how.for === 'lifetime' ? '' : ', and woken';
   if (how.for === 'ever') return `kept${woken}`;
   if (how.for === 'until') return `kept until ${showTime(how.time)}${woken}`;
-  return renewed === undefined ? 'not kept' : `not kept; expires ${showTime(renewed + lifetime.seconds * 1000)}`;
+  return renewed === undefined
+    ? 'not kept'
+    : `not kept; expires ${showTime(renewed + lifetime.seconds * 1000)}`;
 }
 
 /** Removes a branch: routes first, then its workloads. @returns 1 when there is no such branch, or it could not be removed. */
-export function deleteBranch(request: BranchRequest & { readonly force: boolean }, io: Io): Promise<ExitCode> {
+export function deleteBranch(
+  request: BranchRequest & { readonly force: boolean },
+  io: Io,
+): Promise<ExitCode> {
   return withBranch(request, io, async (lives, { client, snapshot, settings }) => {
     if (client === undefined) return exitCodes.wrongUse;
-    const decisions = lives.map((life) => ({ action: 'remove', life, reason: 'asked for', at: undefined, asked: true }) as const);
+    const decisions = lives.map(
+      (life) => ({ action: 'remove', life, reason: 'asked for', at: undefined, asked: true }) as const,
+    );
     const results = await carryOutAll(decisions, { client, snapshot, settings, force: request.force }, io);
-    for (const { decision: { life }, outcome } of results) if (outcome.did === 'removed') io.out(`${life.branch.name} of ${life.service ?? life.workload.name} in ${life.workload.namespace}: removed\n`);
+    for (const {
+      decision: { life },
+      outcome,
+    } of results)
+      if (outcome.did === 'removed')
+        io.out(
+          `${life.branch.name} of ${life.service ?? life.workload.name} in ${life.workload.namespace}: removed\n`,
+        );
     return sayFailures(results, io);
   });
 }
 
 /** Finds the branch's lives and acts on them. */
-async function withBranch(request: BranchRequest, io: Io, act: (lives: readonly Life[], facts: Facts) => Promise<ExitCode>): Promise<ExitCode> {
+async function withBranch(
+  request: BranchRequest,
+  io: Io,
+  act: (lives: readonly Life[], facts: Facts) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const branch = parseBranch(request.branch);
   if (branch === undefined) {
     io.err(`branchline: ${quote(request.branch)} is no branch name: nothing of it could stand in a label\n`);
@@ -90,9 +114,15 @@ async function withBranch(request: BranchRequest, io: Io, act: (lives: readonly 
   if (typeof facts === 'number') return facts;
   try {
     const services = commaList(request.services);
-    const lives = livesOf(facts).filter((life) => isSameId(life.branch.id, branch.id) && (services.length === 0 || services.includes(life.service ?? '')));
+    const lives = livesOf(facts).filter(
+      (life) =>
+        isSameId(life.branch.id, branch.id) &&
+        (services.length === 0 || services.includes(life.service ?? '')),
+    );
     if (lives.length > 0) return await act(lives, facts);
-    io.err(`branchline: there is no branch ${request.branch}${services.length > 0 ? ` of ${services.join(', ')}` : ''} in ${facts.namespaces.join(', ')}; branchline list --all shows what there is\n`);
+    io.err(
+      `branchline: there is no branch ${request.branch}${services.length > 0 ? ` of ${services.join(', ')}` : ''} in ${facts.namespaces.join(', ')}; branchline list --all shows what there is\n`,
+    );
     return exitCodes.problemsFound;
   } finally {
     facts.close();

@@ -72,37 +72,61 @@ export function rowsOf(facts: Facts): readonly Listed[] {
   const desired = desiredOf(facts.snapshot, facts.settings);
   const decisions = planSweep(facts, { clock: 'given', force: true }).decisions;
   const wanted = new Set(facts.namespaces);
-  return decisions.filter(({ life }) => wanted.size === 0 || wanted.has('*') || wanted.has(life.workload.namespace)).map((decision) => rowOf(decision, desired, facts));
+  return decisions
+    .filter(({ life }) => wanted.size === 0 || wanted.has('*') || wanted.has(life.workload.namespace))
+    .map((decision) => rowOf(decision, desired, facts));
 }
 
 function rowOf(decision: Decision, desired: Desired, facts: Facts): Listed {
   const { life } = decision;
   const { workload, branch, service, renewed, expires, namespace } = life;
-  const owner = service === undefined ? undefined : inNamespace(facts.snapshot.services, namespace.name).get(service);
+  const owner =
+    service === undefined ? undefined : inNamespace(facts.snapshot.services, namespace.name).get(service);
   const { routed, reason } = routing(life, desired, facts);
   return {
-    namespace: workload.namespace, branch: branch.name, id: branch.id, service: service ?? null, kind: workload.kind, workload: workload.name,
-    pods: podsOf(life), routed, reason,
-    url: workload.declared['url'] ?? (owner === undefined ? null : (branchUrl(branch, owner, namespace, facts.settings.urlScheme) ?? null)),
+    namespace: workload.namespace,
+    branch: branch.name,
+    id: branch.id,
+    service: service ?? null,
+    kind: workload.kind,
+    workload: workload.name,
+    pods: podsOf(life),
+    routed,
+    reason,
+    url:
+      workload.declared['url'] ??
+      (owner === undefined ? null : (branchUrl(branch, owner, namespace, facts.settings.urlScheme) ?? null)),
     deployed: renewed === undefined ? null : showTime(renewed),
     expires: expires === undefined ? null : showTime(decision.at ?? expires),
-    life: lifeOf(decision, facts.now), owner: facts.owners.get(workloadName(workload)) ?? null,
+    life: lifeOf(decision, facts.now),
+    owner: facts.owners.get(workloadName(workload)) ?? null,
   };
 }
 
 /** What is written counts; in manifests without route objects, what would be written. */
-function routing(life: Life, desired: Desired, { snapshot, settings, client }: Facts): { readonly routed: boolean; readonly reason: string } {
+function routing(
+  life: Life,
+  desired: Desired,
+  { snapshot, settings, client }: Facts,
+): { readonly routed: boolean; readonly reason: string } {
   const { wanted, why } = decided(life, desired);
-  if (routesTo(life, snapshot, settings).length > 0) return { routed: true, reason: wanted ? 'routed' : `routed; it will not be: ${why}` };
+  if (routesTo(life, snapshot, settings).length > 0)
+    return { routed: true, reason: wanted ? 'routed' : `routed; it will not be: ${why}` };
   if (client === undefined) return { routed: wanted, reason: wanted ? 'would be routed' : why };
   return { routed: false, reason: wanted ? 'ready; its routes are not written yet' : why };
 }
 
-function decided({ service = '', workload, branch }: Life, desired: Desired): { readonly wanted: boolean; readonly why: string } {
+function decided(
+  { service = '', workload, branch }: Life,
+  desired: Desired,
+): { readonly wanted: boolean; readonly why: string } {
   const found = desired.namespaces.get(workload.namespace)?.decided.get(service);
   if (found === undefined) return { wanted: false, why: 'it belongs to no Service' };
   const why = found.blocked ?? found.reasons.get(branch.id) ?? 'its Service does not know it';
-  return { wanted: found.routes.some((route) => route.branch?.branch.id === branch.id), why: why.replace(/: baseline$/, '') };
+  return {
+    wanted: found.routes.some((route) => route.branch?.branch.id === branch.id),
+    why: why.replace(/: baseline$/, ''),
+  };
 }
 
 function lifeOf({ action, life, at, reason }: Decision, now: number): string {
@@ -115,7 +139,19 @@ function lifeOf({ action, life, at, reason }: Decision, now: number): string {
 }
 
 const headings = ['NAMESPACE', 'BRANCH', 'SERVICE', 'PODS', 'ROUTED', 'AGE', 'EXPIRES', 'URL'];
-const wideHeadings = ['NAMESPACE', 'BRANCH', 'SERVICE', 'PODS', 'ROUTED', 'AGE', 'EXPIRES', 'URL', 'WORKLOAD', 'WHO', 'WHY'];
+const wideHeadings = [
+  'NAMESPACE',
+  'BRANCH',
+  'SERVICE',
+  'PODS',
+  'ROUTED',
+  'AGE',
+  'EXPIRES',
+  'URL',
+  'WORKLOAD',
+  'WHO',
+  'WHY',
+];
 
 function print(rows: readonly Listed[], { output }: ListRequest, now: number, coloured: boolean): string {
   if (output === 'json') return `${JSON.stringify({ branches: rows }, null, 2)}\n`;
@@ -123,14 +159,18 @@ function print(rows: readonly Listed[], { output }: ListRequest, now: number, co
   if (rows.length === 0) return 'no branches\n';
   const cells = rows.map((row) => cellsOf(row, now));
   const wide = rows.map((row) => [`${row.kind}/${row.workload}`, row.owner ?? '-', row.reason]);
-  return output === 'wide' ? table([wideHeadings, ...cells.map((row, index) => [...row, ...wide[index] ?? []])], coloured) : table([headings, ...cells], coloured);
+  return output === 'wide'
+    ? table([wideHeadings, ...cells.map((row, index) => [...row, ...(wide[index] ?? [])])], coloured)
+    : table([headings, ...cells], coloured);
 }
 
 function cellsOf(row: Listed, now: number): readonly Cell[] {
   const { ready, wanted } = row.pods;
   return [
     // A name may be of any length; the id is as good in every command.
-    row.namespace, { text: row.branch.length > 63 ? row.id : row.branch, colour: 'bold' }, row.service ?? '-',
+    row.namespace,
+    { text: row.branch.length > 63 ? row.id : row.branch, colour: 'bold' },
+    row.service ?? '-',
     { text: `${ready}/${wanted}`, colour: ready >= wanted && wanted > 0 ? 'green' : 'yellow' },
     row.routed ? { text: 'yes', colour: 'green' } : { text: 'no', colour: 'red' },
     row.deployed === null ? '-' : showSpan((now - Date.parse(row.deployed)) / 1000),

@@ -50,8 +50,12 @@ export async function waitUntilRouted(waiting: Waiting, io: Io): Promise<ExitCod
     if (broken !== undefined) return sayFault(broken, waiting, line, io);
     if (performance.now() > deadline || io.stop.aborted) {
       line.end();
-      const open = stages.filter(({ isDone }) => !isDone).map(({ deployed, text }) => `${deployed.service.name} is ${text}`);
-      io.err(`branchline: ${io.stop.aborted ? 'stopped' : `not routed after ${waiting.seconds} s`}: ${open.join('; ')}\n`);
+      const open = stages
+        .filter(({ isDone }) => !isDone)
+        .map(({ deployed, text }) => `${deployed.service.name} is ${text}`);
+      io.err(
+        `branchline: ${io.stop.aborted ? 'stopped' : `not routed after ${waiting.seconds} s`}: ${open.join('; ')}\n`,
+      );
       const faulty = io.stop.aborted ? undefined : stages.find(({ fault }) => fault !== undefined);
       return faulty === undefined ? exitCodes.worldRefused : sayFault(faulty, waiting, line, io);
     }
@@ -72,52 +76,116 @@ function lasting(stages: readonly Stage[], failing: Map<string, number>): Stage 
     if (fault === undefined) failing.delete(deployed.service.name);
     else if (!failing.has(deployed.service.name)) failing.set(deployed.service.name, now);
   }
-  return stages.find(({ deployed, fault }) => fault !== undefined && (fault.isFinal || now - (failing.get(deployed.service.name) ?? now) >= patienceMilliseconds));
+  return stages.find(
+    ({ deployed, fault }) =>
+      fault !== undefined &&
+      (fault.isFinal || now - (failing.get(deployed.service.name) ?? now) >= patienceMilliseconds),
+  );
 }
 
-async function sayFault({ deployed, fault }: Stage, { client, namespace }: Waiting, line: Line, io: Io): Promise<ExitCode> {
+async function sayFault(
+  { deployed, fault }: Stage,
+  { client, namespace }: Waiting,
+  line: Line,
+  io: Io,
+): Promise<ExitCode> {
   line.end();
   if (fault === undefined) return exitCodes.worldRefused;
   io.err(`branchline: ${deployed.service.name} does not come up: pod ${fault.pod}: ${fault.text}\n`);
   if (fault.crashed !== undefined) {
     const name = { namespace, name: fault.pod, container: fault.crashed };
-    const log = await client.log(name, logLines, true).catch(() => client.log(name, logLines, false)).catch((error: unknown) => `(its log cannot be read: ${error instanceof Error ? error.message : String(error)})`);
-    io.err(log.trimEnd().split('\n').map((text) => `  ${text.replace(/[\p{Cc}]/gu, ' ')}\n`).join(''));
+    const log = await client
+      .log(name, logLines, true)
+      .catch(() => client.log(name, logLines, false))
+      .catch(
+        (error: unknown) =>
+          `(its log cannot be read: ${error instanceof Error ? error.message : String(error)})`,
+      );
+    io.err(
+      log
+        .trimEnd()
+        .split('\n')
+        .map((text) => `  ${text.replace(/[\p{Cc}]/gu, ' ')}\n`)
+        .join(''),
+    );
   }
   return exitCodes.worldRefused;
 }
 
-async function lookAll({ client, namespace, branch, deployed, settings }: Waiting): Promise<readonly Stage[]> {
+async function lookAll({
+  client,
+  namespace,
+  branch,
+  deployed,
+  settings,
+}: Waiting): Promise<readonly Stage[]> {
   const objects: JsonObject[] = [];
-  const read = (kind: string, labelSelector?: string): Promise<void> => client.list({ kind, namespace, ...(labelSelector === undefined ? {} : { labelSelector }) }, (object) => void objects.push(object));
-  const tolerant = (reading: Promise<void>): Promise<boolean> => reading.then(() => true, (error: unknown) => {
-    if (!(error instanceof ClusterError)) throw error;
-    return false;
-  });
+  const read = (kind: string, labelSelector?: string): Promise<void> =>
+    client.list(
+      { kind, namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
+      (object) => void objects.push(object),
+    );
+  const tolerant = (reading: Promise<void>): Promise<boolean> =>
+    reading.then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof ClusterError)) throw error;
+        return false;
+      },
+    );
   const routes = 'app.kubernetes.io/managed-by=branchline';
   const kinds = [...new Set(deployed.map(({ object }) => textAt(object, 'kind') ?? ''))];
   const owner = await client.read({ kind: 'Namespace', namespace: '', name: namespace });
   if (owner !== undefined) objects.push(owner);
-  await Promise.all([...kinds.map((kind) => read(kind)), read('Service'), tolerant(read('Pod', `${settings.versionLabel}=${branch.id}`))]);
-  const seesRoutes = (await Promise.all([tolerant(read('VirtualService', routes)), tolerant(read('DestinationRule', routes))])).every(Boolean);
+  await Promise.all([
+    ...kinds.map((kind) => read(kind)),
+    read('Service'),
+    tolerant(read('Pod', `${settings.versionLabel}=${branch.id}`)),
+  ]);
+  const seesRoutes = (
+    await Promise.all([tolerant(read('VirtualService', routes)), tolerant(read('DestinationRule', routes))])
+  ).every(Boolean);
   const snapshot = snapshotOf(objects);
   const lives = livesOf({ snapshot, revisions: new Map(), settings, now: 0 });
   return deployed.map((one) => {
     const name = textAt(one.object, 'metadata', 'name');
-    const life = lives.find(({ workload }) => workload.name === name && workload.kind === textAt(one.object, 'kind'));
-    const live = objects.find((object) => textAt(object, 'metadata', 'name') === name && textAt(object, 'kind') === textAt(one.object, 'kind'));
-    const pods = podsProgress(objects.filter((object) => textAt(object, 'kind') === 'Pod'), live, numberAt(one.object, 'spec', 'replicas') ?? 1);
-    return stageOf(one, pods, { life, routed: seesRoutes ? life !== undefined && routesTo(life, snapshot, settings).length > 0 : undefined });
+    const life = lives.find(
+      ({ workload }) => workload.name === name && workload.kind === textAt(one.object, 'kind'),
+    );
+    const live = objects.find(
+      (object) =>
+        textAt(object, 'metadata', 'name') === name && textAt(object, 'kind') === textAt(one.object, 'kind'),
+    );
+    const pods = podsProgress(
+      objects.filter((object) => textAt(object, 'kind') === 'Pod'),
+      live,
+      numberAt(one.object, 'spec', 'replicas') ?? 1,
+    );
+    return stageOf(one, pods, {
+      life,
+      routed: seesRoutes ? life !== undefined && routesTo(life, snapshot, settings).length > 0 : undefined,
+    });
   });
 }
 
 /** `routed` is undefined for who may not read routes: the status that the controller writes says it then. */
-function stageOf(deployed: Deployed, pods: PodsProgress, { life, routed }: { readonly life: Life | undefined; readonly routed: boolean | undefined }): Stage {
+function stageOf(
+  deployed: Deployed,
+  pods: PodsProgress,
+  { life, routed }: { readonly life: Life | undefined; readonly routed: boolean | undefined },
+): Stage {
   const status = life?.workload.declared['status'];
   const isRouted = routed ?? status === 'routed';
   if (!pods.isReady) return { deployed, text: pods.text, isDone: false, fault: pods.fault };
   if (pods.wanted === 0) return { deployed, text: 'scaled to zero', isDone: true, fault: undefined };
-  return { deployed, text: isRouted ? 'routed' : `${pods.text}, waiting for its routes${status === undefined || status === 'routed' ? '' : ` (${status})`}`, isDone: isRouted, fault: undefined };
+  return {
+    deployed,
+    text: isRouted
+      ? 'routed'
+      : `${pods.text}, waiting for its routes${status === undefined || status === 'routed' ? '' : ` (${status})`}`,
+    isDone: isRouted,
+    fault: undefined,
+  };
 }
 
 interface Line {

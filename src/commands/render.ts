@@ -22,16 +22,26 @@ export interface RenderRequest {
 }
 
 /** Prints the route objects, sorted, on stdout and problems on stderr. @returns 1 when something cannot be routed or read. */
-export async function render({ files, output, api, diff, settings }: RenderRequest, io: Io): Promise<ExitCode> {
+export async function render(
+  { files, output, api, diff, settings }: RenderRequest,
+  io: Io,
+): Promise<ExitCode> {
   if (diff && api === 'gateway') {
-    io.err('branchline: --diff compares Istio\'s objects only; leave out --diff, and compare those of --api gateway with kubectl diff --server-side -f -\n');
+    io.err(
+      "branchline: --diff compares Istio's objects only; leave out --diff, and compare those of --api gateway with kubectl diff --server-side -f -\n",
+    );
     return exitCodes.wrongUse;
   }
   const facts = await admitted(files, settings, io);
   if (typeof facts === 'number') return facts;
   const desired = desiredOf(facts.snapshot, settings);
   if (api === 'gateway') {
-    const { objects, problems } = gatewayApiObjects({ desired, snapshot: facts.snapshot, raw: facts.objects, settings });
+    const { objects, problems } = gatewayApiObjects({
+      desired,
+      snapshot: facts.snapshot,
+      raw: facts.objects,
+      settings,
+    });
     io.out(printList(objects, output));
     return exitOf(sayProblems([...problemsOf(desired), ...problems], settings, io) || facts.unreadable);
   }
@@ -72,7 +82,12 @@ function printPlan({ phases }: Plan, output: RenderRequest['output']): string {
     phase: name,
     settleMilliseconds,
     changes: changes.map(({ action, kind, namespace, name: object, before, after }) => ({
-      action, kind, namespace, name: object, ...(before === undefined ? {} : { before: before.spec }), ...(after === undefined ? {} : { after: after.spec }),
+      action,
+      kind,
+      namespace,
+      name: object,
+      ...(before === undefined ? {} : { before: before.spec }),
+      ...(after === undefined ? {} : { after: after.spec }),
     })),
   }));
   return print(items, output, items);

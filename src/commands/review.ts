@@ -47,7 +47,11 @@ export async function review({ files, output, settings }: ReviewRequest, io: Io)
   }
   const before = snapshotOf(read.objects.map(({ object }) => object));
   // Twice: what admission gives one object (a baseline its label) tells what another is.
-  const mutated = mutateAll(read.objects, snapshotOf(mutateAll(read.objects, before, settings).map((one) => one.after)), settings);
+  const mutated = mutateAll(
+    read.objects,
+    snapshotOf(mutateAll(read.objects, before, settings).map((one) => one.after)),
+    settings,
+  );
   const after = snapshotOf(mutated.map((one) => one.after));
   for (const problem of read.problems) io.err(`${toLine(problem)}\n`);
   const refused = mutated.filter((one) => say(one, validate(one, after, settings), io));
@@ -56,7 +60,11 @@ export async function review({ files, output, settings }: ReviewRequest, io: Io)
 }
 
 /** One after the other, as `kubectl apply -f` sends them. */
-function mutateAll(manifests: readonly Manifest[], snapshot: Snapshot, settings: Settings): readonly Reviewed[] {
+function mutateAll(
+  manifests: readonly Manifest[],
+  snapshot: Snapshot,
+  settings: Settings,
+): readonly Reviewed[] {
   const known = new Map<string, Reviewed>();
   return manifests.map((manifest) => {
     const identity = identityOf(manifest.object);
@@ -77,7 +85,10 @@ function mutate(manifest: Manifest, earlier: Reviewed | undefined, facts: Facts)
   const object = structuredClone(manifest.object);
   const decision = decide(isPod ? '/mutate/pods' : '/mutate/workloads', reviewOf(object, earlier), facts);
   return {
-    manifest, earlier, after: object, problems: decision.problems,
+    manifest,
+    earlier,
+    after: object,
+    problems: decision.problems,
     patch: decision.outcome === 'mutated' ? decision.patch : [],
     notes: isPod ? [] : unwrap(decision.warnings),
   };
@@ -88,27 +99,52 @@ function reviewOf(object: JsonObject, earlier: Reviewed | undefined): Review {
   return earlier === undefined ? creation : { ...creation, operation: 'UPDATE', oldObject: earlier.after };
 }
 
-function validate({ after, earlier }: Reviewed, snapshot: Snapshot, settings: Settings): readonly JudgedProblem[] {
-  const found = (['/validate/declarations', '/validate/routes'] as const).flatMap((path) => decide(path, reviewOf(after, earlier), { settings, snapshot }).problems);
+function validate(
+  { after, earlier }: Reviewed,
+  snapshot: Snapshot,
+  settings: Settings,
+): readonly JudgedProblem[] {
+  const found = (['/validate/declarations', '/validate/routes'] as const).flatMap(
+    (path) => decide(path, reviewOf(after, earlier), { settings, snapshot }).problems,
+  );
   return [...found, ...judge(astray(after), settings.severities)];
 }
 
 /** The API server does not ask us about other kinds: only here can their authors be told. What another object owns has its annotations from there. */
 function astray(object: JsonObject): readonly Problem[] {
   const kind = textAt(object, 'kind') ?? '';
-  if ([...workloadKinds, 'Service', 'Namespace'].includes(kind) || textAt(object, 'metadata', 'annotations', fullKey('branch')) === undefined) return [];
+  if (
+    [...workloadKinds, 'Service', 'Namespace'].includes(kind) ||
+    textAt(object, 'metadata', 'annotations', fullKey('branch')) === undefined
+  )
+    return [];
   if (listAt(object, 'metadata', 'ownerReferences').length > 0) return [];
-  return [{ code: 'BL123', path: annotationPath('branch'), message: `${fullKey('branch')} does nothing on a ${kind}; a branch is a ${workloadKinds.join(', ')}` }];
+  return [
+    {
+      code: 'BL123',
+      path: annotationPath('branch'),
+      message: `${fullKey('branch')} does nothing on a ${kind}; a branch is a ${workloadKinds.join(', ')}`,
+    },
+  ];
 }
 
 /** Says what was found about one object, a line each. @returns whether it is refused. */
-function say({ manifest, earlier, notes, problems }: Reviewed, found: readonly JudgedProblem[], io: Io): boolean {
+function say(
+  { manifest, earlier, notes, problems }: Reviewed,
+  found: readonly JudgedProblem[],
+  io: Io,
+): boolean {
   const { file, line, object } = manifest;
   const what = `${file}:${line}: ${textAt(object, 'kind') ?? ''} ${textAt(object, 'metadata', 'name') ?? `${textAt(object, 'metadata', 'generateName') ?? ''}*`}`;
-  if (earlier !== undefined && !isEqual(object, earlier.manifest.object)) io.err(`${what}: Warning: it stands at ${earlier.manifest.file}:${earlier.manifest.line} already; reviewed as an update of that one, as kubectl apply would send it\n`);
+  if (earlier !== undefined && !isEqual(object, earlier.manifest.object))
+    io.err(
+      `${what}: Warning: it stands at ${earlier.manifest.file}:${earlier.manifest.line} already; reviewed as an update of that one, as kubectl apply would send it\n`,
+    );
   for (const note of notes) io.err(`${what}: Warning: ${note}\n`);
   for (const problem of [...problems, ...found]) {
-    io.err(`${what}: ${problem.severity === 'deny' ? 'refused' : 'Warning'}: ${toLine(problem)}${problem.path === '' ? '' : ` (${problem.path})`}\n`);
+    io.err(
+      `${what}: ${problem.severity === 'deny' ? 'refused' : 'Warning'}: ${toLine(problem)}${problem.path === '' ? '' : ` (${problem.path})`}\n`,
+    );
   }
   return [...problems, ...found].some(({ severity }) => severity === 'deny');
 }
@@ -116,9 +152,17 @@ function say({ manifest, earlier, notes, problems }: Reviewed, found: readonly J
 function print(mutated: readonly Reviewed[], output: ReviewRequest['output']): string {
   if (mutated.length === 0) return '';
   if (output === 'yaml') return mutated.map((one) => stringify(one.after, { lineWidth: 0 })).join('---\n');
-  if (output === 'json') return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: mutated.map((one) => one.after) }, null, 2)}\n`;
-  const patches = mutated.filter((one) => one.patch.length > 0).map(({ manifest, patch }) => ({
-    file: manifest.file, line: manifest.line, kind: textAt(manifest.object, 'kind'), namespace: textAt(manifest.object, 'metadata', 'namespace'), name: textAt(manifest.object, 'metadata', 'name'), patch,
-  }));
+  if (output === 'json')
+    return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: mutated.map((one) => one.after) }, null, 2)}\n`;
+  const patches = mutated
+    .filter((one) => one.patch.length > 0)
+    .map(({ manifest, patch }) => ({
+      file: manifest.file,
+      line: manifest.line,
+      kind: textAt(manifest.object, 'kind'),
+      namespace: textAt(manifest.object, 'metadata', 'namespace'),
+      name: textAt(manifest.object, 'metadata', 'name'),
+      patch,
+    }));
   return `${JSON.stringify(patches, null, 2)}\n`;
 }

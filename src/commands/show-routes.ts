@@ -42,7 +42,9 @@ export function showRoutes(cluster: Cluster, settings: Settings, io: Io): RouteV
   };
   const soon = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => { running = running.then(look); }, quietMilliseconds);
+    timer = setTimeout(() => {
+      running = running.then(look);
+    }, quietMilliseconds);
   };
   const unsubscribe = cluster.onChange(soon);
   cluster.synced.then(soon, () => undefined);
@@ -57,13 +59,20 @@ export function showRoutes(cluster: Cluster, settings: Settings, io: Io): RouteV
 
 function say(desired: Desired, before: Shown | undefined, settings: Settings, io: Io): Shown {
   const lines = linesOf(desired, settings);
-  const said = before === undefined ? [...lines].map(([key, line]) => `+ ${key}: ${line}`) : differences(before.lines, lines);
+  const said =
+    before === undefined
+      ? [...lines].map(([key, line]) => `+ ${key}: ${line}`)
+      : differences(before.lines, lines);
   const tooMany = before === undefined && said.length > firstLinesMax;
   for (const line of tooMany ? [] : said) io.err(`${line}\n`);
   const plan = planChanges(desired, before?.desired.objects ?? new Map(), settings);
   if (plan.phases.length > 0) io.err(`routes: ${summary(plan)}\n`);
   const problems = problemsOf(desired);
-  sayProblems(problems.filter((problem) => before?.problems.has(JSON.stringify(problem)) !== true), settings, io);
+  sayProblems(
+    problems.filter((problem) => before?.problems.has(JSON.stringify(problem)) !== true),
+    settings,
+    io,
+  );
   return { lines, desired, problems: new Set(problems.map((problem) => JSON.stringify(problem))) };
 }
 
@@ -71,9 +80,12 @@ function say(desired: Desired, before: Shown | undefined, settings: Settings, io
 function linesOf({ namespaces }: Desired, settings: Settings): ReadonlyMap<string, string> {
   const lines = new Map<string, string>();
   for (const { decided } of namespaces.values()) {
-    for (const one of [...decided.values()].sort((a, b) => byCodeUnit(a.layout.service.name, b.layout.service.name))) {
+    for (const one of [...decided.values()].sort((a, b) =>
+      byCodeUnit(a.layout.service.name, b.layout.service.name),
+    )) {
       const { name, namespace } = one.layout.service;
-      for (const [version, line] of versionLines(one, settings)) lines.set(`${namespace}/${name} ${version}`, line);
+      for (const [version, line] of versionLines(one, settings))
+        lines.set(`${namespace}/${name} ${version}`, line);
     }
   }
   return lines;
@@ -81,25 +93,49 @@ function linesOf({ namespaces }: Desired, settings: Settings): ReadonlyMap<strin
 
 function versionLines(one: ServiceRoutes, settings: Settings): ReadonlyMap<string, string> {
   const lines = new Map<string, string>();
-  for (const route of one.routes) lines.set(route.version, [...new Set([...(lines.get(route.version)?.split('; ') ?? []), ...describe(route, one, settings)])].join('; '));
+  for (const route of one.routes)
+    lines.set(
+      route.version,
+      [
+        ...new Set([...(lines.get(route.version)?.split('; ') ?? []), ...describe(route, one, settings)]),
+      ].join('; '),
+    );
   for (const [id, reason] of one.reasons) if (!lines.has(id)) lines.set(id, `no route; ${reason}`);
   return lines;
 }
 
 function describe(route: Route, { layout }: ServiceRoutes, settings: Settings): readonly string[] {
   const { branch, path, target, reason } = route;
-  if (branch === undefined) return [path === undefined ? `everybody else${target.kind === 'unavailable' ? ' is answered 503' : ''}` : `path ${path}`, reason].filter((part) => part !== 'baseline');
-  const url = route.entry === 'ingress' ? branchUrl(branch.branch, layout.service, layout.namespace, settings.urlScheme) : undefined;
-  return [`${settings.routingHeader}: ${branch.values.join(' or ')}`, ...(url === undefined ? [] : [url]), reason];
+  if (branch === undefined)
+    return [
+      path === undefined
+        ? `everybody else${target.kind === 'unavailable' ? ' is answered 503' : ''}`
+        : `path ${path}`,
+      reason,
+    ].filter((part) => part !== 'baseline');
+  const url =
+    route.entry === 'ingress'
+      ? branchUrl(branch.branch, layout.service, layout.namespace, settings.urlScheme)
+      : undefined;
+  return [
+    `${settings.routingHeader}: ${branch.values.join(' or ')}`,
+    ...(url === undefined ? [] : [url]),
+    reason,
+  ];
 }
 
-function differences(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): readonly string[] {
+function differences(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): readonly string[] {
   const keys = [...new Set([...before.keys(), ...after.keys()])].sort(byCodeUnit);
-  return keys.filter((key) => before.get(key) !== after.get(key)).map((key) => {
-    const now = after.get(key);
-    if (now === undefined) return `- ${key}: not declared any more; was ${before.get(key) ?? ''}`;
-    return `${before.has(key) ? '~' : '+'} ${key}: ${now}`;
-  });
+  return keys
+    .filter((key) => before.get(key) !== after.get(key))
+    .map((key) => {
+      const now = after.get(key);
+      if (now === undefined) return `- ${key}: not declared any more; was ${before.get(key) ?? ''}`;
+      return `${before.has(key) ? '~' : '+'} ${key}: ${now}`;
+    });
 }
 
 /** E.g. `2 created (DestinationRule fact-find-ui, VirtualService fact-find-ui-mesh)`. */
@@ -107,7 +143,11 @@ function summary({ phases }: Plan): string {
   const words = { create: 'created', configure: 'configured', delete: 'deleted' } as const;
   const changes = phases.flatMap((phase) => phase.changes);
   const parts = (['create', 'configure', 'delete'] as const).map((action) => {
-    const names = [...new Set(changes.filter((change) => change.action === action).map(({ kind, name }) => `${kind} ${name}`))];
+    const names = [
+      ...new Set(
+        changes.filter((change) => change.action === action).map(({ kind, name }) => `${kind} ${name}`),
+      ),
+    ];
     const shownNames = names.length > 6 ? [...names.slice(0, 5), `${names.length - 5} more`] : names;
     return names.length === 0 ? '' : `${names.length} ${words[action]} (${shownNames.join(', ')})`;
   });

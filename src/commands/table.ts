@@ -10,8 +10,18 @@ export type Cell = string | { readonly text: string; readonly colour: Colour };
 
 /** Lays out rows; the first is the heading. Colours only where asked. */
 export function table(rows: readonly (readonly Cell[])[], coloured = false): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => textOf(row[column] ?? '').length)));
-  return rows.map((row) => `${row.map((cell, column) => pad(cell, column === row.length - 1 ? 0 : (widths[column] ?? 0), coloured)).join('   ').trimEnd()}\n`).join('');
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => textOf(row[column] ?? '').length)),
+  );
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => pad(cell, column === row.length - 1 ? 0 : (widths[column] ?? 0), coloured))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 function pad(cell: Cell, width: number, coloured: boolean): string {

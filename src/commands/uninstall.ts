@@ -48,27 +48,46 @@ interface Parts {
   readonly io: Io;
 }
 
-async function retire({ settings, timeoutSeconds }: UninstallRequest, { cluster, writes, io }: Parts): Promise<ExitCode> {
+async function retire(
+  { settings, timeoutSeconds }: UninstallRequest,
+  { cluster, writes, io }: Parts,
+): Promise<ExitCode> {
   const lease = { namespace: settings.systemNamespace, name: settings.leaseName };
   await markRetired(writes, lease, Date.now());
   const opened = await openLog('warn', io.isTerminal);
-  const controllerWrites = openKubernetesWrites({ kubeconfig: settings.kubeconfig, context: settings.kubeContext });
+  const controllerWrites = openKubernetesWrites({
+    kubeconfig: settings.kubeconfig,
+    context: settings.kubeContext,
+  });
   const controller = startController({
-    cluster: outOfScope(cluster), writes: controllerWrites, clock: systemClock, random: Math.random, log: opened.log, metrics: createMetrics(() => cluster.freshness()),
-    settings: { ...settings, gracefulEnd: false }, identity: `uninstall_${randomUUID()}`, agent: undefined, takesRetired: true,
+    cluster: outOfScope(cluster),
+    writes: controllerWrites,
+    clock: systemClock,
+    random: Math.random,
+    log: opened.log,
+    metrics: createMetrics(() => cluster.freshness()),
+    settings: { ...settings, gracefulEnd: false },
+    identity: `uninstall_${randomUUID()}`,
+    agent: undefined,
+    takesRetired: true,
   });
   const deadline = performance.now() + timeoutSeconds * 1000;
   const isEnded = (): boolean => performance.now() >= deadline || io.stop.aborted;
-  const untilGone = async (): Promise<void> => { while (leftovers(cluster.snapshot).length > 0 && !isEnded()) await wait(lookMilliseconds); };
+  const untilGone = async (): Promise<void> => {
+    while (leftovers(cluster.snapshot).length > 0 && !isEnded()) await wait(lookMilliseconds);
+  };
   await untilGone();
   // Replicas that still run look at the Lease this often; each that has seen the mark stays away for good. Pods that they admitted just before are seen by then, too.
-  if (!isEnded()) await wait(settings.leaseSeconds * 1000 / 3, undefined, { signal: io.stop }).catch(() => undefined);
+  if (!isEnded())
+    await wait((settings.leaseSeconds * 1000) / 3, undefined, { signal: io.stop }).catch(() => undefined);
   await untilGone();
   const left = leftovers(cluster.snapshot);
   await controller.close();
   await opened.flush();
   if (left.length > 0) {
-    io.err(`branchline: still there after ${timeoutSeconds} s:\n${left.map((one) => `  ${one}\n`).join('')}${advice}`);
+    io.err(
+      `branchline: still there after ${timeoutSeconds} s:\n${left.map((one) => `  ${one}\n`).join('')}${advice}`,
+    );
     return exitCodes.problemsFound;
   }
   await writes.remove({ kind: 'Lease', ...lease });
@@ -83,7 +102,9 @@ function farewell(staying: readonly string[]): string {
 }
 
 const advice = [
-  'The default route of a service stays while pods of its branches could take the baseline\'s traffic: delete those branch workloads.',
+  "The default route of a service stays while pods of its branches could take the baseline's traffic: delete those branch workloads.",
   'A ConfigMap that pods use is made theirs, by `patch` on configmaps: it is named here only where that was refused.',
   'A workload that cannot be changed needs a webhook that answers: run this while replicas serve, or delete the webhook configurations first.',
-].map((line) => `${line}\n`).join('');
+]
+  .map((line) => `${line}\n`)
+  .join('');

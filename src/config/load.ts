@@ -3,7 +3,14 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { parse } from 'yaml';
 import { at, isObject, type JsonObject } from '../model/json.ts';
 import { quote, type Problem } from '../model/problem.ts';
-import { environmentOf, flagOf, settingKeys, settingsTable, type SettingKey, type Settings } from './settings.ts';
+import {
+  environmentOf,
+  flagOf,
+  settingKeys,
+  settingsTable,
+  type SettingKey,
+  type Settings,
+} from './settings.ts';
 
 /** Where settings come from. `flags` holds what the command line gave, by key; lists as repeated or comma-separated text. */
 export interface SettingsSources {
@@ -26,9 +33,17 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
     const found = pick(key, sources, file.values);
     if (found !== undefined) given.set(key, found);
   }
-  const settings = Object.fromEntries(settingKeys.map((key) => [key, given.has(key) ? given.get(key)?.value : settingsTable[key].default]));
+  const settings = Object.fromEntries(
+    settingKeys.map((key) => [key, given.has(key) ? given.get(key)?.value : settingsTable[key].default]),
+  );
   const from = (key: string): string => given.get(key as SettingKey)?.from ?? key;
-  const problems = [...file.problems, ...unknownEnvironment(sources.environment), ...validate(settings, from), ...crossCheck(settings, from), ...crossCheckCertificates(settings, from)];
+  const problems = [
+    ...file.problems,
+    ...unknownEnvironment(sources.environment),
+    ...validate(settings, from),
+    ...crossCheck(settings, from),
+    ...crossCheckCertificates(settings, from),
+  ];
   return problems.length > 0 ? { problems } : { settings: freeze(settings) as unknown as Settings };
 }
 
@@ -38,14 +53,38 @@ function readFile(file: SettingsSources['file']): { values: JsonObject; problems
   try {
     values = parse(file.text, { maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    return { values: {}, problems: [problem(file.name, `${file.name} is not YAML: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : String(error)}`)] };
+    return {
+      values: {},
+      problems: [
+        problem(
+          file.name,
+          `${file.name} is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`,
+        ),
+      ],
+    };
   }
-  if (!isObject(values)) return { values: {}, problems: [problem(file.name, `${file.name} is not a mapping of setting names to values`)] };
+  if (!isObject(values))
+    return {
+      values: {},
+      problems: [problem(file.name, `${file.name} is not a mapping of setting names to values`)],
+    };
   const unknown = Object.keys(values).filter((key) => !Object.hasOwn(settingsTable, key));
-  return { values, problems: unknown.map((key) => problem(`${file.name}: ${key}`, `${quote(key)} in ${file.name} is not a setting${suggest(key, settingKeys) || '; remove it, or run the version that knows it'}`)) };
+  return {
+    values,
+    problems: unknown.map((key) =>
+      problem(
+        `${file.name}: ${key}`,
+        `${quote(key)} in ${file.name} is not a setting${suggest(key, settingKeys) || '; remove it, or run the version that knows it'}`,
+      ),
+    ),
+  };
 }
 
-function pick(key: SettingKey, sources: SettingsSources, file: JsonObject): { value: unknown; from: string } | undefined {
+function pick(
+  key: SettingKey,
+  sources: SettingsSources,
+  file: JsonObject,
+): { value: unknown; from: string } | undefined {
   const flag = sources.flags[key];
   if (flag !== undefined) return { value: fromText(key, flag), from: flagOf(key) };
   const variable = environmentOf(key);
@@ -63,12 +102,18 @@ function fromText(key: SettingKey, value: unknown): unknown {
   if (type === 'integer') return /^-?[0-9]{1,15}$/.test(value) ? Number(value) : value;
   if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value;
   if (type === 'array') return splitList(value);
-  if (type === 'object') return Object.fromEntries(splitList(value).map((member) => [member.split('=')[0] ?? '', member.split('=').slice(1).join('=')]));
+  if (type === 'object')
+    return Object.fromEntries(
+      splitList(value).map((member) => [member.split('=')[0] ?? '', member.split('=').slice(1).join('=')]),
+    );
   return value;
 }
 
 function splitList(text: string): readonly string[] {
-  return text.split(',').map((member) => member.trim()).filter((member) => member !== '');
+  return text
+    .split(',')
+    .map((member) => member.trim())
+    .filter((member) => member !== '');
 }
 
 function unknownEnvironment(environment: SettingsSources['environment']): readonly Problem[] {
@@ -76,14 +121,24 @@ function unknownEnvironment(environment: SettingsSources['environment']): readon
   return Object.keys(environment)
     .filter((name) => name.startsWith('BRANCHLINE_') && !known.includes(name) && !notSettings.test(name))
     .sort()
-    .map((name) => problem(name, `${quote(name)} in the environment is not a setting${suggest(name, known)}`));
+    .map((name) =>
+      problem(name, `${quote(name)} in the environment is not a setting${suggest(name, known)}`),
+    );
 }
 
 function validate(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
-  const ajv = new Ajv({ allErrors: true, formats: { hostname: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/ } });
-  const check = ajv.compile({ type: 'object', properties: Object.fromEntries(settingKeys.map((key) => [key, settingsTable[key].schema])) });
+  const ajv = new Ajv({
+    allErrors: true,
+    formats: { hostname: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/ },
+  });
+  const check = ajv.compile({
+    type: 'object',
+    properties: Object.fromEntries(settingKeys.map((key) => [key, settingsTable[key].schema])),
+  });
   check(settings);
-  return (check.errors ?? []).filter((error) => error.keyword !== 'propertyNames').map((error) => describe(error, settings, from));
+  return (check.errors ?? [])
+    .filter((error) => error.keyword !== 'propertyNames')
+    .map((error) => describe(error, settings, from));
 }
 
 /** Names the place (a flag, a variable, a line of the file; of a map, also the key), the value, what it must be. */
@@ -92,22 +147,45 @@ function describe(error: ErrorObject, settings: JsonObject, from: (key: string) 
   const isMap = isObject(settings[key]);
   const value: unknown = error.propertyName ?? at(settings, key, ...(member === undefined ? [] : [member]));
   const allowed = (error.params as { allowedValues?: readonly unknown[] }).allowedValues;
-  const wanted = allowed === undefined ? (error.message ?? 'is not valid') : `must be one of ${allowed.join(', ')}`;
+  const wanted =
+    allowed === undefined ? (error.message ?? 'is not valid') : `must be one of ${allowed.join(', ')}`;
   const where = isMap && member !== undefined ? `${from(key)} (${member})` : from(key);
-  return problem(where, `${where}: ${quote(typeof value === 'string' ? value : JSON.stringify(value))} ${wanted}; ${settingsTable[key as SettingKey].help}`);
+  return problem(
+    where,
+    `${where}: ${quote(typeof value === 'string' ? value : JSON.stringify(value))} ${wanted}; ${settingsTable[key as SettingKey].help}`,
+  );
 }
 
 /** What one setting alone cannot show. */
 function crossCheck(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
   const problems: Problem[] = [];
   if (Number(settings['bodyBudgetBytes']) < Number(settings['bodyLimitBytes'])) {
-    problems.push(problem(from('bodyBudgetBytes'), 'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read'));
+    problems.push(
+      problem(
+        from('bodyBudgetBytes'),
+        'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read',
+      ),
+    );
   }
   if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
-    problems.push(problem(from('requestTimeoutSeconds'), 'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers'));
+    problems.push(
+      problem(
+        from('requestTimeoutSeconds'),
+        'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers',
+      ),
+    );
   }
-  if (settings['publicHeader'] === 'accept' && Array.isArray(settings['publicHeaderGateways']) && settings['publicHeaderGateways'].length > 0) {
-    problems.push(problem(from('publicHeaderGateways'), 'publicHeaderGateways protects nothing while every Gateway accepts the routing header; set publicHeader to remove'));
+  if (
+    settings['publicHeader'] === 'accept' &&
+    Array.isArray(settings['publicHeaderGateways']) &&
+    settings['publicHeaderGateways'].length > 0
+  ) {
+    problems.push(
+      problem(
+        from('publicHeaderGateways'),
+        'publicHeaderGateways protects nothing while every Gateway accepts the routing header; set publicHeader to remove',
+      ),
+    );
   }
   return problems;
 }
@@ -119,8 +197,17 @@ function crossCheckCertificates(settings: JsonObject, from: (key: string) => str
     const missing = settings['tlsKeyFile'] === '' ? 'tlsKeyFile' : 'tlsCertFile';
     problems.push(problem(from(missing), `${missing} is missing; tlsCertFile and tlsKeyFile go together`));
   }
-  if (settings['clientCaFile'] === '' && Array.isArray(settings['clientNames']) && settings['clientNames'].length > 0) {
-    problems.push(problem(from('clientNames'), 'clientNames without clientCaFile would check nobody; give the CA that signs the callers'));
+  if (
+    settings['clientCaFile'] === '' &&
+    Array.isArray(settings['clientNames']) &&
+    settings['clientNames'].length > 0
+  ) {
+    problems.push(
+      problem(
+        from('clientNames'),
+        'clientNames without clientCaFile would check nobody; give the CA that signs the callers',
+      ),
+    );
   }
   return [...problems, ...crossCheckOwnCa(settings, from)];
 }
@@ -128,21 +215,51 @@ function crossCheckCertificates(settings: JsonObject, from: (key: string) => str
 function crossCheckOwnCa(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
   const problems: Problem[] = [];
   if (settings['caSecret'] !== '' && settings['tlsCertFile'] !== '') {
-    problems.push(problem(from('caSecret'), 'caSecret and tlsCertFile are two sources of one certificate; give one of them'));
+    problems.push(
+      problem(
+        from('caSecret'),
+        'caSecret and tlsCertFile are two sources of one certificate; give one of them',
+      ),
+    );
   }
-  if (settings['webhookConfiguration'] === '' && (settings['caSecret'] !== '' || settings['earnFailurePolicy'] === true)) {
+  if (
+    settings['webhookConfiguration'] === '' &&
+    (settings['caSecret'] !== '' || settings['earnFailurePolicy'] === true)
+  ) {
     const wanting = settings['caSecret'] === '' ? 'earnFailurePolicy' : 'caSecret';
-    problems.push(problem(from(wanting), `${wanting} without webhookConfiguration would reach no API server; name the webhook configurations`));
+    problems.push(
+      problem(
+        from(wanting),
+        `${wanting} without webhookConfiguration would reach no API server; name the webhook configurations`,
+      ),
+    );
   }
-  if (settings['caSecret'] !== '' && Array.isArray(settings['manifests']) && settings['manifests'].length > 0) {
-    problems.push(problem(from('caSecret'), 'caSecret is for a cluster; with manifests, a certificate is kept in certDirectory'));
+  if (
+    settings['caSecret'] !== '' &&
+    Array.isArray(settings['manifests']) &&
+    settings['manifests'].length > 0
+  ) {
+    problems.push(
+      problem(
+        from('caSecret'),
+        'caSecret is for a cluster; with manifests, a certificate is kept in certDirectory',
+      ),
+    );
   }
   return [...problems, ...agentImageIsMissing(settings, from)];
 }
 
-function agentImageIsMissing({ agentDelivery, agentImage }: JsonObject, from: (key: string) => string): readonly Problem[] {
+function agentImageIsMissing(
+  { agentDelivery, agentImage }: JsonObject,
+  from: (key: string) => string,
+): readonly Problem[] {
   if (agentImage !== '' || (agentDelivery !== 'image' && agentDelivery !== 'initContainer')) return [];
-  return [problem(from('agentImage'), `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`)];
+  return [
+    problem(
+      from('agentImage'),
+      `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`,
+    ),
+  ];
 }
 
 function problem(path: string, message: string): Problem {
@@ -151,7 +268,11 @@ function problem(path: string, message: string): Problem {
 
 /** Offers the known name that shares the longest start, or differs only in case. */
 function suggest(name: string, known: readonly string[]): string {
-  const near = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase()) ?? known.find((candidate) => candidate.toLowerCase().startsWith(name.toLowerCase().slice(0, Math.max(12, name.length - 3))));
+  const near =
+    known.find((candidate) => candidate.toLowerCase() === name.toLowerCase()) ??
+    known.find((candidate) =>
+      candidate.toLowerCase().startsWith(name.toLowerCase().slice(0, Math.max(12, name.length - 3))),
+    );
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 

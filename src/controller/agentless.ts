@@ -11,7 +11,14 @@ import type { Happening } from './events.ts';
 export function tellAgentless({ namespace, name, uid, declared, ready, leaving }: Pod): readonly Happening[] {
   if (ready || leaving) return [];
   return Object.entries(labelsAt(toldBy(declared[podAgentKey]), 'without')).map(([container, why]) => ({
-    kind: 'Pod', apiVersion: 'v1', namespace, name, uid, type: 'Warning', reason: 'NoHeaderAgent', note: `container ${container} runs without the header agent: ${why}`,
+    kind: 'Pod',
+    apiVersion: 'v1',
+    namespace,
+    name,
+    uid,
+    type: 'Warning',
+    reason: 'NoHeaderAgent',
+    note: `container ${container} runs without the header agent: ${why}`,
   }));
 }
 

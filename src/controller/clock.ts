@@ -18,8 +18,13 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(milliseconds, callback) {
-    const timer = setTimeout(callback, Math.min(timerLimitMilliseconds, Math.max(0, Math.ceil(milliseconds))));
-    return () => { clearTimeout(timer); };
+    const timer = setTimeout(
+      callback,
+      Math.min(timerLimitMilliseconds, Math.max(0, Math.ceil(milliseconds))),
+    );
+    return () => {
+      clearTimeout(timer);
+    };
   },
 };
 

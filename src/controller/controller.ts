@@ -52,14 +52,32 @@ export function startController(site: ControllerSite): Controller {
   const stop = new AbortController();
   const report = (outcome: 'won' | 'lost' | 'retired' | 'unreachable', reason: string): void => {
     if (outcome !== 'unreachable') metrics.controller.leads(outcome === 'won');
-    log[outcome === 'won' ? 'info' : 'warn']({ lease: settings.leaseName, outcome, reason }, 'leader election');
+    log[outcome === 'won' ? 'info' : 'warn'](
+      { lease: settings.leaseName, outcome, reason },
+      'leader election',
+    );
   };
-  const running = site.cluster.synced.then(async () => {
-    if (site.isAlone === true) return lead(site, { signal: stop.signal, isHeld: () => !stop.signal.aborted });
-    const durationMilliseconds = settings.leaseSeconds * 1000;
-    const lease = { writes: site.writes, clock, random, identity, namespace: settings.systemNamespace, name: settings.leaseName, durationMilliseconds, report, takesRetired: site.takesRetired === true };
-    return takePart(lease, (held) => lead(site, held), stop.signal);
-  }).catch((error: unknown) => { if (!stop.signal.aborted) log.error({ reason: describe(error) }, 'the controller ended'); });
+  const running = site.cluster.synced
+    .then(async () => {
+      if (site.isAlone === true)
+        return lead(site, { signal: stop.signal, isHeld: () => !stop.signal.aborted });
+      const durationMilliseconds = settings.leaseSeconds * 1000;
+      const lease = {
+        writes: site.writes,
+        clock,
+        random,
+        identity,
+        namespace: settings.systemNamespace,
+        name: settings.leaseName,
+        durationMilliseconds,
+        report,
+        takesRetired: site.takesRetired === true,
+      };
+      return takePart(lease, (held) => lead(site, held), stop.signal);
+    })
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) log.error({ reason: describe(error) }, 'the controller ended');
+    });
   return {
     async close() {
       stop.abort();
@@ -74,10 +92,19 @@ export function startController(site: ControllerSite): Controller {
 async function lead(site: ControllerSite, held: Held): Promise<void> {
   const { cluster, writes, settings, clock, log, metrics, identity } = site;
   const events = createEventQueue(clock, identity);
-  const bug = (error: unknown): void => { log.error({ reason: describe(error) }, 'this is a bug: a turn of the controller failed'); };
+  const bug = (error: unknown): void => {
+    log.error({ reason: describe(error) }, 'this is a bug: a turn of the controller failed');
+  };
   const passes = startPasses({
-    cluster, writes, settings, clock, held, bug,
-    report: (one) => { reportRoute(one, site, events); },
+    cluster,
+    writes,
+    settings,
+    clock,
+    held,
+    bug,
+    report: (one) => {
+      reportRoute(one, site, events);
+    },
     passed: (milliseconds) => {
       metrics.controller.passed(milliseconds);
       upkeep.soon();
@@ -85,7 +112,15 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
   });
   const told = createTeller(site, events);
   const upkeep = startUpkeep({
-    cluster, writes, settings, clock, held, bug, events, agent: site.agent, planner: passes.planner,
+    cluster,
+    writes,
+    settings,
+    clock,
+    held,
+    bug,
+    events,
+    agent: site.agent,
+    planner: passes.planner,
     decided: told,
     report: (outcome, kind, object, reason) => {
       metrics.controller.wrote(kind, outcome);
@@ -94,44 +129,106 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
   });
   const leave = cluster.onChange(({ collection, namespace, key }) => {
     const pod = collection === 'pods' ? inNamespace(cluster.snapshot.pods, namespace).get(key) : undefined;
-    if (pod !== undefined) tellAgentless(pod).forEach((one) => { events.add(one); });
-    if (collection === 'pods' || collection === 'workloads' || collection === 'agentConfigMaps' || collection === 'services') upkeep.soon();
-  });
-  const sweeper = site.sweeping === undefined ? undefined : startSweeper({
-    cluster, client: site.sweeping, settings, clock, held, events, bug,
-    report: (outcome, workload, reason) => {
-      log[outcome === 'failed' || outcome === 'held back' ? 'warn' : 'info']({ workload, outcome, reason }, 'sweep');
+    if (pod !== undefined)
+      tellAgentless(pod).forEach((one) => {
+        events.add(one);
+      });
+    if (
+      collection === 'pods' ||
+      collection === 'workloads' ||
+      collection === 'agentConfigMaps' ||
+      collection === 'services'
+    )
       upkeep.soon();
-    },
   });
+  const sweeper =
+    site.sweeping === undefined
+      ? undefined
+      : startSweeper({
+          cluster,
+          client: site.sweeping,
+          settings,
+          clock,
+          held,
+          events,
+          bug,
+          report: (outcome, workload, reason) => {
+            log[outcome === 'failed' || outcome === 'held back' ? 'warn' : 'info'](
+              { workload, outcome, reason },
+              'sweep',
+            );
+            upkeep.soon();
+          },
+        });
   await Promise.all([passes.ended, upkeep.ended, sweeper?.ended]).finally(leave);
 }
 
-function reportRoute({ outcome, action, kind, namespace, name, uid, reason }: RouteReport, { metrics, log }: ControllerSite, events: EventQueue): void {
-  const foreign = { 'put back': putBack, 'left alone': leftAlone, conflict: conflicted, written: undefined, failed: undefined }[outcome];
+function reportRoute(
+  { outcome, action, kind, namespace, name, uid, reason }: RouteReport,
+  { metrics, log }: ControllerSite,
+  events: EventQueue,
+): void {
+  const foreign = {
+    'put back': putBack,
+    'left alone': leftAlone,
+    conflict: conflicted,
+    written: undefined,
+    failed: undefined,
+  }[outcome];
   if (foreign !== undefined) metrics.controller.conflicted(kind);
-  if (['written', 'failed', 'conflict'].includes(outcome)) metrics.controller.wrote(kind, outcome === 'written' ? 'written' : 'failed');
+  if (['written', 'failed', 'conflict'].includes(outcome))
+    metrics.controller.wrote(kind, outcome === 'written' ? 'written' : 'failed');
   log[outcome === 'written' ? 'info' : 'warn']({ action, kind, namespace, name, outcome, reason }, 'route');
-  if (foreign !== undefined) events.add({ apiVersion: 'networking.istio.io/v1', kind, namespace, name, uid, type: 'Warning', reason: foreign.reason, note: `${reason}${foreign.advice}` });
+  if (foreign !== undefined)
+    events.add({
+      apiVersion: 'networking.istio.io/v1',
+      kind,
+      namespace,
+      name,
+      uid,
+      type: 'Warning',
+      reason: foreign.reason,
+      note: `${reason}${foreign.advice}`,
+    });
 }
 
-const putBack = { reason: 'PutBack', advice: '; branchline puts it back: change the workload or Service in place of it' };
-const leftAlone = { reason: 'LeftAlone', advice: ', again and again; branchline leaves it alone for a while: find out who does' };
+const putBack = {
+  reason: 'PutBack',
+  advice: '; branchline puts it back: change the workload or Service in place of it',
+};
+const leftAlone = {
+  reason: 'LeftAlone',
+  advice: ', again and again; branchline leaves it alone for a while: find out who does',
+};
 const conflicted = { reason: 'Conflict', advice: '' };
 
 /** Says changes of statuses in Events and metrics. What an annotation says already was said before, maybe by an earlier leader. */
-function createTeller({ clock, metrics }: ControllerSite, events: EventQueue): (workloads: readonly WorkloadStatus[], services: readonly ServiceStatus[]) => void {
+function createTeller(
+  { clock, metrics }: ControllerSite,
+  events: EventQueue,
+): (workloads: readonly WorkloadStatus[], services: readonly ServiceStatus[]) => void {
   const said = new Map<string, string>();
   const readySince = new Map<string, number>();
   return (workloads, services) => {
     for (const status of workloads) {
       const key = `${status.workload.kind} ${status.workload.namespace}/${status.workload.name}`;
       timeRouted(key, status, { readySince, now: clock.now(), routed: metrics.controller.routed });
-      if ((said.get(key) ?? status.workload.declared['status']) !== status.text && !status.workload.leaving) sayWorkload(status, events);
+      if ((said.get(key) ?? status.workload.declared['status']) !== status.text && !status.workload.leaving)
+        sayWorkload(status, events);
       said.set(key, status.text);
     }
     for (const { service, problems } of services) {
-      for (const { code, message } of problems) events.add({ kind: 'Service', apiVersion: 'v1', namespace: service.namespace, name: service.name, uid: service.uid, type: 'Warning', reason: 'RoutingProblem', note: `${message} [${code}]` });
+      for (const { code, message } of problems)
+        events.add({
+          kind: 'Service',
+          apiVersion: 'v1',
+          namespace: service.namespace,
+          name: service.name,
+          uid: service.uid,
+          type: 'Warning',
+          reason: 'RoutingProblem',
+          note: `${message} [${code}]`,
+        });
     }
     forgetGone(workloads, [said, readySince]);
     metrics.controller.branches(workloads.map(({ state }) => state));
@@ -139,7 +236,9 @@ function createTeller({ clock, metrics }: ControllerSite, events: EventQueue): (
 }
 
 function forgetGone(workloads: readonly WorkloadStatus[], maps: readonly Map<string, unknown>[]): void {
-  const known = new Set(workloads.map(({ workload }) => `${workload.kind} ${workload.namespace}/${workload.name}`));
+  const known = new Set(
+    workloads.map(({ workload }) => `${workload.kind} ${workload.namespace}/${workload.name}`),
+  );
   for (const map of maps) for (const key of map.keys()) if (!known.has(key)) map.delete(key);
 }
 
@@ -150,7 +249,11 @@ interface Timing {
 }
 
 /** From when a branch is seen to be ready until its routes are written. What was routed when we began is not timed. */
-function timeRouted(key: string, { isReady, state }: WorkloadStatus, { readySince, now, routed }: Timing): void {
+function timeRouted(
+  key: string,
+  { isReady, state }: WorkloadStatus,
+  { readySince, now, routed }: Timing,
+): void {
   const since = readySince.get(key);
   if (!isReady) readySince.delete(key);
   else if (since === undefined) readySince.set(key, state === 'routed' ? Infinity : now);
@@ -165,10 +268,21 @@ function sayWorkload({ workload, branch, service, state, text }: WorkloadStatus,
   const where = declared['url'] ?? `header ${declared['header'] ?? branch}`;
   const words = {
     routed: { type: 'Normal', reason: 'Routed', note: `${branch} of ${service} is reached by ${where}` },
-    waiting: { type: 'Normal', reason: 'Waiting', note: `${branch} of ${service} is ${text}; the baseline serves its requests` },
+    waiting: {
+      type: 'Normal',
+      reason: 'Waiting',
+      note: `${branch} of ${service} is ${text}; the baseline serves its requests`,
+    },
     withheld: { type: 'Warning', reason: 'Withheld', note: `${branch} of ${service} is ${text}` },
   } as const;
-  events.add({ kind, apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1', namespace, name, uid, ...words[state] });
+  events.add({
+    kind,
+    apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1',
+    namespace,
+    name,
+    uid,
+    ...words[state],
+  });
 }
 
 function describe(error: unknown): string {

@@ -9,15 +9,27 @@ import { namespacesInScope, ownerChanges, usersOf, type AgentChanges } from './a
  */
 export function emptyOptionsChanges(snapshot: Snapshot, isDelivered: boolean): AgentChanges {
   const wanted = isDelivered ? namespacesInScope(snapshot) : new Set<string>();
-  const there = [...snapshot.agentConfigMaps.keys()].flatMap((namespace) => inNamespace(snapshot.agentConfigMaps, namespace).get(emptyOptions.configMap) ?? []);
+  const there = [...snapshot.agentConfigMaps.keys()].flatMap(
+    (namespace) => inNamespace(snapshot.agentConfigMaps, namespace).get(emptyOptions.configMap) ?? [],
+  );
   const has = new Set(there.map(({ namespace }) => namespace));
   return {
-    create: [...wanted].filter((namespace) => !has.has(namespace)).map((namespace) => ({
-      apiVersion: 'v1', kind: 'ConfigMap',
-      metadata: { namespace, name: emptyOptions.configMap, labels: { [managedByLabel]: managedByValue } },
-      immutable: true, data: { [emptyOptions.key]: '' },
-    })),
-    remove: there.filter((map) => !wanted.has(map.namespace) && usersOf(map, snapshot).length === 0).map(({ namespace, name }) => ({ namespace, name })),
-    own: ownerChanges(snapshot, ({ name }) => name === emptyOptions.configMap, ({ namespace }) => wanted.has(namespace)),
+    create: [...wanted]
+      .filter((namespace) => !has.has(namespace))
+      .map((namespace) => ({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { namespace, name: emptyOptions.configMap, labels: { [managedByLabel]: managedByValue } },
+        immutable: true,
+        data: { [emptyOptions.key]: '' },
+      })),
+    remove: there
+      .filter((map) => !wanted.has(map.namespace) && usersOf(map, snapshot).length === 0)
+      .map(({ namespace, name }) => ({ namespace, name })),
+    own: ownerChanges(
+      snapshot,
+      ({ name }) => name === emptyOptions.configMap,
+      ({ namespace }) => wanted.has(namespace),
+    ),
   };
 }

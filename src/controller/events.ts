@@ -76,14 +76,31 @@ function forget<T>(entries: Map<string, T>, before: number, timeOf: (entry: T) =
 }
 
 /** Events about cluster-scoped objects stand in `default`. */
-function eventOf({ kind, apiVersion, namespace, name, uid, type, reason, note }: Happening, { wall, identity, count }: { readonly wall: number; readonly identity: string; readonly count: number }): JsonObject {
+function eventOf(
+  { kind, apiVersion, namespace, name, uid, type, reason, note }: Happening,
+  { wall, identity, count }: { readonly wall: number; readonly identity: string; readonly count: number },
+): JsonObject {
   const text = toText(note);
   return {
-    apiVersion: 'events.k8s.io/v1', kind: 'Event',
-    metadata: { namespace: namespace === '' ? 'default' : namespace, name: `${name.slice(0, 200)}.${Math.floor(wall * 1000 + (count % 1000)).toString(16)}` },
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: {
+      namespace: namespace === '' ? 'default' : namespace,
+      name: `${name.slice(0, 200)}.${Math.floor(wall * 1000 + (count % 1000)).toString(16)}`,
+    },
     eventTime: new Date(wall).toISOString().replace('Z', '000Z'),
-    reportingController: 'branchline.dev/controller', reportingInstance: identity.slice(0, 128),
-    action: reason, reason, type, note: text.length > noteLimit ? `${text.slice(0, noteLimit - 3)}...` : text,
-    regarding: { apiVersion, kind, name, ...(namespace === '' ? {} : { namespace }), ...(uid === '' ? {} : { uid }) },
+    reportingController: 'branchline.dev/controller',
+    reportingInstance: identity.slice(0, 128),
+    action: reason,
+    reason,
+    type,
+    note: text.length > noteLimit ? `${text.slice(0, noteLimit - 3)}...` : text,
+    regarding: {
+      apiVersion,
+      kind,
+      name,
+      ...(namespace === '' ? {} : { namespace }),
+      ...(uid === '' ? {} : { uid }),
+    },
   };
 }

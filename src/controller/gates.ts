@@ -45,7 +45,9 @@ export interface GateFacts {
 }
 
 /** What one pod's gate is to be: open or closed, why, or when to ask again (undefined: when something happens). */
-type Verdict = { readonly open: boolean; readonly reason: string; readonly message: string } | { readonly waitUntil: number | undefined };
+type Verdict =
+  | { readonly open: boolean; readonly reason: string; readonly message: string }
+  | { readonly waitUntil: number | undefined };
 
 /** Decides the gates of all pods that have one. */
 export function gatesOf(facts: GateFacts, now: number): Gates {
@@ -64,15 +66,33 @@ export function gatesOf(facts: GateFacts, now: number): Gates {
 
 function verdictOf(pod: Pod, facts: GateFacts, now: number): Verdict {
   const { snapshot, desired } = facts;
-  if (namespaceOf(snapshot, pod.namespace)?.enabled !== true) return { open: false, reason: 'OutOfScope', message: 'branchline does not route here any more: this branch would take the traffic of its baseline' };
+  if (namespaceOf(snapshot, pod.namespace)?.enabled !== true)
+    return {
+      open: false,
+      reason: 'OutOfScope',
+      message: 'branchline does not route here any more: this branch would take the traffic of its baseline',
+    };
   const decided = desired.namespaces.get(pod.namespace)?.decided;
   const services = servicesSelecting(inNamespace(snapshot.services, pod.namespace), pod.labels);
-  const verdicts = services.map(({ name }) => decided?.get(name)).map((routes) => (routes === undefined ? { waitUntil: undefined } : serviceVerdict(pod, routes, facts, now)));
+  const verdicts = services
+    .map(({ name }) => decided?.get(name))
+    .map((routes) =>
+      routes === undefined ? { waitUntil: undefined } : serviceVerdict(pod, routes, facts, now),
+    );
   const closed = verdicts.find((verdict) => 'open' in verdict && !verdict.open);
   const waits = verdicts.flatMap((verdict) => ('open' in verdict ? [] : [verdict.waitUntil]));
   if (closed !== undefined) return closed;
-  if (waits.length === 0) return { open: true, reason: 'DefaultRouteIsOut', message: 'traffic without the branch\'s header or host does not come here' };
-  return { waitUntil: waits.includes(undefined) ? undefined : Math.max(...waits.filter((time) => time !== undefined)) };
+  if (waits.length === 0)
+    return {
+      open: true,
+      reason: 'DefaultRouteIsOut',
+      message: "traffic without the branch's header or host does not come here",
+    };
+  return {
+    waitUntil: waits.includes(undefined)
+      ? undefined
+      : Math.max(...waits.filter((time) => time !== undefined)),
+  };
 }
 
 const open: Verdict = { open: true, reason: '', message: '' };
@@ -81,9 +101,16 @@ const open: Verdict = { open: true, reason: '', message: '' };
 function serviceVerdict(pod: Pod, routes: ServiceRoutes, facts: GateFacts, now: number): Verdict {
   const { layout, blocked } = routes;
   const version = versionIn(pod.labels, facts.settings);
-  if (version === layout.baseline.version) return { open: false, reason: 'LooksLikeTheBaseline', message: `this branch pod carries the baseline's version ${version}` };
+  if (version === layout.baseline.version)
+    return {
+      open: false,
+      reason: 'LooksLikeTheBaseline',
+      message: `this branch pod carries the baseline's version ${version}`,
+    };
   if (blocked !== undefined && layout.hasSubsets) return { open: false, reason: 'Blocked', message: blocked };
-  const isTold = layout.branches.some(({ branch, own }) => (branch.id === version && own === undefined) || own?.name === layout.service.name);
+  const isTold = layout.branches.some(
+    ({ branch, own }) => (branch.id === version && own === undefined) || own?.name === layout.service.name,
+  );
   if (!isTold) return isOwn(routes, facts) || isNoBranch(pod, facts) ? open : { waitUntil: undefined };
   const times = defaultRouteTimes(routes, facts);
   if (times.includes(undefined)) return { waitUntil: undefined };
@@ -96,25 +123,37 @@ function isNoBranch({ namespace, name, labels }: Pod, { snapshot, settings }: Ga
   const hash = labels['rollouts-pod-template-hash'] ?? labels['pod-template-hash'];
   const end = hash === undefined ? name.lastIndexOf('-') : name.lastIndexOf(`-${hash}-`);
   const workloads = inNamespace(snapshot.workloads, namespace);
-  const owner = workloadKinds.map((kind) => workloads.get(workloadKey(kind, name.slice(0, Math.max(0, end))))).find((workload) => workload !== undefined);
+  const owner = workloadKinds
+    .map((kind) => workloads.get(workloadKey(kind, name.slice(0, Math.max(0, end)))))
+    .find((workload) => workload !== undefined);
   return owner !== undefined && branchOf(owner, snapshot, settings) === undefined;
 }
 
 /** Tells whether a Service is some branch's own: its pods serve nobody else. */
 function isOwn({ layout }: ServiceRoutes, { desired }: GateFacts): boolean {
   const { namespace, name } = layout.service;
-  return [...desired.namespaces.get(namespace)?.decided.values() ?? []].some(({ layout: other }) => other.branches.some(({ own }) => own?.name === name));
+  return [...(desired.namespaces.get(namespace)?.decided.values() ?? [])].some(({ layout: other }) =>
+    other.branches.some(({ own }) => own?.name === name),
+  );
 }
 
 /** When the proxies know each default route of a service; undefined for one that is not out. */
-function defaultRouteTimes({ layout, isPublic, routes }: ServiceRoutes, { snapshot, settings, desired, ledger }: GateFacts): readonly (number | undefined)[] {
+function defaultRouteTimes(
+  { layout, isPublic, routes }: ServiceRoutes,
+  { snapshot, settings, desired, ledger }: GateFacts,
+): readonly (number | undefined)[] {
   const { namespace, name } = layout.service;
   const host = hostOf(name, namespace, settings);
   const baseline = subsetReference(host, layout.baseline.subset);
   const outAt = (object: string): number | undefined => {
-    const key = keyOf({ kind: 'VirtualService', metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object), labels: {} } });
+    const key = keyOf({
+      kind: 'VirtualService',
+      metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object), labels: {} },
+    });
     // Without a baseline the default is a plain 503, which names nothing.
-    const since = ledger.namedSince(key, baseline) ?? (routes.some(({ target }) => target.kind === 'unavailable') ? ledger.existsSince(key) : undefined);
+    const since =
+      ledger.namedSince(key, baseline) ??
+      (routes.some(({ target }) => target.kind === 'unavailable') ? ledger.existsSince(key) : undefined);
     return since === undefined ? undefined : since + settings.settleMilliseconds;
   };
   const mesh = desired.claims.mesh.has(host) ? foreignTime(host, snapshot, settings) : outAt(`${name}-mesh`);
@@ -123,7 +162,11 @@ function defaultRouteTimes({ layout, isPublic, routes }: ServiceRoutes, { snapsh
 
 /** Somebody else's routes leave the branch out when every one of them names a subset. */
 function foreignTime(host: string, snapshot: Snapshot, settings: Settings): number | undefined {
-  const foreign = [...snapshot.virtualServices.values()].flatMap((inside) => [...inside.values()]).filter(({ managed }) => !managed);
-  const here = foreign.flatMap(({ namespace, destinations }) => destinations.filter((destination) => resolveHost(destination.host, namespace, settings) === host));
+  const foreign = [...snapshot.virtualServices.values()]
+    .flatMap((inside) => [...inside.values()])
+    .filter(({ managed }) => !managed);
+  const here = foreign.flatMap(({ namespace, destinations }) =>
+    destinations.filter((destination) => resolveHost(destination.host, namespace, settings) === host),
+  );
   return here.length > 0 && here.every(({ subset }) => subset !== undefined) ? -Infinity : undefined;
 }

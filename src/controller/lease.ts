@@ -44,11 +44,16 @@ export interface Held {
 }
 
 /** Takes part in the election until the signal; `lead` runs while we hold the Lease and ends soon after its signal. Never rejects, unless `lead` does. */
-export async function takePart(site: LeaseSite, lead: (held: Held) => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function takePart(
+  site: LeaseSite,
+  lead: (held: Held) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const contender = createContender(site);
   while (!signal.aborted && !contender.isRetired()) {
     if (await contender.attempt()) await hold(site, contender, lead, signal);
-    else await sleep(site.clock, site.durationMilliseconds * retryShare * (1 + jitter * site.random()), signal);
+    else
+      await sleep(site.clock, site.durationMilliseconds * retryShare * (1 + jitter * site.random()), signal);
   }
 }
 
@@ -58,12 +63,19 @@ const retryShare = 2 / 15;
 /** client-go's JitterFactor. */
 const jitter = 1.2;
 
-async function hold(site: LeaseSite, contender: Contender, lead: (held: Held) => Promise<void>, signal: AbortSignal): Promise<void> {
+async function hold(
+  site: LeaseSite,
+  contender: Contender,
+  lead: (held: Held) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
   const held: Held = { signal: stop, isHeld: () => !stop.aborted && contender.isSafe() };
   site.report('won', site.identity);
-  const work = lead(held).finally(() => { lost.abort(); });
+  const work = lead(held).finally(() => {
+    lost.abort();
+  });
   work.catch(() => undefined);
   try {
     await renew(site, contender, stop);
@@ -75,13 +87,20 @@ async function hold(site: LeaseSite, contender: Contender, lead: (held: Held) =>
 }
 
 /** Renews until it fails for too long, or is told to stop. */
-async function renew({ clock, durationMilliseconds }: LeaseSite, contender: Contender, stop: AbortSignal): Promise<void> {
+async function renew(
+  { clock, durationMilliseconds }: LeaseSite,
+  contender: Contender,
+  stop: AbortSignal,
+): Promise<void> {
   while (!stop.aborted) {
     await sleep(clock, Math.min(durationMilliseconds * retryShare, contender.safeFor()), stop);
     if (stop.aborted || !contender.isSafe()) return;
     // An answer that takes longer than we are safe is as good as none.
     const late = new AbortController();
-    await Promise.race([contender.attempt(), sleep(clock, contender.safeFor(), AbortSignal.any([stop, late.signal]))]);
+    await Promise.race([
+      contender.attempt(),
+      sleep(clock, contender.safeFor(), AbortSignal.any([stop, late.signal])),
+    ]);
     late.abort();
     if (contender.isOthers() || contender.isRetired()) return;
   }
@@ -117,7 +136,13 @@ interface ContenderState {
 
 function createContender(site: LeaseSite): Contender {
   const { clock, durationMilliseconds } = site;
-  const state: ContenderState = { observed: undefined, renewed: undefined, isRetired: false, isUnreachable: false, reason: '' };
+  const state: ContenderState = {
+    observed: undefined,
+    renewed: undefined,
+    isRetired: false,
+    isUnreachable: false,
+    reason: '',
+  };
   const deadline = durationMilliseconds * deadlineShare;
 
   function safeFor(): number {
@@ -137,7 +162,10 @@ function createContender(site: LeaseSite): Contender {
       return true;
     } catch (error) {
       // What we knew of it may be old: it is read anew next time.
-      state.observed = state.observed === undefined ? undefined : { ...state.observed, lease: { ...state.observed.lease, revision: '' } };
+      state.observed =
+        state.observed === undefined
+          ? undefined
+          : { ...state.observed, lease: { ...state.observed.lease, revision: '' } };
       state.reason = error instanceof Error ? error.message : String(error);
       if (error instanceof Conflict) return false;
       if (!state.isUnreachable) site.report('unreachable', state.reason);
@@ -157,8 +185,18 @@ function createContender(site: LeaseSite): Contender {
       const { observed } = state;
       state.renewed = undefined;
       if (observed === undefined || holderOf(observed.lease) !== site.identity) return;
-      const spec = { ...objectAt(observed.lease.object, 'spec'), holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(clock.wall()) };
-      await site.writes.replace({ ...(observed.lease.object as JsonObject), spec }).then((lease) => { see(state, lease, clock.now()); }, () => undefined);
+      const spec = {
+        ...objectAt(observed.lease.object, 'spec'),
+        holderIdentity: '',
+        leaseDurationSeconds: 1,
+        renewTime: microTime(clock.wall()),
+      };
+      await site.writes.replace({ ...(observed.lease.object as JsonObject), spec }).then(
+        (lease) => {
+          see(state, lease, clock.now());
+        },
+        () => undefined,
+      );
     },
   };
 }
@@ -166,25 +204,40 @@ function createContender(site: LeaseSite): Contender {
 /** @returns the Lease when it is ours now; undefined when it is another's. Somebody who was faster is no error. */
 async function write(site: LeaseSite, state: ContenderState): Promise<Written | undefined> {
   const { writes, clock, identity, namespace, name, durationMilliseconds } = site;
-  const lease = freshOf(state, identity) ?? await writes.read({ kind: 'Lease', namespace, name });
-  const spec = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(durationMilliseconds / 1000), renewTime: microTime(clock.wall()) };
+  const lease = freshOf(state, identity) ?? (await writes.read({ kind: 'Lease', namespace, name }));
+  const spec = {
+    holderIdentity: identity,
+    leaseDurationSeconds: Math.ceil(durationMilliseconds / 1000),
+    renewTime: microTime(clock.wall()),
+  };
   if (lease === undefined) {
     const created = { ...spec, acquireTime: spec.renewTime, leaseTransitions: 0 };
-    return writes.create({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name }, spec: created });
+    return writes.create({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { namespace, name },
+      spec: created,
+    });
   }
   see(state, lease, clock.now());
   state.isRetired = textAt(lease.object, 'metadata', 'annotations', retiredAnnotation) !== undefined;
   if (state.isRetired && site.takesRetired !== true) return undefined;
   const holder = holderOf(lease);
-  if (!['', identity].includes(holder) && !isExpired(state, durationMilliseconds, clock.now())) return undefined;
+  if (!['', identity].includes(holder) && !isExpired(state, durationMilliseconds, clock.now()))
+    return undefined;
   const before = objectAt(lease.object, 'spec');
-  const transition = holder === identity ? {} : { acquireTime: spec.renewTime, leaseTransitions: (numberAt(before, 'leaseTransitions') ?? 0) + 1 };
+  const transition =
+    holder === identity
+      ? {}
+      : { acquireTime: spec.renewTime, leaseTransitions: (numberAt(before, 'leaseTransitions') ?? 0) + 1 };
   return writes.replace({ ...(lease.object as JsonObject), spec: { ...before, ...spec, ...transition } });
 }
 
 /** While we hold it, what our own renewal was answered with is what there is. */
 function freshOf({ observed }: ContenderState, identity: string): Written | undefined {
-  return observed !== undefined && observed.lease.revision !== '' && holderOf(observed.lease) === identity ? observed.lease : undefined;
+  return observed !== undefined && observed.lease.revision !== '' && holderOf(observed.lease) === identity
+    ? observed.lease
+    : undefined;
 }
 
 /** A change of anything in it counts as a sign of life, from when we see it. */

@@ -54,39 +54,72 @@ interface Stored extends Map<string, StoredObject> {
   readonly inFlight: Set<string>;
 }
 type Place = Pick<Change, 'kind' | 'namespace' | 'name'>;
-type Tell = (change: Pick<Change, 'action' | 'kind' | 'namespace' | 'name'>, outcome: RouteReport['outcome'], reason?: string) => void;
+type Tell = (
+  change: Pick<Change, 'action' | 'kind' | 'namespace' | 'name'>,
+  outcome: RouteReport['outcome'],
+  reason?: string,
+) => void;
 
 /** Makes the keeper of the objects that the snapshot shows as ours. */
 export function createObjects(site: ObjectSite, planner: Planner): Objects {
   const stored = storedIn(site.cluster.snapshot);
   const tell: Tell = ({ action, kind, namespace, name }, outcome, reason = '') => {
-    site.report({ outcome, action, kind, namespace, name, uid: stored.get(keyOfPlace({ kind, namespace, name }))?.uid ?? '', reason });
+    site.report({
+      outcome,
+      action,
+      kind,
+      namespace,
+      name,
+      uid: stored.get(keyOfPlace({ kind, namespace, name }))?.uid ?? '',
+      reason,
+    });
   };
   return { write: createWriter(site, planner, stored, tell), take: createTaker(site, planner, stored, tell) };
 }
 
 function storedIn({ virtualServices, destinationRules }: Snapshot): Stored {
   const all = [
-    ...[...virtualServices.values()].flatMap((inside) => [...inside.values()]).map((one) => ['VirtualService', one] as const),
-    ...[...destinationRules.values()].flatMap((inside) => [...inside.values()]).map((one) => ['DestinationRule', one] as const),
+    ...[...virtualServices.values()]
+      .flatMap((inside) => [...inside.values()])
+      .map((one) => ['VirtualService', one] as const),
+    ...[...destinationRules.values()]
+      .flatMap((inside) => [...inside.values()])
+      .map((one) => ['DestinationRule', one] as const),
   ];
-  const known = all.filter(([, { managed }]) => managed).map(([kind, { namespace, name, uid, revision }]) => [keyOfPlace({ kind, namespace, name }), { uid, revision, wrote: undefined }] as const);
+  const known = all
+    .filter(([, { managed }]) => managed)
+    .map(
+      ([kind, { namespace, name, uid, revision }]) =>
+        [keyOfPlace({ kind, namespace, name }), { uid, revision, wrote: undefined }] as const,
+    );
   return Object.assign(new Map<string, StoredObject>(known), { inFlight: new Set<string>() });
 }
 
-function createWriter({ writes, clock }: ObjectSite, planner: Planner, stored: Stored, tell: Tell): Objects['write'] {
+function createWriter(
+  { writes, clock }: ObjectSite,
+  planner: Planner,
+  stored: Stored,
+  tell: Tell,
+): Objects['write'] {
   /** One that is to be new is not forced: somebody else's of that name stays as it is. One that is ours is, and only that very one. */
   async function applyObject({ action }: Change, after: RouteObject, key: string): Promise<void> {
     const uid = stored.get(key)?.uid ?? '';
     const metadata = action === 'create' || uid === '' ? after.metadata : { ...after.metadata, uid };
     const written = await writes.apply({ ...after, metadata }, { force: action !== 'create' });
-    stored.set(key, { uid: written.uid, revision: written.revision, wrote: { wanted: after.spec, stored: storedSpec(written, after) } });
+    stored.set(key, {
+      uid: written.uid,
+      revision: written.revision,
+      wrote: { wanted: after.spec, stored: storedSpec(written, after) },
+    });
     planner.observe(key, after, clock.now());
   }
 
   async function removeObject({ kind, namespace, name }: Change, key: string): Promise<void> {
     const known = stored.get(key);
-    await writes.remove({ kind, namespace, name }, known === undefined ? undefined : { uid: known.uid, revision: known.revision });
+    await writes.remove(
+      { kind, namespace, name },
+      known === undefined ? undefined : { uid: known.uid, revision: known.revision },
+    );
     // Its revision stays known, so that what the watch still says of it is recognised as old.
     if (known !== undefined) stored.set(key, { ...known, wrote: undefined });
     planner.observe(key, undefined, clock.now());
@@ -101,14 +134,23 @@ function createWriter({ writes, clock }: ObjectSite, planner: Planner, stored: S
       tell(change, 'written');
     } catch (error) {
       planner.failed(key, clock.now());
-      tell(change, error instanceof Conflict ? 'conflict' : 'failed', error instanceof Error ? error.message : String(error));
+      tell(
+        change,
+        error instanceof Conflict ? 'conflict' : 'failed',
+        error instanceof Error ? error.message : String(error),
+      );
     } finally {
       stored.inFlight.delete(key);
     }
   };
 }
 
-function createTaker({ cluster, clock }: ObjectSite, planner: Planner, stored: Stored, tell: Tell): Objects['take'] {
+function createTaker(
+  { cluster, clock }: ObjectSite,
+  planner: Planner,
+  stored: Stored,
+  tell: Tell,
+): Objects['take'] {
   const putBacks = new Map<string, readonly number[]>();
 
   /** What others did to our object is undone, until that has happened too often. */
@@ -123,7 +165,11 @@ function createTaker({ cluster, clock }: ObjectSite, planner: Planner, stored: S
     tell({ action: 'configure', ...object }, isTooMuch ? 'left alone' : 'put back', reason);
   }
 
-  function takeOurs(object: Place, now: VirtualService | DestinationRule, known: StoredObject | undefined): void {
+  function takeOurs(
+    object: Place,
+    now: VirtualService | DestinationRule,
+    known: StoredObject | undefined,
+  ): void {
     const key = keyOfPlace(object);
     const isAsStored = known?.wrote !== undefined && isSame(known.wrote.stored, now.spec);
     const spec = isAsStored ? known.wrote.wanted : now.spec;
@@ -142,8 +188,14 @@ function createTaker({ cluster, clock }: ObjectSite, planner: Planner, stored: S
 
   return ({ collection, namespace, key: name }) => {
     if (collection !== 'virtualServices' && collection !== 'destinationRules') return false;
-    const object: Place = { kind: collection === 'virtualServices' ? 'VirtualService' : 'DestinationRule', namespace, name };
-    const now: VirtualService | DestinationRule | undefined = cluster.snapshot[collection].get(namespace)?.get(name);
+    const object: Place = {
+      kind: collection === 'virtualServices' ? 'VirtualService' : 'DestinationRule',
+      namespace,
+      name,
+    };
+    const now: VirtualService | DestinationRule | undefined = cluster.snapshot[collection]
+      .get(namespace)
+      ?.get(name);
     const known = stored.get(keyOfPlace(object));
     if (now?.managed === true) {
       if (!isOld(now, known)) takeOurs(object, now, known);
@@ -164,7 +216,10 @@ function storedSpec({ object }: Written, after: RouteObject): JsonObject {
 }
 
 /** Tells whether the watch is behind what we know. Revisions of one kind are numbers that grow. @see https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions */
-function isOld({ uid, revision }: Pick<VirtualService, 'uid' | 'revision'>, known: StoredObject | undefined): boolean {
+function isOld(
+  { uid, revision }: Pick<VirtualService, 'uid' | 'revision'>,
+  known: StoredObject | undefined,
+): boolean {
   if (known?.uid !== uid || !isNumber(revision) || !isNumber(known.revision)) return false;
   return BigInt(revision) <= BigInt(known.revision);
 }

@@ -43,7 +43,13 @@ const idleShare = 4;
 /** Starts passes on what is known now. */
 export function startPasses(site: PassSite): Passes {
   const { cluster, clock, held, settings } = site;
-  const planner = createPlanner({ snapshot: cluster.snapshot, settings, existing: existingOf(cluster.snapshot), backoffMilliseconds, now: clock.now() });
+  const planner = createPlanner({
+    snapshot: cluster.snapshot,
+    settings,
+    existing: existingOf(cluster.snapshot),
+    backoffMilliseconds,
+    now: clock.now(),
+  });
   const objects = createObjects(site, planner);
   const relevance = createRelevance(cluster.snapshot);
   let everythingAt: number | undefined = clock.now();
@@ -70,7 +76,8 @@ export function startPasses(site: PassSite): Passes {
   async function eachOf(changes: readonly Change[], act: (change: Change) => Promise<void>): Promise<void> {
     const left = [...changes];
     const worker = async (): Promise<void> => {
-      for (let change = left.shift(); change !== undefined && held.isHeld(); change = left.shift()) await act(change);
+      for (let change = left.shift(); change !== undefined && held.isHeld(); change = left.shift())
+        await act(change);
     };
     await Promise.all(Array.from({ length: Math.min(parallel, changes.length) }, worker));
   }
@@ -82,7 +89,10 @@ export function startPasses(site: PassSite): Passes {
     }
     const meaning = relevance.of(change);
     if (meaning === 'everything') everythingAt ??= clock.now() + Math.min(1000, lastWhole * idleShare);
-    else if (meaning.length > 0) meaning.forEach((service) => { planner.touch(service); });
+    else if (meaning.length > 0)
+      meaning.forEach((service) => {
+        planner.touch(service);
+      });
     else return;
     turns.soon();
   });

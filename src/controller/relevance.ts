@@ -25,7 +25,8 @@ export function createRelevance(snapshot: Snapshot): Relevance {
     else before.set(`${collection}/${namespace}/${key}`, projection);
   };
   for (const collection of ['namespaces', 'services', 'workloads', 'pods', 'endpointSlices'] as const) {
-    for (const [namespace, inside] of snapshot[collection]) for (const key of inside.keys()) remember({ collection, namespace, key });
+    for (const [namespace, inside] of snapshot[collection])
+      for (const key of inside.keys()) remember({ collection, namespace, key });
   }
   return {
     of(change) {
@@ -37,12 +38,21 @@ export function createRelevance(snapshot: Snapshot): Relevance {
   };
 }
 
-function meaningOf({ collection, namespace }: Change, before: Projection | undefined, now: Projection | undefined, snapshot: Snapshot): Meaning {
+function meaningOf(
+  { collection, namespace }: Change,
+  before: Projection | undefined,
+  now: Projection | undefined,
+  snapshot: Snapshot,
+): Meaning {
   if (collection === 'gateways' || collection === 'agentConfigMaps') return [];
   if (collection === 'endpointSlices') return servicesOfSlices([before, now], namespace);
   if (collection === 'pods') return servicesOfPods([before, now], namespace, snapshot);
-  if (collection === 'workloads') return workloadMeaning(before as Workload | undefined, now as Workload | undefined, snapshot);
-  return (collection === 'namespaces' || collection === 'services') && isDeepStrictEqual(withoutStatus(before), withoutStatus(now)) ? [] : 'everything';
+  if (collection === 'workloads')
+    return workloadMeaning(before as Workload | undefined, now as Workload | undefined, snapshot);
+  return (collection === 'namespaces' || collection === 'services') &&
+    isDeepStrictEqual(withoutStatus(before), withoutStatus(now))
+    ? []
+    : 'everything';
 }
 
 function servicesOfSlices(slices: readonly (Projection | undefined)[], namespace: string): Meaning {
@@ -51,22 +61,47 @@ function servicesOfSlices(slices: readonly (Projection | undefined)[], namespace
 }
 
 /** In a namespace that is out of scope a pod may be the last one for which routes are kept. */
-function servicesOfPods(pods: readonly (Projection | undefined)[], namespace: string, snapshot: Snapshot): Meaning {
+function servicesOfPods(
+  pods: readonly (Projection | undefined)[],
+  namespace: string,
+  snapshot: Snapshot,
+): Meaning {
   if (namespaceOf(snapshot, namespace)?.enabled !== true) return 'everything';
-  const names = pods.flatMap((pod) => (pod === undefined ? [] : servicesSelecting(inNamespace(snapshot.services, namespace), (pod as Pod).labels).map(({ name }) => name)));
+  const names = pods.flatMap((pod) =>
+    pod === undefined
+      ? []
+      : servicesSelecting(inNamespace(snapshot.services, namespace), (pod as Pod).labels).map(
+          ({ name }) => name,
+        ),
+  );
   return [...new Set(names)].map((service) => ({ namespace, service }));
 }
 
 /** The number of ready pods counts only where nothing better is known; what we wrote ourselves never does. */
-function workloadMeaning(before: Workload | undefined, now: Workload | undefined, snapshot: Snapshot): Meaning {
+function workloadMeaning(
+  before: Workload | undefined,
+  now: Workload | undefined,
+  snapshot: Snapshot,
+): Meaning {
   if (before === undefined || now === undefined) return 'everything';
   if (isDeepStrictEqual(before, now)) return [];
-  const reduced = (workload: Workload): object => ({ ...workload, readyPods: 0, desired: 0, held: false, declared: withoutStatus(workload)?.declared });
+  const reduced = (workload: Workload): object => ({
+    ...workload,
+    readyPods: 0,
+    desired: 0,
+    held: false,
+    declared: withoutStatus(workload)?.declared,
+  });
   if (!isDeepStrictEqual(reduced(before), reduced(now))) return 'everything';
-  return servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels).map(({ name }) => ({ namespace: now.namespace, service: name }));
+  return servicesSelecting(inNamespace(snapshot.services, now.namespace), now.templateLabels).map(
+    ({ name }) => ({ namespace: now.namespace, service: name }),
+  );
 }
 
 function withoutStatus<T extends Pick<Projection, 'declared'>>(projection: T | undefined): T | undefined {
   if (projection === undefined) return undefined;
-  return { ...projection, declared: toLabels(Object.entries(projection.declared).filter(([key]) => key !== 'status')) };
+  return {
+    ...projection,
+    declared: toLabels(Object.entries(projection.declared).filter(([key]) => key !== 'status')),
+  };
 }

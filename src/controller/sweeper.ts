@@ -22,7 +22,11 @@ export interface SweeperSite {
   readonly events: Pick<EventQueue, 'add'>;
   readonly bug: (error: unknown) => void;
   /** Told of what became of a decision that was more than to do nothing, and of a sweep that was held back. */
-  readonly report: (outcome: Outcome['did'] | 'failed' | 'held back', workload: string, reason: string) => void;
+  readonly report: (
+    outcome: Outcome['did'] | 'failed' | 'held back',
+    workload: string,
+    reason: string,
+  ) => void;
 }
 
 /** Endings that are carried out at one time. */
@@ -33,12 +37,17 @@ export function startSweeper(site: SweeperSite): { readonly ended: Promise<void>
   const { clock, held, settings, bug, report } = site;
   let before: { readonly wall: number; readonly now: number } | undefined;
   const turns = createTurns({
-    clock, signal: held.signal, bug,
+    clock,
+    signal: held.signal,
+    bug,
     async turn() {
       const sweep = await decide(site, before);
       before = { wall: clock.wall(), now: clock.now() };
       if (sweep.held !== undefined) report('held back', '', sweep.held);
-      await act(site, sweep.decisions.filter(({ action }) => action !== 'none'));
+      await act(
+        site,
+        sweep.decisions.filter(({ action }) => action !== 'none'),
+      );
       return clock.now() + settings.sweepSeconds * 1000;
     },
   });
@@ -46,24 +55,35 @@ export function startSweeper(site: SweeperSite): { readonly ended: Promise<void>
   return { ended: turns.ended };
 }
 
-async function decide({ cluster, client, settings, clock }: SweeperSite, before: { readonly wall: number; readonly now: number } | undefined): Promise<Sweep> {
+async function decide(
+  { cluster, client, settings, clock }: SweeperSite,
+  before: { readonly wall: number; readonly now: number } | undefined,
+): Promise<Sweep> {
   const { snapshot } = cluster;
   const now = clock.wall();
   const elapsed = before === undefined ? undefined : { now: before.wall, elapsed: clock.now() - before.now };
   const revisions = await readRevisions(client, { snapshot, settings, now });
   // Where nothing was asked for, nothing is due, and an old answer says nothing about the clock.
   const server = revisions.size === 0 ? undefined : client.serverTime();
-  return planSweep({ snapshot, revisions, settings, now }, { filter: parseLabelFilter(settings.labelFilter) ?? [], clock: { now, server, before: elapsed } });
+  return planSweep(
+    { snapshot, revisions, settings, now },
+    { filter: parseLabelFilter(settings.labelFilter) ?? [], clock: { now, server, before: elapsed } },
+  );
 }
 
 async function act(site: SweeperSite, decisions: readonly Decision[]): Promise<void> {
   const ending = endingSite(site);
   for (let start = 0; start < decisions.length && site.held.isHeld(); start += atOnce) {
-    await Promise.all(decisions.slice(start, start + atOnce).map(async (decision) => {
-      const { kind, namespace, name } = decision.life.workload;
-      const { did, note } = await carryOut(decision, ending).catch((error: unknown) => ({ did: 'failed' as const, note: error instanceof Error ? error.message : String(error) }));
-      site.report(did, `${kind} ${namespace}/${name}`, note);
-    }));
+    await Promise.all(
+      decisions.slice(start, start + atOnce).map(async (decision) => {
+        const { kind, namespace, name } = decision.life.workload;
+        const { did, note } = await carryOut(decision, ending).catch((error: unknown) => ({
+          did: 'failed' as const,
+          note: error instanceof Error ? error.message : String(error),
+        }));
+        site.report(did, `${kind} ${namespace}/${name}`, note);
+      }),
+    );
   }
 }
 
@@ -73,10 +93,23 @@ function endingSite({ cluster, client, settings, clock, held, events }: SweeperS
     patch: client.patch,
     remove: client.remove,
     tell({ workload: { kind, namespace, name, uid } }, telling) {
-      events.add({ kind, apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1', namespace, name, uid, ...telling });
+      events.add({
+        kind,
+        apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1',
+        namespace,
+        name,
+        uid,
+        ...telling,
+      });
       return Promise.resolve();
     },
     isRouted: (life) => Promise.resolve(routesTo(life, cluster.snapshot, settings).length > 0),
   };
-  return { hands, settings, now: () => clock.wall(), sleep: (milliseconds) => sleep(clock, milliseconds, held.signal), stopped: () => !held.isHeld() };
+  return {
+    hands,
+    settings,
+    now: () => clock.wall(),
+    sleep: (milliseconds) => sleep(clock, milliseconds, held.signal),
+    stopped: () => !held.isHeld(),
+  };
 }

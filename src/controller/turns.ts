@@ -39,14 +39,19 @@ export function createTurns({ clock, signal, turn, bug }: TurnsSite): Turns {
     isRunning = true;
     isAsked = false;
     cancel();
-    turn().catch((error: unknown) => {
-      bug(error);
-      return clock.now() + bugMilliseconds;
-    }).then((next) => {
-      isRunning = false;
-      if (signal.aborted) end.resolve(undefined);
-      else at(isAsked ? clock.now() : next);
-    }, () => undefined);
+    turn()
+      .catch((error: unknown) => {
+        bug(error);
+        return clock.now() + bugMilliseconds;
+      })
+      .then(
+        (next) => {
+          isRunning = false;
+          if (signal.aborted) end.resolve(undefined);
+          else at(isAsked ? clock.now() : next);
+        },
+        () => undefined,
+      );
   }
 
   function stop(): void {

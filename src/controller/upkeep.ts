@@ -62,17 +62,38 @@ export function startUpkeep(site: UpkeepSite): Turns {
     const now = clock.now();
     const gates = gatesOf(factsOf(site), now);
     await carryOut(gates.changes.map((change) => gateTask(change, site)));
-    const statuses = { workloads: workloadStatuses(factsOf(site), now), services: serviceStatuses(factsOf(site)) };
-    const tasks = [...agentTasks(site), ...workloadTasks(site, statuses.workloads), ...statuses.services.flatMap((status) => serviceTask(status, site))];
+    const statuses = {
+      workloads: workloadStatuses(factsOf(site), now),
+      services: serviceStatuses(factsOf(site)),
+    };
+    const tasks = [
+      ...agentTasks(site),
+      ...workloadTasks(site, statuses.workloads),
+      ...statuses.services.flatMap((status) => serviceTask(status, site)),
+    ];
     await carryOut(tasks);
     site.decided(statuses.workloads, statuses.services);
     const isMore = await sendEvents(site);
-    const heldAt = statuses.workloads.some(({ workload, isHeld }) => workload.leaving && isHeld) ? clock.now() + 250 : undefined;
-    return isMore ? clock.now() : earliest([gates.nextAt, heldAt, ...tasks.map(({ id }) => backoff.notBefore(id)).filter((at) => at > clock.now()), nextUnseen(tasks)]);
+    const heldAt = statuses.workloads.some(({ workload, isHeld }) => workload.leaving && isHeld)
+      ? clock.now() + 250
+      : undefined;
+    return isMore
+      ? clock.now()
+      : earliest([
+          gates.nextAt,
+          heldAt,
+          ...tasks.map(({ id }) => backoff.notBefore(id)).filter((at) => at > clock.now()),
+          nextUnseen(tasks),
+        ]);
   }
 
   function nextUnseen(tasks: readonly Task[]): number | undefined {
-    return earliest(tasks.map(({ id }) => sent.get(id)).filter((one) => one !== undefined).map(({ at }) => at + unseenMilliseconds));
+    return earliest(
+      tasks
+        .map(({ id }) => sent.get(id))
+        .filter((one) => one !== undefined)
+        .map(({ at }) => at + unseenMilliseconds),
+    );
   }
 
   async function carryOut(tasks: readonly Task[]): Promise<void> {
@@ -99,7 +120,8 @@ export function startUpkeep(site: UpkeepSite): Turns {
     } catch (error) {
       backoff.failed(id, clock.now());
       // What is gone needs nothing any more; the watch will say so.
-      if (!(error instanceof Gone)) site.report('failed', kind, id, error instanceof Error ? error.message : String(error));
+      if (!(error instanceof Gone))
+        site.report('failed', kind, id, error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -114,68 +136,154 @@ function earliest(times: readonly (number | undefined)[]): number | undefined {
 }
 
 function factsOf({ cluster, settings, planner }: UpkeepSite) {
-  return { snapshot: cluster.snapshot, settings, desired: planner.desired(), ledger: planner.ledger, isDone: planner.isDone };
+  return {
+    snapshot: cluster.snapshot,
+    settings,
+    desired: planner.desired(),
+    ledger: planner.ledger,
+    isDone: planner.isDone,
+  };
 }
 
-function gateTask({ pod: { namespace, name }, open, reason, message }: GateChange, { writes, clock }: UpkeepSite): Task {
-  const condition = { type: routedGate, status: open ? 'True' : 'False', reason, message, lastTransitionTime: new Date(clock.wall()).toISOString().replace(/\.[0-9]+Z$/, 'Z') } as const;
-  return { id: `Pod ${namespace}/${name}`, kind: 'Pod', value: `${open} ${reason}`, run: () => writes.setPodCondition({ kind: 'Pod', namespace, name }, condition) };
+function gateTask(
+  { pod: { namespace, name }, open, reason, message }: GateChange,
+  { writes, clock }: UpkeepSite,
+): Task {
+  const condition = {
+    type: routedGate,
+    status: open ? 'True' : 'False',
+    reason,
+    message,
+    lastTransitionTime: new Date(clock.wall()).toISOString().replace(/\.[0-9]+Z$/, 'Z'),
+  } as const;
+  return {
+    id: `Pod ${namespace}/${name}`,
+    kind: 'Pod',
+    value: `${open} ${reason}`,
+    run: () => writes.setPodCondition({ kind: 'Pod', namespace, name }, condition),
+  };
 }
 
 function agentTasks({ cluster, settings, agent, writes, clock }: UpkeepSite): readonly Task[] {
-  const byConfigMap = agentChanges(cluster.snapshot, settings.agentDelivery === 'configMap' ? agent : undefined, clock.wall());
+  const byConfigMap = agentChanges(
+    cluster.snapshot,
+    settings.agentDelivery === 'configMap' ? agent : undefined,
+    clock.wall(),
+  );
   const options = emptyOptionsChanges(cluster.snapshot, settings.agentDelivery !== 'none');
   const create = [...byConfigMap.create, ...options.create];
   const remove = [...byConfigMap.remove, ...options.remove];
-  const idOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `ConfigMap ${namespace}/${name}`;
+  const idOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+    `ConfigMap ${namespace}/${name}`;
   return [
-    ...create.map((object): Task => ({ id: idOf(object['metadata'] as { namespace: string; name: string }), kind: 'ConfigMap', value: 'there', run: () => writes.create(object) })),
-    ...remove.map((target): Task => ({ id: idOf(target), kind: 'ConfigMap', value: 'gone', run: () => writes.remove({ kind: 'ConfigMap', ...target }) })),
+    ...create.map((object): Task => ({
+      id: idOf(object['metadata'] as { namespace: string; name: string }),
+      kind: 'ConfigMap',
+      value: 'there',
+      run: () => writes.create(object),
+    })),
+    ...remove.map((target): Task => ({
+      id: idOf(target),
+      kind: 'ConfigMap',
+      value: 'gone',
+      run: () => writes.remove({ kind: 'ConfigMap', ...target }),
+    })),
     ...[...byConfigMap.own, ...options.own].map((change) => ownerTask(idOf(change.map), change, writes)),
   ];
 }
 
 /** Server-side apply of nothing but the owners: those that were said before and are not said now go. */
-function ownerTask(id: string, { map: { namespace, name, uid }, owners }: AgentChanges['own'][number], writes: Writes): Task {
-  const ownerReferences = owners.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid }));
-  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name, uid, ...(owners.length === 0 ? {} : { ownerReferences }) } };
-  return { id, kind: 'ConfigMap', value: `owned by ${owners.map((pod) => pod.uid).join(' ')}`, run: () => writes.apply(object, { force: true }) };
+function ownerTask(
+  id: string,
+  { map: { namespace, name, uid }, owners }: AgentChanges['own'][number],
+  writes: Writes,
+): Task {
+  const ownerReferences = owners.map((pod) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    name: pod.name,
+    uid: pod.uid,
+  }));
+  const object = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name, uid, ...(owners.length === 0 ? {} : { ownerReferences }) },
+  };
+  return {
+    id,
+    kind: 'ConfigMap',
+    value: `owned by ${owners.map((pod) => pod.uid).join(' ')}`,
+    run: () => writes.apply(object, { force: true }),
+  };
 }
 
 /** Branch workloads get their status; others that have something of ours lose it. */
 function workloadTasks(site: UpkeepSite, statuses: readonly WorkloadStatus[]): readonly Task[] {
   const known = new Set<Workload>(statuses.map(({ workload }) => workload));
-  const tasks = statuses.flatMap(({ workload, text, isHeld }) => workloadTask(site, workload, { text: workload.leaving ? workload.declared['status'] : text, isHeld }));
+  const tasks = statuses.flatMap(({ workload, text, isHeld }) =>
+    workloadTask(site, workload, { text: workload.leaving ? workload.declared['status'] : text, isHeld }),
+  );
   for (const inside of site.cluster.snapshot.workloads.values()) {
     for (const workload of inside.values()) {
-      if (!known.has(workload) && (workload.held || workload.declared['status'] !== undefined)) tasks.push(...workloadTask(site, workload, { text: undefined, isHeld: false }));
+      if (!known.has(workload) && (workload.held || workload.declared['status'] !== undefined))
+        tasks.push(...workloadTask(site, workload, { text: undefined, isHeld: false }));
     }
   }
   return tasks;
 }
 
-function workloadTask(site: UpkeepSite, now: Workload, { text, isHeld }: { readonly text: string | undefined; readonly isHeld: boolean }): readonly Task[] {
+function workloadTask(
+  site: UpkeepSite,
+  now: Workload,
+  { text, isHeld }: { readonly text: string | undefined; readonly isHeld: boolean },
+): readonly Task[] {
   const { kind, namespace, name } = now;
   if (now.declared['status'] === text && now.held === isHeld) return [];
   const object: JsonObject = {
-    apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1', kind,
+    apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1',
+    kind,
     metadata: {
-      namespace, name, ...(now.uid === '' ? {} : { uid: now.uid }),
+      namespace,
+      name,
+      ...(now.uid === '' ? {} : { uid: now.uid }),
       ...(text === undefined ? {} : { annotations: { [fullKey('status')]: text } }),
       ...(isHeld ? { finalizers: [routesFinalizer] } : {}),
     },
   };
-  return [{ id: `${kind} ${namespace}/${name}`, kind, value: `${text ?? ''} ${isHeld}`, run: () => site.writes.apply(object, { force: true }) }];
+  return [
+    {
+      id: `${kind} ${namespace}/${name}`,
+      kind,
+      value: `${text ?? ''} ${isHeld}`,
+      run: () => site.writes.apply(object, { force: true }),
+    },
+  ];
 }
 
-function serviceTask({ service: { namespace, name }, text }: ServiceStatus, { cluster, writes }: UpkeepSite): readonly Task[] {
+function serviceTask(
+  { service: { namespace, name }, text }: ServiceStatus,
+  { cluster, writes }: UpkeepSite,
+): readonly Task[] {
   const now: Service | undefined = inNamespace(cluster.snapshot.services, namespace).get(name);
   if (now === undefined || (now.declared['status'] ?? '') === text) return [];
   const object: JsonObject = {
-    apiVersion: 'v1', kind: 'Service',
-    metadata: { namespace, name, ...(now.uid === '' ? {} : { uid: now.uid }), ...(text === '' ? {} : { annotations: { [fullKey('status')]: text } }) },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      namespace,
+      name,
+      ...(now.uid === '' ? {} : { uid: now.uid }),
+      ...(text === '' ? {} : { annotations: { [fullKey('status')]: text } }),
+    },
   };
-  return [{ id: `Service ${namespace}/${name}`, kind: 'Service', value: text, run: () => writes.apply(object, { force: true }) }];
+  return [
+    {
+      id: `Service ${namespace}/${name}`,
+      kind: 'Service',
+      value: text,
+      run: () => writes.apply(object, { force: true }),
+    },
+  ];
 }
 
 /** An Event that cannot be written is lost: nothing depends on it. @returns whether there are more. */
@@ -183,7 +291,9 @@ async function sendEvents({ events, writes, held, report }: UpkeepSite): Promise
   for (let count = 0; count < eventsPerTurn; count += 1) {
     const event = held.isHeld() ? events.take() : undefined;
     if (event === undefined) return false;
-    await writes.create(event).catch((error: unknown) => { report('failed', 'Event', '', error instanceof Error ? error.message : String(error)); });
+    await writes.create(event).catch((error: unknown) => {
+      report('failed', 'Event', '', error instanceof Error ? error.message : String(error));
+    });
   }
   return true;
 }

@@ -4,4 +4,11 @@ import type { Check } from './check.ts';
 import { nodeOptionsCheck, nodeVersionCheck, unseenCheck } from './node.ts';
 
 /** Every check that needs only what was read. */
-export const checks: readonly Check[] = [deliveryCheck, agentCheck, sidecarCheck, nodeOptionsCheck, nodeVersionCheck, unseenCheck];
+export const checks: readonly Check[] = [
+  deliveryCheck,
+  agentCheck,
+  sidecarCheck,
+  nodeOptionsCheck,
+  nodeVersionCheck,
+  unseenCheck,
+];

@@ -19,7 +19,14 @@ export function gather(check: string, said: readonly Said[]): readonly Finding[]
     if (known === undefined) found.set(key, { first: one, pods: [one.pod.name] });
     else known.pods.push(one.pod.name);
   }
-  return [...found.values()].map(({ first: { pod, severity, message, fix }, pods }) => ({ check, severity, subject: subjectOf(pod), message, fix, pods }));
+  return [...found.values()].map(({ first: { pod, severity, message, fix }, pods }) => ({
+    check,
+    severity,
+    subject: subjectOf(pod),
+    message,
+    fix,
+    pods,
+  }));
 }
 
 function subjectOf({ namespace, owner }: PodState): string {

@@ -55,21 +55,42 @@ export interface Scope {
 }
 
 /** Makes the world of raw objects: what a cluster holds, or what manifests say. */
-export function worldOf(objects: readonly JsonObject[], settings: Settings, { namespace, branch }: Scope): World {
+export function worldOf(
+  objects: readonly JsonObject[],
+  settings: Settings,
+  { namespace, branch }: Scope,
+): World {
   const snapshot = snapshotOf(objects);
   const namespaces = [...inNamespace(snapshot.namespaces, '').values()]
-    .filter((one) => one.enabled && (namespace === undefined || one.name === namespace) && (branch === undefined || hasBranch(snapshot, one.name, branch, settings)))
+    .filter(
+      (one) =>
+        one.enabled &&
+        (namespace === undefined || one.name === namespace) &&
+        (branch === undefined || hasBranch(snapshot, one.name, branch, settings)),
+    )
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const names = new Set(namespaces.map(({ name }) => name));
   const raw = objects.filter((object) => names.has(textAt(object, 'metadata', 'namespace') ?? 'default'));
-  const pods = raw.filter((object) => textAt(object, 'kind') === 'Pod' && !isOver(object)).map((pod) => stateOf(pod, snapshot, settings));
+  const pods = raw
+    .filter((object) => textAt(object, 'kind') === 'Pod' && !isOver(object))
+    .map((pod) => stateOf(pod, snapshot, settings));
   const owners = new Set(pods.map((pod) => `${pod.namespace} ${pod.owner}`));
   const planned = raw.flatMap((object): readonly PodState[] => {
     const pod = podOf(object);
-    if (pod === undefined || owners.has(`${textAt(pod, 'metadata', 'namespace') ?? ''} ${ownerOf(pod) ?? ''}`)) return [];
+    if (
+      pod === undefined ||
+      owners.has(`${textAt(pod, 'metadata', 'namespace') ?? ''} ${ownerOf(pod) ?? ''}`)
+    )
+      return [];
     return [stateOf(pod, snapshot, settings)];
   });
-  return { snapshot, settings, namespaces, pods: pods.filter(isOnPath).sort(byName), planned: planned.filter(isOnPath).sort(byName) };
+  return {
+    snapshot,
+    settings,
+    namespaces,
+    pods: pods.filter(isOnPath).sort(byName),
+    planned: planned.filter(isOnPath).sort(byName),
+  };
 }
 
 function hasBranch(snapshot: Snapshot, namespace: string, name: string, settings: Settings): boolean {
@@ -79,7 +100,10 @@ function hasBranch(snapshot: Snapshot, namespace: string, name: string, settings
 
 /** A pod that ended, or was told to, takes no more requests. */
 function isOver(pod: JsonObject): boolean {
-  return ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '') || at(pod, 'metadata', 'deletionTimestamp') !== undefined;
+  return (
+    ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '') ||
+    at(pod, 'metadata', 'deletionTimestamp') !== undefined
+  );
 }
 
 function isOnPath({ services }: PodState): boolean {
@@ -99,10 +123,15 @@ function stateOf(object: JsonObject, snapshot: Snapshot, settings: Settings): Po
   const chosen = chooseContainers(object, wishes.containers, settings.proxyContainers);
   const told = toldBy(object);
   return {
-    object, namespace, name, chosen,
+    object,
+    namespace,
+    name,
+    chosen,
     version: labels[settings.versionLabel] ?? '',
     owner: ownerOf(object) ?? `Pod/${name}`,
-    services: servicesSelecting(inNamespace(snapshot.services, namespace), labels).map((service) => service.name),
+    services: servicesSelecting(inNamespace(snapshot.services, namespace), labels).map(
+      (service) => service.name,
+    ),
     wantsAgent: wishes.injections.includes('node') && chosen.length > 0,
     carrying: chosen.filter(({ container }) => preloads(container)).map((one) => one.name),
     source: textAt(told, 'source') ?? '',
@@ -131,12 +160,18 @@ function podOf(object: JsonObject): JsonObject | undefined {
   if (!['Deployment', 'StatefulSet', 'Rollout'].includes(kind) || !isObject(template)) return undefined;
   const name = textAt(object, 'metadata', 'name') ?? '';
   const hash = kind === 'Rollout' ? 'rollouts-pod-template-hash' : 'pod-template-hash';
-  const owner = kind === 'StatefulSet' ? { kind, name } : { kind: 'ReplicaSet', name: `${name}-${plannedHash}` };
+  const owner =
+    kind === 'StatefulSet' ? { kind, name } : { kind: 'ReplicaSet', name: `${name}-${plannedHash}` };
   return {
-    apiVersion: 'v1', kind: 'Pod',
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
-      name, namespace: textAt(object, 'metadata', 'namespace') ?? 'default',
-      labels: { ...labelsAt(template, 'metadata', 'labels'), ...(kind === 'StatefulSet' ? {} : { [hash]: plannedHash }) },
+      name,
+      namespace: textAt(object, 'metadata', 'namespace') ?? 'default',
+      labels: {
+        ...labelsAt(template, 'metadata', 'labels'),
+        ...(kind === 'StatefulSet' ? {} : { [hash]: plannedHash }),
+      },
       annotations: { ...labelsAt(template, 'metadata', 'annotations') },
       ownerReferences: [{ ...owner, controller: true }],
     },
@@ -148,5 +183,7 @@ function podOf(object: JsonObject): JsonObject | undefined {
 export function restartOf({ namespace, owner }: PodState): string {
   const [kind = '', name = ''] = owner.split('/');
   if (kind === 'Pod') return `kubectl -n ${namespace} delete pod ${name}, and make it anew`;
-  return kind === 'Rollout' ? `kubectl argo rollouts -n ${namespace} restart ${name}` : `kubectl -n ${namespace} rollout restart ${kind.toLowerCase()} ${name}`;
+  return kind === 'Rollout'
+    ? `kubectl argo rollouts -n ${namespace} restart ${name}`
+    : `kubectl -n ${namespace} rollout restart ${kind.toLowerCase()} ${name}`;
 }

@@ -12,7 +12,10 @@ export interface WrittenRoute {
 }
 
 /** Returns the routes of a VirtualService in order. A delegate that is missing, or that asks for what its root excludes, is left out, as istiod leaves it. */
-export function routesIn(rule: VirtualService, find: (namespace: string, name: string) => VirtualService | undefined): readonly WrittenRoute[] {
+export function routesIn(
+  rule: VirtualService,
+  find: (namespace: string, name: string) => VirtualService | undefined,
+): readonly WrittenRoute[] {
   return written(rule).flatMap((root) => {
     const delegate = at(root.route, 'delegate');
     if (!isObject(delegate)) return [root];
@@ -20,22 +23,34 @@ export function routesIn(rule: VirtualService, find: (namespace: string, name: s
     if (target === undefined) return [];
     return written(target).flatMap((leaf) => {
       const route = merge(root.route, leaf.route);
-      return route === undefined ? [] : [{ route, where: `${leaf.where} by ${root.where}`, managed: root.managed && leaf.managed }];
+      return route === undefined
+        ? []
+        : [{ route, where: `${leaf.where} by ${root.where}`, managed: root.managed && leaf.managed }];
     });
   });
 }
 
 function written(rule: VirtualService): readonly WrittenRoute[] {
-  return listAt(rule.spec, 'http').filter(isObject).map((route, index) => ({
-    route: withFullGateways(route, rule.namespace), where: `VirtualService ${rule.namespace}/${rule.name} http[${index}]`, managed: rule.managed,
-  }));
+  return listAt(rule.spec, 'http')
+    .filter(isObject)
+    .map((route, index) => ({
+      route: withFullGateways(route, rule.namespace),
+      where: `VirtualService ${rule.namespace}/${rule.name} http[${index}]`,
+      managed: rule.managed,
+    }));
 }
 
 /** Gateways by their short name are those of the namespace in which the match is written. */
 function withFullGateways(route: JsonObject, namespace: string): JsonObject {
   const matches = listAt(route, 'match');
   if (!matches.some((match) => at(match, 'gateways') !== undefined)) return route;
-  return { ...route, match: matches.map((match) => ({ ...objectAt(match), gateways: listAt(match, 'gateways').map((name) => resolveGateway(String(name), namespace)) })) };
+  return {
+    ...route,
+    match: matches.map((match) => ({
+      ...objectAt(match),
+      gateways: listAt(match, 'gateways').map((name) => resolveGateway(String(name), namespace)),
+    })),
+  };
 }
 
 /** The delegate's route, narrowed by the root's matches. What the delegate says itself, its headers among that, stands in place of what the root says. */
@@ -49,22 +64,31 @@ function merge(root: JsonObject, leaf: JsonObject): JsonObject | undefined {
 function mergeMatches(roots: readonly unknown[], leaves: readonly unknown[]): readonly unknown[] | undefined {
   if (roots.length === 0) return leaves;
   if (leaves.length === 0) return roots;
-  const merged = leaves.map((leaf) => roots.filter((root) => !conflicts(root, leaf)).map((root) => mergeMatch(root, leaf)));
+  const merged = leaves.map((leaf) =>
+    roots.filter((root) => !conflicts(root, leaf)).map((root) => mergeMatch(root, leaf)),
+  );
   return merged.some((one) => one.length === 0) ? undefined : merged.flat();
 }
 
 function mergeMatch(root: unknown, leaf: unknown): JsonObject {
   const both = { ...objectAt(root), ...objectAt(leaf) };
-  const maps = ['headers', 'withoutHeaders', 'queryParams', 'sourceLabels'].map((key) => [key, { ...objectAt(root, key), ...objectAt(leaf, key) }] as const);
+  const maps = ['headers', 'withoutHeaders', 'queryParams', 'sourceLabels'].map(
+    (key) => [key, { ...objectAt(root, key), ...objectAt(leaf, key) }] as const,
+  );
   return { ...both, ...Object.fromEntries(maps.filter(([, map]) => Object.keys(map).length > 0)) };
 }
 
 function conflicts(root: unknown, leaf: unknown): boolean {
-  if (['uri', 'scheme', 'method', 'authority'].some((key) => clash(at(root, key), at(leaf, key)))) return true;
+  if (['uri', 'scheme', 'method', 'authority'].some((key) => clash(at(root, key), at(leaf, key))))
+    return true;
   for (const map of ['headers', 'withoutHeaders', 'queryParams']) {
-    for (const [key, condition] of Object.entries(objectAt(leaf, map))) if (clash(at(root, map, key), condition)) return true;
+    for (const [key, condition] of Object.entries(objectAt(leaf, map)))
+      if (clash(at(root, map, key), condition)) return true;
   }
-  return ['port', 'sourceNamespace', 'ignoreUriCase'].some((key) => differs(at(root, key), at(leaf, key), key)) || gatewaysClash(root, leaf);
+  return (
+    ['port', 'sourceNamespace', 'ignoreUriCase'].some((key) => differs(at(root, key), at(leaf, key), key)) ||
+    gatewaysClash(root, leaf)
+  );
 }
 
 /** Case must be ignored by both or neither; a namespace that the root names the delegate must name as well; ports must not contradict. */
@@ -75,7 +99,10 @@ function differs(root: unknown, leaf: unknown, key: string): boolean {
 
 function gatewaysClash(root: unknown, leaf: unknown): boolean {
   const [wider, narrower] = [listAt(root, 'gateways'), listAt(leaf, 'gateways')];
-  const labels = Object.entries(objectAt(leaf, 'sourceLabels')).some(([key, value]) => Object.hasOwn(objectAt(root, 'sourceLabels'), key) && at(root, 'sourceLabels', key) !== value);
+  const labels = Object.entries(objectAt(leaf, 'sourceLabels')).some(
+    ([key, value]) =>
+      Object.hasOwn(objectAt(root, 'sourceLabels'), key) && at(root, 'sourceLabels', key) !== value,
+  );
   return labels || (wider.length > 0 && narrower.some((name) => !wider.includes(name)));
 }
 

@@ -1,6 +1,15 @@
 /** Whether an HTTP match of a VirtualService takes a request, as Envoy would say. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPMatchRequest */
 import { matches } from '../regex/meaning.ts';
-import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
+import {
+  at,
+  isObject,
+  listAt,
+  numberAt,
+  objectAt,
+  textAt,
+  type JsonObject,
+  type Labels,
+} from '../model/json.ts';
 
 /** A request as a proxy sees it. */
 export interface Request {
@@ -30,7 +39,9 @@ export function headerOf(request: Pick<Request, 'headers'>, name: string): strin
 }
 
 function valuesOf(request: Pick<Request, 'headers'>, name: string): readonly string[] {
-  return request.headers.filter(([known]) => known.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+  return request.headers
+    .filter(([known]) => known.toLowerCase() === name.toLowerCase())
+    .map(([, value]) => value);
 }
 
 /** Tells whether a header is sent twice. */
@@ -45,7 +56,12 @@ export function takes(route: unknown, request: Request): boolean {
 }
 
 function takesAll(match: unknown, request: Request): boolean {
-  return fitsProxy(match, request) && fitsLine(match, request) && fitsHeaders(match, request) && fitsQuery(match, request);
+  return (
+    fitsProxy(match, request) &&
+    fitsLine(match, request) &&
+    fitsHeaders(match, request) &&
+    fitsQuery(match, request)
+  );
 }
 
 /**
@@ -58,7 +74,10 @@ export function fitsProxy(match: unknown, request: Request): boolean {
   const gateways = listAt(match, 'gateways');
   if (gateways.length > 0) return gateways.some((name) => isThrough(String(name), request));
   const namespace = textAt(match, 'sourceNamespace') ?? '';
-  return (namespace === '' || namespace === request.namespace) && Object.entries(objectAt(match, 'sourceLabels')).every(([key, value]) => request.labels[key] === value);
+  return (
+    (namespace === '' || namespace === request.namespace) &&
+    Object.entries(objectAt(match, 'sourceLabels')).every(([key, value]) => request.labels[key] === value)
+  );
 }
 
 /** Tells whether a request goes through a Gateway, as `namespace/name`, or, for `mesh`, through a sidecar. */
@@ -69,30 +88,44 @@ export function isThrough(gateway: string, { through, gateway: asked }: Request)
 
 function fitsLine(match: unknown, request: Request): boolean {
   const ignoreCase = at(match, 'ignoreUriCase') === true;
-  return fits(at(match, 'uri'), normalPath(withoutQuery(request.path)), ignoreCase)
-    && fits(at(match, 'method'), request.method)
-    && fits(at(match, 'authority'), request.host)
-    && fits(at(match, 'scheme'), 'http');
+  return (
+    fits(at(match, 'uri'), normalPath(withoutQuery(request.path)), ignoreCase) &&
+    fits(at(match, 'method'), request.method) &&
+    fits(at(match, 'authority'), request.host) &&
+    fits(at(match, 'scheme'), 'http')
+  );
 }
 
 /** One of the values is enough; a header that is missing is empty to `withoutHeaders`. */
 function fitsHeaders(match: unknown, request: Request): boolean {
-  const wanted = Object.entries(objectAt(match, 'headers')).every(([name, condition]) => comparedValues(request, name).some((value) => fits(condition, value)));
-  return wanted && Object.entries(objectAt(match, 'withoutHeaders')).every(([name, condition]) => {
-    const values = comparedValues(request, name);
-    return isPresence(condition) ? values.length === 0 : !(values.length === 0 ? [''] : values).some((value) => fits(condition, value));
-  });
+  const wanted = Object.entries(objectAt(match, 'headers')).every(([name, condition]) =>
+    comparedValues(request, name).some((value) => fits(condition, value)),
+  );
+  return (
+    wanted &&
+    Object.entries(objectAt(match, 'withoutHeaders')).every(([name, condition]) => {
+      const values = comparedValues(request, name);
+      return isPresence(condition)
+        ? values.length === 0
+        : !(values.length === 0 ? [''] : values).some((value) => fits(condition, value));
+    })
+  );
 }
 
 function comparedValues(request: Request, name: string): readonly string[] {
-  const pseudo: Readonly<Record<string, string>> = { ':authority': request.host, ':path': normalLine(request.path), ':method': request.method, ':scheme': 'http' };
+  const pseudo: Readonly<Record<string, string>> = {
+    ':authority': request.host,
+    ':path': normalLine(request.path),
+    ':method': request.method,
+    ':scheme': 'http',
+  };
   const found = Object.hasOwn(pseudo, name) ? [pseudo[name] ?? ''] : valuesOf(request, name);
   return request.repeated === 'joined' && found.length > 1 ? [found.join(',')] : found;
 }
 
 /** As sent, without decoding; the first of a name counts. */
 function fitsQuery(match: unknown, { path }: Request): boolean {
-  const query = path.includes('?') ? path.slice(path.indexOf('?') + 1).split('#')[0] ?? '' : '';
+  const query = path.includes('?') ? (path.slice(path.indexOf('?') + 1).split('#')[0] ?? '') : '';
   const pairs = query.split('&').map((pair) => /^([^=]*)=?(.*)$/s.exec(pair));
   return Object.entries(objectAt(match, 'queryParams')).every(([name, condition]) => {
     const value = pairs.find((pair) => pair?.[1] === name)?.[2];
@@ -105,10 +138,12 @@ function fitsQuery(match: unknown, { path }: Request): boolean {
  * @see https://istio.io/latest/docs/ops/best-practices/security/#customize-your-system-on-path-normalization BASE, the default
  */
 export function normalPath(path: string): string {
-  const plain = path.replace(/%([0-9A-Fa-f]{2})/g, (escape, digits: string) => {
-    const character = String.fromCharCode(parseInt(digits, 16));
-    return /[A-Za-z0-9._~-]/.test(character) ? character : escape;
-  }).replaceAll('\\', '/');
+  const plain = path
+    .replace(/%([0-9A-Fa-f]{2})/g, (escape, digits: string) => {
+      const character = String.fromCharCode(parseInt(digits, 16));
+      return /[A-Za-z0-9._~-]/.test(character) ? character : escape;
+    })
+    .replaceAll('\\', '/');
   const kept: string[] = [];
   const segments = plain.split('/').slice(1);
   for (const [index, segment] of segments.entries()) {
@@ -160,7 +195,9 @@ export function isCatchAll(route: JsonObject): boolean {
 }
 
 function isCatchAllMatch(match: unknown): boolean {
-  const conditions = ['headers', 'withoutHeaders', 'queryParams', 'method', 'authority', 'scheme'].filter((key) => Object.keys(objectAt(match, key)).length > 0);
+  const conditions = ['headers', 'withoutHeaders', 'queryParams', 'method', 'authority', 'scheme'].filter(
+    (key) => Object.keys(objectAt(match, key)).length > 0,
+  );
   const uri = at(match, 'uri');
   const everyPath = uri === undefined || textAt(uri, 'prefix') === '/' || textAt(uri, 'regex') === '.*';
   return conditions.length === 0 && everyPath;

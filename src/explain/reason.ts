@@ -15,8 +15,10 @@ export interface Outcome {
 export function reasonFor(world: World, outcome: Outcome): string {
   const { hop, version, decided } = outcome;
   if (decided === undefined) return `${hop.namespace} is not in scope: no routes of ours`;
-  if (decided.layout.branches.some(({ branch }) => branch.id === version)) return `${version} is ready, and the ${askerOf(world, outcome)} asks for it`;
-  if (decided.layout.versions.some((one) => one.version === version)) return `long-lived version ${version} by path`;
+  if (decided.layout.branches.some(({ branch }) => branch.id === version))
+    return `${version} is ready, and the ${askerOf(world, outcome)} asks for it`;
+  if (decided.layout.versions.some((one) => one.version === version))
+    return `long-lived version ${version} by path`;
   if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
   if (decided.blocked !== undefined) return decided.blocked;
   return baselineReason(world, outcome, decided);
@@ -29,28 +31,39 @@ function baselineReason(world: World, outcome: Outcome, { layout, reasons }: Ser
   const asked = hop.header;
   if (asked === undefined) return unaskedReason(world, outcome);
   const candidates = candidatesOf(world, request, asked);
-  const wanted = layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ?? candidates.find((id) => reasons.has(id));
+  const wanted =
+    layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ??
+    candidates.find((id) => reasons.has(id));
   if (wanted !== undefined) {
     const reason = reasons.get(wanted) ?? '';
-    return reason.endsWith('baseline') ? reason : `${world.settings.routingHeader} is not heard here: baseline`;
+    return reason.endsWith('baseline')
+      ? reason
+      : `${world.settings.routingHeader} is not heard here: baseline`;
   }
-  if (candidates.length > 1) return `${world.settings.routingHeader} was sent more than once, and ${name} has no branch of any of its values: baseline`;
-  const similar = layout.branches.find(({ branch }) => branch.id.toLowerCase() === asked.trim().toLowerCase());
-  if (similar !== undefined) return `${JSON.stringify(asked)} is not spelt ${similar.values.join(' or ')}: baseline`;
+  if (candidates.length > 1)
+    return `${world.settings.routingHeader} was sent more than once, and ${name} has no branch of any of its values: baseline`;
+  const similar = layout.branches.find(
+    ({ branch }) => branch.id.toLowerCase() === asked.trim().toLowerCase(),
+  );
+  if (similar !== undefined)
+    return `${JSON.stringify(asked)} is not spelt ${similar.values.join(' or ')}: baseline`;
   return `${name} has no branch ${asked}: baseline`;
 }
 
 /** No header arrives: it was removed, the host is that of a branch that is gone, or nothing was asked. */
 function unaskedReason(world: World, outcome: Outcome): string {
   const { request } = outcome;
-  if (sent(world, outcome) !== undefined) return `${world.settings.routingHeader} is not accepted ${request.gateway === undefined ? 'from outside' : `at Gateway ${request.gateway}`} and was removed: baseline`;
+  if (sent(world, outcome) !== undefined)
+    return `${world.settings.routingHeader} is not accepted ${request.gateway === undefined ? 'from outside' : `at Gateway ${request.gateway}`} and was removed: baseline`;
   if (isBelowDomain(world, request)) return `no branch has the host ${bareHost(request.host)}: baseline`;
   return 'neither the header nor the host asks for a branch: baseline';
 }
 
 /** The values that were sent, when they are what arrives; else what arrives. */
 function candidatesOf({ settings }: World, request: Request, arriving: string): readonly string[] {
-  const values = request.headers.filter(([key]) => key.toLowerCase() === settings.routingHeader).map(([, value]) => value);
+  const values = request.headers
+    .filter(([key]) => key.toLowerCase() === settings.routingHeader)
+    .map(([, value]) => value);
   return values.length > 1 && arriving === values.join(',') ? values : [arriving];
 }
 
@@ -60,9 +73,13 @@ function sent(world: World, { request }: Outcome): string | undefined {
 
 /** A host below a tenant's domain that is none of its domains is that of a branch, or was. */
 function isBelowDomain({ desired }: World, { through, host }: Request): boolean {
-  const domains = [...desired.namespaces.values()].flatMap(({ sites }) => sites.flatMap((site) => site.domains));
+  const domains = [...desired.namespaces.values()].flatMap(({ sites }) =>
+    sites.flatMap((site) => site.domains),
+  );
   const bare = bareHost(host);
-  return through === 'gateway' && !domains.includes(bare) && domains.some((domain) => bare.endsWith(`.${domain}`));
+  return (
+    through === 'gateway' && !domains.includes(bare) && domains.some((domain) => bare.endsWith(`.${domain}`))
+  );
 }
 
 /** What asked for the branch: a host sets the header anew. */
@@ -74,5 +91,7 @@ function askerOf(world: World, outcome: Outcome): string {
 
 function isForeign({ rules }: World, { hop }: Outcome): boolean {
   const [, namespace, name] = /^VirtualService ([^/]+)\/(\S+) http/.exec(hop.route) ?? [];
-  return rules.virtualServices.some((rule) => !rule.managed && rule.namespace === namespace && rule.name === name);
+  return rules.virtualServices.some(
+    (rule) => !rule.managed && rule.namespace === namespace && rule.name === name,
+  );
 }

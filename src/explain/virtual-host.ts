@@ -19,10 +19,22 @@ const plainHttpPort = 80;
 
 /** Returns the routes that a proxy asks for this host, in order; undefined when no rule has the host. A rule without a route for this proxy does not count. */
 export function routesFor(host: string, request: Request, rules: Rules): readonly WrittenRoute[] | undefined {
-  const find = (namespace: string, name: string): VirtualService | undefined => rules.virtualServices.find((one) => one.namespace === namespace && one.name === name && one.hosts.length === 0);
-  const hosting = rules.virtualServices.filter((rule) => isBound(rule, request, rules))
-    .map((rule) => ({ rule, rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0) })).filter(({ rank }) => rank > 0)
-    .map((one) => ({ ...one, routes: untilCatchAll(routesIn(one.rule, find).flatMap((route) => perMatch(route, request))) })).filter(({ routes }) => routes.length > 0);
+  const find = (namespace: string, name: string): VirtualService | undefined =>
+    rules.virtualServices.find(
+      (one) => one.namespace === namespace && one.name === name && one.hosts.length === 0,
+    );
+  const hosting = rules.virtualServices
+    .filter((rule) => isBound(rule, request, rules))
+    .map((rule) => ({
+      rule,
+      rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0),
+    }))
+    .filter(({ rank }) => rank > 0)
+    .map((one) => ({
+      ...one,
+      routes: untilCatchAll(routesIn(one.rule, find).flatMap((route) => perMatch(route, request))),
+    }))
+    .filter(({ routes }) => routes.length > 0);
   const best = Math.max(0, ...hosting.map(({ rank }) => rank));
   const chosen = hosting.filter(({ rank }) => rank === best).sort((a, b) => olderFirst(a.rule, b.rule));
   if (chosen.length === 0) return undefined;
@@ -32,33 +44,48 @@ export function routesFor(host: string, request: Request, rules: Rules): readonl
 
 /** A rule is for a Gateway that it names, or for sidecars: on every port of a Service that it has, and on port 80. */
 function isBound(rule: VirtualService, request: Request, rules: Rules): boolean {
-  if (request.through === 'gateway') return rule.gateways.some((name) => isThrough(resolveGateway(name, rule.namespace), request));
+  if (request.through === 'gateway')
+    return rule.gateways.some((name) => isThrough(resolveGateway(name, rule.namespace), request));
   const { port } = request;
   if (!isInMesh(rule) || port === undefined || port === plainHttpPort) return isInMesh(rule);
-  return [...rules.services].some(([service, ports]) => ports.includes(port) && rule.hosts.some((one) => rankOf(resolveHost(one, rule.namespace, rules), service) > 0));
+  return [...rules.services].some(
+    ([service, ports]) =>
+      ports.includes(port) &&
+      rule.hosts.some((one) => rankOf(resolveHost(one, rule.namespace, rules), service) > 0),
+  );
 }
 
 /** 0: does not match; an exact host ranks above any wildcard, a longer wildcard above a shorter one. */
 function rankOf(pattern: string, host: string): number {
   if (pattern === host) return 1000;
   if (pattern === '*') return 1;
-  return pattern.startsWith('*') && host.length >= pattern.length && host.endsWith(pattern.slice(1)) ? pattern.length : 0;
+  return pattern.startsWith('*') && host.length >= pattern.length && host.endsWith(pattern.slice(1))
+    ? pattern.length
+    : 0;
 }
 
 /** @see https://github.com/istio/istio/blob/master/pilot/pkg/model/config.go sortConfigByCreationTime */
 function olderFirst(a: VirtualService, b: VirtualService): number {
-  return byCodeUnit(a.created, b.created) || byCodeUnit(a.name, b.name) || byCodeUnit(a.namespace, b.namespace);
+  return (
+    byCodeUnit(a.created, b.created) || byCodeUnit(a.name, b.name) || byCodeUnit(a.namespace, b.namespace)
+  );
 }
 
 /** Every match is a route of its own in Envoy. What this proxy cannot be is left out; what it is goes without saying. */
 function perMatch(written: WrittenRoute, request: Request): readonly WrittenRoute[] {
   const matches = listAt(written.route, 'match');
   if (matches.length === 0) return [written];
-  return matches.filter((match) => fitsProxy(match, request)).map((match) => ({ ...written, route: { ...written.route, match: [withoutProxy(match)] } }));
+  return matches
+    .filter((match) => fitsProxy(match, request))
+    .map((match) => ({ ...written, route: { ...written.route, match: [withoutProxy(match)] } }));
 }
 
 function withoutProxy(match: unknown): JsonObject {
-  return Object.fromEntries(Object.entries(objectAt(match)).filter(([key]) => !['gateways', 'port', 'sourceLabels', 'sourceNamespace'].includes(key)));
+  return Object.fromEntries(
+    Object.entries(objectAt(match)).filter(
+      ([key]) => !['gateways', 'port', 'sourceLabels', 'sourceNamespace'].includes(key),
+    ),
+  );
 }
 
 /** Within one VirtualService nothing after its first catch-all exists. */

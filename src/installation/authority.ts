@@ -47,7 +47,13 @@ export async function step(authority: Authority, site: StepSite): Promise<Author
   if (!isCurrent(authority.active.cert, now)) return replaceAtOnce(authority, site);
   // A time that is still to come was written under another clock.
   if (authority.since > now) return { ...authority, since: now };
-  if (authority.next !== undefined) return whenOver(authority, site, site.isPublished, { ...authority, active: authority.next, next: undefined, trusted: [authority.active.cert, ...authority.trusted] });
+  if (authority.next !== undefined)
+    return whenOver(authority, site, site.isPublished, {
+      ...authority,
+      active: authority.next,
+      next: undefined,
+      trusted: [authority.active.cert, ...authority.trusted],
+    });
   if (authority.trusted.length > 0) return whenOver(authority, site, true, { ...authority, trusted: [] });
   // An annotation that is taken away, or went with a deleted Secret, asks for nothing.
   const isAsked = site.asked !== '' && site.asked !== authority.asked;
@@ -56,24 +62,51 @@ export async function step(authority: Authority, site: StepSite): Promise<Author
 }
 
 /** Nobody trusts the CA that signs any more, so there is nothing to wait for. */
-async function replaceAtOnce({ active, next, trusted }: Authority, { now, asked, makeCa }: StepSite): Promise<Authority> {
+async function replaceAtOnce(
+  { active, next, trusted }: Authority,
+  { now, asked, makeCa }: StepSite,
+): Promise<Authority> {
   const successor = next !== undefined && isCurrent(next.cert, now) ? next : await makeCa();
-  return { active: successor, next: undefined, trusted: [active.cert, ...trusted].filter((cert) => isCurrent(cert, now)), since: now, asked };
+  return {
+    active: successor,
+    next: undefined,
+    trusted: [active.cert, ...trusted].filter((cert) => isCurrent(cert, now)),
+    since: now,
+    asked,
+  };
 }
 
-function whenOver(authority: Authority, { now, overlapMilliseconds }: StepSite, mayGo: boolean, after: Authority): Authority {
+function whenOver(
+  authority: Authority,
+  { now, overlapMilliseconds }: StepSite,
+  mayGo: boolean,
+  after: Authority,
+): Authority {
   return mayGo && now - authority.since >= overlapMilliseconds ? { ...after, since: now } : authority;
 }
 
 /** Returns how to go on when somebody has put another CA into the Secret, from a backup perhaps: the one that signed so far does so until the other is trusted, as in any rotation. */
 export function takeOver(stored: Authority, known: Authority | undefined, now: number): Authority {
-  if (known === undefined || !isCurrent(known.active.cert, now) || bundleOf(stored).includes(bundleOf({ ...known, next: undefined, trusted: [] }))) return stored;
-  return { active: known.active, next: stored.active, trusted: stored.trusted, since: now, asked: stored.asked };
+  if (
+    known === undefined ||
+    !isCurrent(known.active.cert, now) ||
+    bundleOf(stored).includes(bundleOf({ ...known, next: undefined, trusted: [] }))
+  )
+    return stored;
+  return {
+    active: known.active,
+    next: stored.active,
+    trusted: stored.trusted,
+    since: now,
+    asked: stored.asked,
+  };
 }
 
 /** Returns what callers must trust, as PEM: the signing CA first. */
 export function bundleOf({ active, next, trusted }: Authority): string {
-  return [active.cert, ...(next === undefined ? [] : [next.cert]), ...trusted].map((cert) => `${cert.trim().replaceAll('\r\n', '\n')}\n`).join('');
+  return [active.cert, ...(next === undefined ? [] : [next.cert]), ...trusted]
+    .map((cert) => `${cert.trim().replaceAll('\r\n', '\n')}\n`)
+    .join('');
 }
 
 /** Returns the certificates of a PEM text. */
@@ -98,17 +131,35 @@ export function remainingShare(cert: string, now: number): number {
 }
 
 /** Returns the Secret that holds an authority; `before` is the one that it replaces. */
-export function toSecret(authority: Authority, place: { readonly namespace: string; readonly name: string }, before: unknown): JsonObject {
+export function toSecret(
+  authority: Authority,
+  place: { readonly namespace: string; readonly name: string },
+  before: unknown,
+): JsonObject {
   const data = {
     'ca.crt': authority.active.cert,
     'ca.key': authority.active.key,
-    ...(authority.next === undefined ? {} : { 'next.crt': authority.next.cert, 'next.key': authority.next.key }),
+    ...(authority.next === undefined
+      ? {}
+      : { 'next.crt': authority.next.cert, 'next.key': authority.next.key }),
     'trusted.crt': authority.trusted.join('\n'),
     since: new Date(authority.since).toISOString(),
     asked: authority.asked,
   };
-  const encoded = Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
-  return { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: { labels: { 'app.kubernetes.io/part-of': 'branchline' }, ...objectAt(before, 'metadata'), ...place }, data: encoded };
+  const encoded = Object.fromEntries(
+    Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
+  );
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: {
+      labels: { 'app.kubernetes.io/part-of': 'branchline' },
+      ...objectAt(before, 'metadata'),
+      ...place,
+    },
+    data: encoded,
+  };
 }
 
 /** Reads it back; undefined when it holds no CA and key that go together. */
@@ -116,7 +167,13 @@ export function fromSecret(secret: unknown): Authority | undefined {
   const read = (key: string): string => Buffer.from(textAt(secret, 'data', key) ?? '', 'base64').toString();
   const active = pairOf(read('ca.crt'), read('ca.key'));
   if (active === undefined) return undefined;
-  return { active, next: pairOf(read('next.crt'), read('next.key')), trusted: splitPem(read('trusted.crt')), since: Date.parse(read('since')) || 0, asked: read('asked') };
+  return {
+    active,
+    next: pairOf(read('next.crt'), read('next.key')),
+    trusted: splitPem(read('trusted.crt')),
+    since: Date.parse(read('since')) || 0,
+    asked: read('asked'),
+  };
 }
 
 /** Returns what asks for a rotation. */

@@ -36,7 +36,8 @@ export function createEarning(site: EarningSite): Earning {
       const looked = await probe(site);
       if (looked.outcome !== 'unknown') site.metrics.probed(looked.outcome === 'right');
       row = { outcome: looked.outcome, length: row.outcome === looked.outcome ? row.length + 1 : 1 };
-      if (looked.reason !== said && looked.outcome !== 'right') site.log.warn({ outcome: looked.outcome, reason: looked.reason }, 'probe through the API server');
+      if (looked.reason !== said && looked.outcome !== 'right')
+        site.log.warn({ outcome: looked.outcome, reason: looked.reason }, 'probe through the API server');
       said = looked.reason;
       const policy = earned(row);
       if (site.earns && policy !== undefined) await setPolicy(site, policy);
@@ -45,7 +46,13 @@ export function createEarning(site: EarningSite): Earning {
 }
 
 /** Returns the failure policy that a row of looks is worth; undefined: as it is. */
-export function earned({ outcome, length }: { readonly outcome: Probe['outcome']; readonly length: number }): 'Fail' | 'Ignore' | undefined {
+export function earned({
+  outcome,
+  length,
+}: {
+  readonly outcome: Probe['outcome'];
+  readonly length: number;
+}): 'Fail' | 'Ignore' | undefined {
   if (outcome === 'right' && length >= rightInARow) return 'Fail';
   return outcome === 'wrong' && length >= wrongInARow ? 'Ignore' : undefined;
 }
@@ -54,8 +61,12 @@ async function setPolicy({ writes, name, log }: EarningSite, policy: 'Fail' | 'I
   try {
     const configurations = await readConfigurations({ writes, name });
     if (branchPolicies(configurations).every((one) => one === policy)) return;
-    if (await setBranchPolicy({ writes, name }, configurations, policy)) log[policy === 'Fail' ? 'info' : 'warn']({ policy }, 'failure policy of the webhooks for branches');
+    if (await setBranchPolicy({ writes, name }, configurations, policy))
+      log[policy === 'Fail' ? 'info' : 'warn']({ policy }, 'failure policy of the webhooks for branches');
   } catch (error) {
-    log.warn({ policy, reason: error instanceof Error ? error.message : String(error) }, 'the failure policy of the webhooks for branches could not be set');
+    log.warn(
+      { policy, reason: error instanceof Error ? error.message : String(error) },
+      'the failure policy of the webhooks for branches could not be set',
+    );
   }
 }

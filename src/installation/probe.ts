@@ -23,7 +23,8 @@ export interface Probe {
 export async function probe(site: ProbeSite): Promise<Probe> {
   try {
     const created = await site.writes.create(configMap(site, {}), { dryRun: true });
-    if (labelsAt(created.object, 'metadata', 'annotations')[probedAnnotation] !== site.name) return { outcome: 'wrong', reason: 'a probe that is to be mutated came back as it was' };
+    if (labelsAt(created.object, 'metadata', 'annotations')[probedAnnotation] !== site.name)
+      return { outcome: 'wrong', reason: 'a probe that is to be mutated came back as it was' };
   } catch (error) {
     return { outcome: 'unknown', reason: `the probe that is to be mutated: ${describe(error)}` };
   }
@@ -31,20 +32,30 @@ export async function probe(site: ProbeSite): Promise<Probe> {
     await site.writes.create(configMap(site, { [probeRefusalKey]: 'true' }), { dryRun: true });
     return { outcome: 'wrong', reason: 'a probe that is to be refused was admitted' };
   } catch (error) {
-    return isOurRefusal(error) ? { outcome: 'right', reason: '' } : { outcome: 'unknown', reason: `the probe that is to be refused: ${describe(error)}` };
+    return isOurRefusal(error)
+      ? { outcome: 'right', reason: '' }
+      : { outcome: 'unknown', reason: `the probe that is to be refused: ${describe(error)}` };
   }
 }
 
 /** Returns the API server's time, in milliseconds since 1970, to a second: what it writes on an object that it does not keep. @throws {ClusterError} */
 export async function apiServerTime({ writes, namespace, name }: ProbeSite): Promise<number> {
-  const created = await writes.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${name}-time`, namespace } }, { dryRun: true });
+  const created = await writes.create(
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${name}-time`, namespace } },
+    { dryRun: true },
+  );
   const time = Date.parse(textAt(created.object, 'metadata', 'creationTimestamp') ?? '');
   if (Number.isNaN(time)) throw new ClusterError('the API server does not tell its time', true);
   return time;
 }
 
 function configMap({ namespace, name }: ProbeSite, data: Readonly<Record<string, string>>): JsonObject {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${name}-probe`, namespace, labels: { [probeLabel]: name } }, data };
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `${name}-probe`, namespace, labels: { [probeLabel]: name } },
+    data,
+  };
 }
 
 function isOurRefusal(error: unknown): boolean {

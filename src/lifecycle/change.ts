@@ -7,7 +7,14 @@ import { parseAsleep } from './life.ts';
 import type { Decision } from './sweep.ts';
 
 function annotate(annotations: Readonly<Record<string, string | null>>, rest: JsonObject = {}): JsonObject {
-  return { metadata: { annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [fullKey(key), value])) }, ...rest };
+  return {
+    metadata: {
+      annotations: Object.fromEntries(
+        Object.entries(annotations).map(([key, value]) => [fullKey(key), value]),
+      ),
+    },
+    ...rest,
+  };
 }
 
 /** Says on the workload that somebody was warned, and for when. */
@@ -34,7 +41,14 @@ export function redeployPatch(): JsonObject {
 
 /** Scales to zero and remembers how many pods there were. */
 export function sleepPatch(object: JsonObject, now: number): JsonObject {
-  return annotate({ asleep: `${Math.max(1, numberAt(object, 'spec', 'replicas') ?? 1)} since ${showTime(now)}`, retiring: null, warned: null }, { spec: { replicas: 0 } });
+  return annotate(
+    {
+      asleep: `${Math.max(1, numberAt(object, 'spec', 'replicas') ?? 1)} since ${showTime(now)}`,
+      retiring: null,
+      warned: null,
+    },
+    { spec: { replicas: 0 } },
+  );
 }
 
 /** Gives a sleeping branch its pods back (those that somebody gave it meanwhile stay), and a life until `until`. */
@@ -45,7 +59,8 @@ export function wakePatch(object: JsonObject, until: number): JsonObject {
 }
 
 /** How long a branch is kept: for ever, until a time, or no more than its lifetime. */
-export type Keep = { readonly for: 'ever' } | { readonly for: 'until'; readonly time: number } | { readonly for: 'lifetime' };
+export type Keep =
+  { readonly for: 'ever' } | { readonly for: 'until'; readonly time: number } | { readonly for: 'lifetime' };
 
 /** Keeps a branch, and wakes it when it sleeps; or takes all that back. */
 export function keepPatch(object: JsonObject, keep: Keep): JsonObject {
@@ -53,18 +68,26 @@ export function keepPatch(object: JsonObject, keep: Keep): JsonObject {
   const wakes = asleep !== undefined && keep.for !== 'lifetime' && numberAt(object, 'spec', 'replicas') === 0;
   const spec = wakes ? { spec: { replicas: asleep.replicas } } : {};
   const freed = keep.for === 'lifetime' ? {} : { asleep: null, retiring: null };
-  return annotate({
-    ...freed, warned: null,
-    keep: keep.for === 'ever' ? 'true' : null,
-    'keep-until': keep.for === 'until' ? showTime(keep.time) : null,
-  }, spec);
+  return annotate(
+    {
+      ...freed,
+      warned: null,
+      keep: keep.for === 'ever' ? 'true' : null,
+      'keep-until': keep.for === 'until' ? showTime(keep.time) : null,
+    },
+    spec,
+  );
 }
 
 /**
  * Says why a decision does not hold any more for the object as the API server has it: somebody kept it, deployed it, or it is another one. Undefined: it
  * holds. `shape` is what it had when the ending began.
  */
-export function objection(decision: Decision, object: JsonObject | undefined, { now, shape }: { readonly now: number; readonly shape?: string | undefined }): string | undefined {
+export function objection(
+  decision: Decision,
+  object: JsonObject | undefined,
+  { now, shape }: { readonly now: number; readonly shape?: string | undefined },
+): string | undefined {
   if (object === undefined || at(object, 'metadata', 'deletionTimestamp') !== undefined) return 'it is gone';
   const { uid } = decision.life.workload;
   if (uid !== '' && textAt(object, 'metadata', 'uid') !== uid) return 'it is another one of that name';
@@ -79,7 +102,9 @@ function redeployed(object: JsonObject, shape: string | undefined): string | und
 function keptOrChanged({ life }: Decision, object: JsonObject, now: number): string | undefined {
   const declared = readDeclared(object);
   if (declared['keep'] === 'true' || isLater(declared['keep-until'], now)) return 'it was kept meanwhile';
-  return ['branch', 'ttl', 'service'].some((key) => declared[key] !== life.workload.declared[key]) ? 'it was changed meanwhile' : undefined;
+  return ['branch', 'ttl', 'service'].some((key) => declared[key] !== life.workload.declared[key])
+    ? 'it was changed meanwhile'
+    : undefined;
 }
 
 function isLater(text: string | undefined, now: number): boolean {

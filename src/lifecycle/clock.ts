@@ -12,10 +12,15 @@ export interface ClockReading {
 }
 
 /** Says why a clock is not believed; undefined when it is. */
-export function distrust({ now, server, before }: ClockReading, toleranceSeconds: number): string | undefined {
+export function distrust(
+  { now, server, before }: ClockReading,
+  toleranceSeconds: number,
+): string | undefined {
   const tolerance = toleranceSeconds * 1000;
-  if (server !== undefined && Math.abs(now - server) > tolerance) return `our clock is ${span(now - server)} of the API server's`;
-  if (before !== undefined && Math.abs(now - before.now - before.elapsed) > tolerance) return `our clock jumped: it is ${span(now - before.now - before.elapsed)} of where it should be`;
+  if (server !== undefined && Math.abs(now - server) > tolerance)
+    return `our clock is ${span(now - server)} of the API server's`;
+  if (before !== undefined && Math.abs(now - before.now - before.elapsed) > tolerance)
+    return `our clock jumped: it is ${span(now - before.now - before.elapsed)} of where it should be`;
   return undefined;
 }
 

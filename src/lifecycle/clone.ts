@@ -1,7 +1,16 @@
 /** A branch of a service from its baseline: what `branchline deploy` applies. In: the baseline as the API server has it. Out: a manifest, without anything that is the baseline's own. */
 import type { Settings } from '../config/settings.ts';
 import { hashOf, type Branch } from '../model/branch.ts';
-import { at, isObject, labelsAt, listAt, objectAt, textAt, type JsonObject, type Labels } from '../model/json.ts';
+import {
+  at,
+  isObject,
+  labelsAt,
+  listAt,
+  objectAt,
+  textAt,
+  type JsonObject,
+  type Labels,
+} from '../model/json.ts';
 import { fullKey, keyPrefix } from '../model/keys.ts';
 import { quote } from '../model/problem.ts';
 
@@ -28,7 +37,16 @@ export interface CloneOptions {
 export type Cloned = { readonly object: JsonObject } | { readonly problem: string };
 
 /** Who made or follows an object: a copy is nobody's but ours. */
-const ownership = [/^(?:meta\.)?helm\.sh\//, /^(?:helm|kustomize)\.toolkit\.fluxcd\.io\//, /^argocd\.argoproj\.io\//, /^rollout\.argoproj\.io\//, /^kubectl\.kubernetes\.io\//, /^deployment\.kubernetes\.io\//, /^app\.kubernetes\.io\/(?:managed-by|instance)$/, /^objectset\.rio\.cattle\.io\//];
+const ownership = [
+  /^(?:meta\.)?helm\.sh\//,
+  /^(?:helm|kustomize)\.toolkit\.fluxcd\.io\//,
+  /^argocd\.argoproj\.io\//,
+  /^rollout\.argoproj\.io\//,
+  /^kubectl\.kubernetes\.io\//,
+  /^deployment\.kubernetes\.io\//,
+  /^app\.kubernetes\.io\/(?:managed-by|instance)$/,
+  /^objectset\.rio\.cattle\.io\//,
+];
 /** A pod name of a StatefulSet and its hash are a label value together. @see https://github.com/kubernetes/kubernetes/issues/64023 */
 const nameLimit = 52;
 
@@ -38,11 +56,14 @@ export function cloneBaseline(baseline: JsonObject, options: CloneOptions): Clon
   const containers = listAt(template, 'spec', 'containers').filter(isObject);
   const changed = changeContainers(containers, options);
   if (typeof changed === 'string') return { problem: changed };
-  return { object: {
-    apiVersion: at(baseline, 'apiVersion'), kind: at(baseline, 'kind'),
-    metadata: metadataOf(baseline, options),
-    spec: { ...specOf(baseline, options), template: templateOf(template, changed, options) },
-  } };
+  return {
+    object: {
+      apiVersion: at(baseline, 'apiVersion'),
+      kind: at(baseline, 'kind'),
+      metadata: metadataOf(baseline, options),
+      spec: { ...specOf(baseline, options), template: templateOf(template, changed, options) },
+    },
+  };
 }
 
 /** Returns the name of a branch's workload: the baseline's, without its version, and the branch's host label; at most 52 characters. */
@@ -53,17 +74,28 @@ export function cloneName(baseline: string, { host }: Branch, version: string): 
   return `${whole.slice(0, nameLimit - 9).replace(/[-.]+$/, '')}-${hashOf(whole)}`;
 }
 
-function metadataOf(baseline: JsonObject, { branch, service, name, ttl, owner, settings }: CloneOptions): JsonObject {
-  const annotations = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) => !key.startsWith(keyPrefix) && key !== settings.ownerAnnotation);
-  const propagation = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) => [fullKey('propagate'), fullKey('containers'), fullKey('inject')].includes(key));
-  const version = labelsAt(baseline, 'spec', 'template', 'metadata', 'labels')[settings.versionLabel] ?? settings.baseline;
+function metadataOf(
+  baseline: JsonObject,
+  { branch, service, name, ttl, owner, settings }: CloneOptions,
+): JsonObject {
+  const annotations = kept(
+    labelsAt(baseline, 'metadata', 'annotations'),
+    (key) => !key.startsWith(keyPrefix) && key !== settings.ownerAnnotation,
+  );
+  const propagation = kept(labelsAt(baseline, 'metadata', 'annotations'), (key) =>
+    [fullKey('propagate'), fullKey('containers'), fullKey('inject')].includes(key),
+  );
+  const version =
+    labelsAt(baseline, 'spec', 'template', 'metadata', 'labels')[settings.versionLabel] ?? settings.baseline;
   return {
     name: name ?? cloneName(textAt(baseline, 'metadata', 'name') ?? service, branch, version),
     namespace: textAt(baseline, 'metadata', 'namespace') ?? '',
     labels: { ...kept(labelsAt(baseline, 'metadata', 'labels')), [settings.versionLabel]: branch.id },
     annotations: {
-      ...annotations, ...propagation,
-      [fullKey('branch')]: branch.name, [fullKey('service')]: service,
+      ...annotations,
+      ...propagation,
+      [fullKey('branch')]: branch.name,
+      [fullKey('service')]: service,
       ...(ttl === undefined ? {} : { [fullKey('ttl')]: ttl }),
       ...(owner === undefined ? {} : { [settings.ownerAnnotation]: owner }),
     },
@@ -71,7 +103,9 @@ function metadataOf(baseline: JsonObject, { branch, service, name, ttl, owner, s
 }
 
 function kept(labels: Labels, also: (key: string) => boolean = () => true): Labels {
-  return Object.fromEntries(Object.entries(labels).filter(([key]) => also(key) && !ownership.some((pattern) => pattern.test(key))));
+  return Object.fromEntries(
+    Object.entries(labels).filter(([key]) => also(key) && !ownership.some((pattern) => pattern.test(key))),
+  );
 }
 
 /**
@@ -80,28 +114,52 @@ function kept(labels: Labels, also: (key: string) => boolean = () => true): Labe
  */
 function specOf(baseline: JsonObject, { branch, replicas, settings }: CloneOptions): JsonObject {
   const spec = objectAt(baseline, 'spec');
-  const expressions = listAt(spec, 'selector', 'matchExpressions').filter((expression) => textAt(expression, 'key') !== settings.versionLabel);
+  const expressions = listAt(spec, 'selector', 'matchExpressions').filter(
+    (expression) => textAt(expression, 'key') !== settings.versionLabel,
+  );
   const matchLabels = { ...labelsAt(spec, 'selector', 'matchLabels'), [settings.versionLabel]: branch.id };
   return {
-    ...spec, replicas, paused: undefined, ...(textAt(baseline, 'kind') === 'Rollout' ? { strategy: { canary: {} } } : {}),
+    ...spec,
+    replicas,
+    paused: undefined,
+    ...(textAt(baseline, 'kind') === 'Rollout' ? { strategy: { canary: {} } } : {}),
     selector: { matchLabels, ...(expressions.length > 0 ? { matchExpressions: expressions } : {}) },
-    ...(listAt(spec, 'volumeClaimTemplates').length > 0 ? { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Retain' } } : {}),
+    ...(listAt(spec, 'volumeClaimTemplates').length > 0
+      ? { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Retain' } }
+      : {}),
   };
 }
 
-function templateOf(template: JsonObject, containers: readonly JsonObject[], { branch, settings }: CloneOptions): JsonObject {
-  const labels = Object.fromEntries(Object.entries(labelsAt(template, 'metadata', 'labels')).filter(([key]) => key !== 'pod-template-hash' && key !== 'rollouts-pod-template-hash'));
+function templateOf(
+  template: JsonObject,
+  containers: readonly JsonObject[],
+  { branch, settings }: CloneOptions,
+): JsonObject {
+  const labels = Object.fromEntries(
+    Object.entries(labelsAt(template, 'metadata', 'labels')).filter(
+      ([key]) => key !== 'pod-template-hash' && key !== 'rollouts-pod-template-hash',
+    ),
+  );
   const annotations = kept(labelsAt(template, 'metadata', 'annotations'));
   return {
     ...template,
-    metadata: { labels: { ...labels, [settings.versionLabel]: branch.id }, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) },
+    metadata: {
+      labels: { ...labels, [settings.versionLabel]: branch.id },
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    },
     spec: { ...objectAt(template, 'spec'), containers },
   };
 }
 
 /** Gives the main container (or those that are named) their images and variables. @returns what is wrong, where something is. */
-function changeContainers(containers: readonly JsonObject[], options: CloneOptions): readonly JsonObject[] | string {
-  const main = containers.find((container) => !options.settings.proxyContainers.includes(textAt(container, 'name') ?? '')) ?? containers[0];
+function changeContainers(
+  containers: readonly JsonObject[],
+  options: CloneOptions,
+): readonly JsonObject[] | string {
+  const main =
+    containers.find(
+      (container) => !options.settings.proxyContainers.includes(textAt(container, 'name') ?? ''),
+    ) ?? containers[0];
   if (main === undefined) return 'its baseline has no containers of its own (a Rollout with workloadRef?)';
   const mainName = textAt(main, 'name') ?? '';
   const images = assignments(options.images, /^(?:([a-z0-9-]+)=)?([^=]+)$/, mainName);
@@ -111,7 +169,9 @@ function changeContainers(containers: readonly JsonObject[], options: CloneOptio
   const names = containers.map((container) => textAt(container, 'name') ?? '');
   const unknown = [...images, ...env].find(([container]) => !names.includes(container));
   if (unknown !== undefined) return `there is no container ${quote(unknown[0])}; it has ${names.join(', ')}`;
-  return containers.map((container) => changeContainer(container, { images, env, isMain: container === main, options }));
+  return containers.map((container) =>
+    changeContainer(container, { images, env, isMain: container === main, options }),
+  );
 }
 
 type Assignments = readonly (readonly [container: string, value: string])[];
@@ -126,10 +186,31 @@ function assignments(texts: readonly string[], pattern: RegExp, main: string): A
   return found;
 }
 
-function changeContainer(container: JsonObject, { images, env, isMain, options }: { readonly images: Assignments; readonly env: Assignments; readonly isMain: boolean; readonly options: CloneOptions }): JsonObject {
+function changeContainer(
+  container: JsonObject,
+  {
+    images,
+    env,
+    isMain,
+    options,
+  }: {
+    readonly images: Assignments;
+    readonly env: Assignments;
+    readonly isMain: boolean;
+    readonly options: CloneOptions;
+  },
+): JsonObject {
   const name = textAt(container, 'name') ?? '';
-  const image = images.find(([wanted]) => wanted === name)?.[1] ?? (isMain && images.length === 0 ? withTag(textAt(container, 'image') ?? '', options) : textAt(container, 'image'));
-  const variables = new Map(env.filter(([wanted]) => wanted === name).map(([, text]) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const));
+  const image =
+    images.find(([wanted]) => wanted === name)?.[1] ??
+    (isMain && images.length === 0
+      ? withTag(textAt(container, 'image') ?? '', options)
+      : textAt(container, 'image'));
+  const variables = new Map(
+    env
+      .filter(([wanted]) => wanted === name)
+      .map(([, text]) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const),
+  );
   const changed = withVariables(listAt(container, 'env'), variables);
   return { ...container, image, ...(changed.length > 0 ? { env: changed } : {}) };
 }
@@ -141,14 +222,21 @@ function withVariables(env: readonly unknown[], variables: ReadonlyMap<string, s
     return value === undefined ? variable : { name: textAt(variable, 'name'), value };
   });
   const there = new Set(env.map((variable) => textAt(variable, 'name')));
-  return [...changed, ...[...variables].filter(([name]) => !there.has(name)).map(([name, value]) => ({ name, value }))];
+  return [
+    ...changed,
+    ...[...variables].filter(([name]) => !there.has(name)).map(([name, value]) => ({ name, value })),
+  ];
 }
 
 /** Replaces tag and digest of an image. A colon before the last slash is a registry's port. */
 function withTag(image: string, { tag, branch, settings }: CloneOptions): string {
   const plain = image.split('@')[0] ?? image;
   const colon = plain.indexOf(':', plain.lastIndexOf('/') + 1);
-  const [repository, current] = colon < 0 ? [plain, 'latest'] : [plain.slice(0, colon), plain.slice(colon + 1)];
-  const named = settings.imageTag.replaceAll('{branch}', branch.id).replaceAll('{host}', branch.host).replaceAll('{baseline}', current);
+  const [repository, current] =
+    colon < 0 ? [plain, 'latest'] : [plain.slice(0, colon), plain.slice(colon + 1)];
+  const named = settings.imageTag
+    .replaceAll('{branch}', branch.id)
+    .replaceAll('{host}', branch.host)
+    .replaceAll('{baseline}', current);
   return `${repository}:${tag ?? named}`;
 }

@@ -41,13 +41,19 @@ function parseKeyOnly(text: string): Requirement | undefined {
 
 function parseEquality(text: string): Requirement | undefined {
   const [, key, sign, wanted] = equality.exec(text) ?? [];
-  return key === undefined || wanted === undefined ? undefined : { key, operator: sign === '!=' ? 'not-in' : 'in', values: [wanted] };
+  return key === undefined || wanted === undefined
+    ? undefined
+    : { key, operator: sign === '!=' ? 'not-in' : 'in', values: [wanted] };
 }
 
 function parseMembership(text: string): Requirement | undefined {
   const [, key, word, values] = membership.exec(text) ?? [];
   if (key === undefined || values === undefined) return undefined;
-  return { key, operator: word === 'in' ? 'in' : 'not-in', values: values.split(',').map((member) => member.trim()) };
+  return {
+    key,
+    operator: word === 'in' ? 'in' : 'not-in',
+    values: values.split(',').map((member) => member.trim()),
+  };
 }
 
 /** Tells whether labels meet every requirement. As in Kubernetes, a key that is not there is `not-in` anything. */
@@ -55,10 +61,14 @@ export function meets(labels: Labels, requirements: readonly Requirement[]): boo
   return requirements.every(({ key, operator, values }) => {
     const found = labels[key];
     switch (operator) {
-      case 'exists': return found !== undefined;
-      case 'absent': return found === undefined;
-      case 'in': return found !== undefined && values.includes(found);
-      case 'not-in': return found === undefined || !values.includes(found);
+      case 'exists':
+        return found !== undefined;
+      case 'absent':
+        return found === undefined;
+      case 'in':
+        return found !== undefined && values.includes(found);
+      case 'not-in':
+        return found === undefined || !values.includes(found);
     }
   });
 }

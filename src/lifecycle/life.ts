@@ -49,9 +49,13 @@ export function revisionKey(kind: string, namespace: string, name: string, uid: 
 
 /** Returns the lives of every branch in enabled namespaces, sorted by namespace, branch and workload. */
 export function livesOf(facts: LifeFacts): readonly Life[] {
-  const enabled = [...inNamespace(facts.snapshot.namespaces, '').values()].filter((namespace) => namespace.enabled && !namespace.leaving);
+  const enabled = [...inNamespace(facts.snapshot.namespaces, '').values()].filter(
+    (namespace) => namespace.enabled && !namespace.leaving,
+  );
   const lives = enabled.flatMap((namespace) =>
-    branchesIn(facts.snapshot, namespace.name, facts.settings).map(({ workload, branch, service }) => lifeOf({ workload, branch, service, namespace }, facts)),
+    branchesIn(facts.snapshot, namespace.name, facts.settings).map(({ workload, branch, service }) =>
+      lifeOf({ workload, branch, service, namespace }, facts),
+    ),
   );
   return lives.sort((a, b) => compare(orderOf(a), orderOf(b)));
 }
@@ -64,23 +68,38 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function lifeOf(self: Pick<Life, 'workload' | 'branch' | 'service' | 'namespace'>, { revisions, settings }: LifeFacts): Life {
+function lifeOf(
+  self: Pick<Life, 'workload' | 'branch' | 'service' | 'namespace'>,
+  { revisions, settings }: LifeFacts,
+): Life {
   const { workload, namespace } = self;
   const renewed = renewedAt(workload, revisions);
   const lifetime = lifetimeOf(workload, namespace, settings);
   const kept = workload.declared['keep'] === 'true';
-  const expires = kept || renewed === undefined ? undefined : Math.max(renewed + lifetime.seconds * 1000, parseTime(workload.declared['keep-until'] ?? '') ?? 0);
+  const expires =
+    kept || renewed === undefined
+      ? undefined
+      : Math.max(renewed + lifetime.seconds * 1000, parseTime(workload.declared['keep-until'] ?? '') ?? 0);
   return {
-    ...self, renewed, lifetime, kept, expires,
+    ...self,
+    renewed,
+    lifetime,
+    kept,
+    expires,
     warns: expires === undefined ? undefined : expires - noticeOf(lifetime, settings),
     asleep: parseAsleep(workload.declared['asleep'])?.replicas,
   };
 }
 
 /** The newest revision; where none is known (a manifest, a workload whose pods were never made) its creation. */
-function renewedAt({ kind, namespace, name, uid, created }: Workload, revisions: Revisions): number | undefined {
+function renewedAt(
+  { kind, namespace, name, uid, created }: Workload,
+  revisions: Revisions,
+): number | undefined {
   const made = parseTime(created);
-  const revised = revisions.get(revisionKey(kind, namespace, name, uid)) ?? revisions.get(revisionKey(kind, namespace, name, ''));
+  const revised =
+    revisions.get(revisionKey(kind, namespace, name, uid)) ??
+    revisions.get(revisionKey(kind, namespace, name, ''));
   return revised === undefined || made === undefined ? (revised ?? made) : Math.max(revised, made);
 }
 
@@ -104,5 +123,7 @@ export function parseAsleep(text: string | undefined): Asleep | undefined {
 
 /** Tells which workloads have to be looked at for their newest revision: the others are young by their own creation already, or kept. */
 export function needsRevision(facts: Omit<LifeFacts, 'revisions'>): readonly Life[] {
-  return livesOf({ ...facts, revisions: new Map() }).filter(({ warns, asleep }) => asleep !== undefined || (warns !== undefined && warns <= facts.now));
+  return livesOf({ ...facts, revisions: new Map() }).filter(
+    ({ warns, asleep }) => asleep !== undefined || (warns !== undefined && warns <= facts.now),
+  );
 }

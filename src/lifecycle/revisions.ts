@@ -17,17 +17,28 @@ export function collectRevisions(): RevisionCollector {
     revisions,
     add(object) {
       const made = parseTime(textAt(object, 'metadata', 'creationTimestamp') ?? '');
-      const owner = listAt(object, 'metadata', 'ownerReferences').find((reference) => at(reference, 'controller') === true);
+      const owner = listAt(object, 'metadata', 'ownerReferences').find(
+        (reference) => at(reference, 'controller') === true,
+      );
       if (made === undefined || owner === undefined) return;
       const namespace = textAt(object, 'metadata', 'namespace') ?? 'default';
-      const key = revisionKey(textAt(owner, 'kind') ?? '', namespace, textAt(owner, 'name') ?? '', textAt(owner, 'uid') ?? '');
+      const key = revisionKey(
+        textAt(owner, 'kind') ?? '',
+        namespace,
+        textAt(owner, 'name') ?? '',
+        textAt(owner, 'uid') ?? '',
+      );
       revisions.set(key, Math.max(made, revisions.get(key) ?? 0));
     },
   };
 }
 
 /** Kind of the object that each kind of workload leaves at every change of its pods. */
-export const revisionKinds = { Deployment: 'ReplicaSet', Rollout: 'ReplicaSet', StatefulSet: 'ControllerRevision' } as const;
+export const revisionKinds = {
+  Deployment: 'ReplicaSet',
+  Rollout: 'ReplicaSet',
+  StatefulSet: 'ControllerRevision',
+} as const;
 
 /** Collects the revisions among manifests of any kind. */
 export function revisionsIn(objects: Iterable<unknown>): Revisions {

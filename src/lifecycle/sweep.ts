@@ -59,11 +59,15 @@ export function planSweep(facts: LifeFacts, options: SweepOptions): Sweep {
   const lives = livesOf(withMaxDays(facts, options.maxDays)).map((life) => cut(life, facts, options.maxDays));
   const wanted = lives.map((life) => decide(life, facts, options));
   const held = options.force === true ? undefined : guard(wanted, facts, options);
-  return held === undefined ? { decisions: wanted, held: undefined } : { decisions: wanted.map((decision) => hold(decision, held)), held: held.reason };
+  return held === undefined
+    ? { decisions: wanted, held: undefined }
+    : { decisions: wanted.map((decision) => hold(decision, held)), held: held.reason };
 }
 
 function withMaxDays(facts: LifeFacts, maxDays: number | undefined): LifeFacts {
-  return maxDays === undefined ? facts : { ...facts, settings: { ...facts.settings, branchTtl: `${maxDays}d`, maxTtl: '' } };
+  return maxDays === undefined
+    ? facts
+    : { ...facts, settings: { ...facts.settings, branchTtl: `${maxDays}d`, maxTtl: '' } };
 }
 
 /** A ttl of its own that is shorter than `maxDays` stays; anything longer, and a namespace's default, is that many days. */
@@ -72,7 +76,10 @@ function cut(life: Life, { settings }: LifeFacts, maxDays: number | undefined): 
   const isOwn = life.lifetime.from === 'branch' && life.lifetime.seconds <= seconds;
   if (maxDays === undefined || isOwn || life.expires === undefined || life.renewed === undefined) return life;
   const lifetime = { seconds, text: `${maxDays}d`, from: 'maximum' } as const;
-  const expires = Math.max(life.renewed + seconds * 1000, parseTime(life.workload.declared['keep-until'] ?? '') ?? 0);
+  const expires = Math.max(
+    life.renewed + seconds * 1000,
+    parseTime(life.workload.declared['keep-until'] ?? '') ?? 0,
+  );
   return { ...life, lifetime, expires, warns: expires - noticeOf(lifetime, settings) };
 }
 
@@ -98,13 +105,27 @@ function back({ workload, asleep }: Life): Action {
 const excuses: readonly (readonly [Excuse, (life: Life) => Action])[] = [
   [protection, alone],
   [({ workload }) => (workload.leaving ? 'it is being deleted' : undefined), alone],
-  [({ workload }, { settings }) => (settings.sweepNamespaces.length > 0 && !settings.sweepNamespaces.includes(workload.namespace) ? `namespace ${workload.namespace} is not swept` : undefined), alone],
-  [({ workload }, _facts, { filter = [] }) => (meets(workload.labels, filter) ? undefined : 'its labels do not meet the label filter'), alone],
+  [
+    ({ workload }, { settings }) =>
+      settings.sweepNamespaces.length > 0 && !settings.sweepNamespaces.includes(workload.namespace)
+        ? `namespace ${workload.namespace} is not swept`
+        : undefined,
+    alone,
+  ],
+  [
+    ({ workload }, _facts, { filter = [] }) =>
+      meets(workload.labels, filter) ? undefined : 'its labels do not meet the label filter',
+    alone,
+  ],
   [({ kept }) => (kept ? 'kept' : undefined), back],
 ];
 
-function protection({ workload, branch, service, namespace }: Life, { snapshot, settings }: LifeFacts): string | undefined {
-  const owner = service === undefined ? undefined : inNamespace(snapshot.services, namespace.name).get(service);
+function protection(
+  { workload, branch, service, namespace }: Life,
+  { snapshot, settings }: LifeFacts,
+): string | undefined {
+  const owner =
+    service === undefined ? undefined : inNamespace(snapshot.services, namespace.name).get(service);
   const baseline = baselineOf(namespace, owner, settings);
   const names = [branch.id, workload.templateLabels[settings.versionLabel] ?? branch.id];
   if (names.some((name) => isSameId(name, baseline))) return `it is the baseline ${baseline}`;
@@ -117,12 +138,23 @@ function woken(life: Life): Decision | undefined {
   const asleep = parseAsleep(life.workload.declared['asleep']);
   if (asleep === undefined) return undefined;
   const { renewed, workload } = life;
-  const why = workload.desired > 0 ? 'scaled' : renewed !== undefined && renewed > asleep.since ? 'deployed' : undefined;
-  return why === undefined ? { action: 'none', life, reason: 'asleep', at: undefined } : { action: 'wake', life, reason: `it was ${why} since it went to sleep`, at: undefined };
+  const why =
+    workload.desired > 0
+      ? 'scaled'
+      : renewed !== undefined && renewed > asleep.since
+        ? 'deployed'
+        : undefined;
+  return why === undefined
+    ? { action: 'none', life, reason: 'asleep', at: undefined }
+    : { action: 'wake', life, reason: `it was ${why} since it went to sleep`, at: undefined };
 }
 
 /** Its git branch ended. Where that is asked, age does not count. */
-function ended(life: Life, { now, settings }: LifeFacts, { ended: reasons }: SweepOptions): Decision | undefined {
+function ended(
+  life: Life,
+  { now, settings }: LifeFacts,
+  { ended: reasons }: SweepOptions,
+): Decision | undefined {
   if (reasons === undefined) return undefined;
   const why = reasons.get(life.branch.id);
   const none = (reason: string, at: number | undefined): Decision => ({ action: 'none', life, reason, at });
@@ -131,23 +163,34 @@ function ended(life: Life, { now, settings }: LifeFacts, { ended: reasons }: Swe
   const until = parseTime(life.workload.declared['keep-until'] ?? '') ?? 0;
   if (until > now) return none(`${why}, and kept until ${showTime(until)}`, until);
   const since = life.renewed + (parseLifetimeSeconds(settings.gitGrace) ?? 0) * 1000;
-  return since > now ? none(`${why}, and deployed ${showSpan((now - life.renewed) / 1000)} ago`, since) : { action: 'remove', life, reason: why, at: now };
+  return since > now
+    ? none(`${why}, and deployed ${showSpan((now - life.renewed) / 1000)} ago`, since)
+    : { action: 'remove', life, reason: why, at: now };
 }
 
 /** By age. */
 function due(life: Life, { now, settings }: LifeFacts, options: SweepOptions): Decision {
   const { expires, warns } = life;
-  if (expires === undefined || warns === undefined) return { action: 'none', life, reason: 'its age is not known', at: undefined };
+  if (expires === undefined || warns === undefined)
+    return { action: 'none', life, reason: 'its age is not known', at: undefined };
   if (now < warns) return waiting(life, `expires in ${showSpan((expires - now) / 1000)}`, expires);
   const promised = promise(life, settings, now);
   if (promised === undefined && (settings.warnFirst || now < expires)) return warning(life, settings, now);
   const at = Math.max(expires, promised ?? 0);
-  return now < at ? waiting(life, `warned; goes in ${showSpan((at - now) / 1000)}`, at) : overdue({ life, at, now }, settings, options);
+  return now < at
+    ? waiting(life, `warned; goes in ${showSpan((at - now) / 1000)}`, at)
+    : overdue({ life, at, now }, settings, options);
 }
 
-function overdue({ life, at, now }: { readonly life: Life; readonly at: number; readonly now: number }, { expiryAction }: Settings, { maxDays }: SweepOptions): Decision {
+function overdue(
+  { life, at, now }: { readonly life: Life; readonly at: number; readonly now: number },
+  { expiryAction }: Settings,
+  { maxDays }: SweepOptions,
+): Decision {
   const reason = `deployed ${showSpan((now - (life.renewed ?? now)) / 1000)} ago, lives for ${life.lifetime.text}`;
-  return expiryAction === 'sleep' && maxDays === undefined ? sleeping(life, reason, at) : { action: 'remove', life, reason, at };
+  return expiryAction === 'sleep' && maxDays === undefined
+    ? sleeping(life, reason, at)
+    : { action: 'remove', life, reason, at };
 }
 
 /** Not yet. One that was on its way out has its routes back. */
@@ -156,21 +199,38 @@ function waiting(life: Life, reason: string, at: number): Decision {
 }
 
 function sleeping(life: Life, reason: string, at: number): Decision {
-  return life.workload.desired === 0 ? { action: 'none', life, reason: 'it has no pods', at } : { action: 'sleep', life, reason, at };
+  return life.workload.desired === 0
+    ? { action: 'none', life, reason: 'it has no pods', at }
+    : { action: 'sleep', life, reason, at };
 }
 
 /** When it goes, as a warning for this very end said; undefined when there was none. */
-function promise({ workload, lifetime, expires = 0 }: Life, settings: Settings, now: number): number | undefined {
+function promise(
+  { workload, lifetime, expires = 0 }: Life,
+  settings: Settings,
+  now: number,
+): number | undefined {
   const said = parseTime(workload.declared['warned'] ?? '');
   // Written to the second; a promise far ahead is nobody's warning.
-  return said !== undefined && said + 1000 > expires && said <= Math.max(expires, now) + noticeOf(lifetime, settings) + 1000 ? said : undefined;
+  return said !== undefined &&
+    said + 1000 > expires &&
+    said <= Math.max(expires, now) + noticeOf(lifetime, settings) + 1000
+    ? said
+    : undefined;
 }
 
 function warning(life: Life, settings: Settings, now: number): Decision {
   const { expires = now, lifetime } = life;
-  const at = settings.warnFirst ? Math.max(expires, now + noticeOf(lifetime, settings)) : Math.max(expires, now);
+  const at = settings.warnFirst
+    ? Math.max(expires, now + noticeOf(lifetime, settings))
+    : Math.max(expires, now);
   const rounded = Math.ceil(at / 1000) * 1000;
-  return { action: 'warn', life, reason: `goes in ${showSpan((rounded - now) / 1000)}: it lives for ${lifetime.text}`, at: rounded };
+  return {
+    action: 'warn',
+    life,
+    reason: `goes in ${showSpan((rounded - now) / 1000)}: it lives for ${lifetime.text}`,
+    at: rounded,
+  };
 }
 
 const ends = (decision: Decision): boolean => decision.action === 'remove' || decision.action === 'sleep';
@@ -181,14 +241,24 @@ interface Held {
   readonly warnings: boolean;
 }
 
-function guard(decisions: readonly Decision[], { settings }: LifeFacts, { clock }: SweepOptions): Held | undefined {
+function guard(
+  decisions: readonly Decision[],
+  { settings }: LifeFacts,
+  { clock }: SweepOptions,
+): Held | undefined {
   const ending = decisions.filter(ends).length;
   const isTouched = ending > 0 || decisions.some(({ action }) => action === 'warn');
   const doubt = clock === 'given' || !isTouched ? undefined : distrust(clock, settings.clockToleranceSeconds);
   if (doubt !== undefined) return { reason: `${doubt}: nothing is ended`, warnings: true };
-  const limit = Math.max(settings.sweepFreeRemovals, Math.floor((decisions.length * settings.sweepSharePercent) / 100));
+  const limit = Math.max(
+    settings.sweepFreeRemovals,
+    Math.floor((decisions.length * settings.sweepSharePercent) / 100),
+  );
   if (ending <= limit) return undefined;
-  return { reason: `${ending} of ${decisions.length} branches would end at once, more than ${limit} (sweepSharePercent, sweepFreeRemovals): nothing is ended`, warnings: false };
+  return {
+    reason: `${ending} of ${decisions.length} branches would end at once, more than ${limit} (sweepSharePercent, sweepFreeRemovals): nothing is ended`,
+    warnings: false,
+  };
 }
 
 function hold(decision: Decision, { warnings }: Held): Decision {

@@ -12,11 +12,16 @@ export interface MeshConventions {
 /** Completes a host as Istio does: a name without a dot is a Service in the namespace of the object that names it; anything else is taken as it is. */
 export function fullHost(host: string, namespace: string, { clusterDomain }: MeshConventions): string {
   const lower = host.toLowerCase().replace(/\.$/, '');
-  return lower.includes('.') || lower === '*' || lower === '' ? lower : `${lower}.${namespace}.svc.${clusterDomain}`;
+  return lower.includes('.') || lower === '*' || lower === ''
+    ? lower
+    : `${lower}.${namespace}.svc.${clusterDomain}`;
 }
 
 /** Returns name and namespace of the Service that a full host stands for; undefined for other hosts. */
-export function serviceOfHost(host: string, { clusterDomain }: MeshConventions): { readonly name: string; readonly namespace: string } | undefined {
+export function serviceOfHost(
+  host: string,
+  { clusterDomain }: MeshConventions,
+): { readonly name: string; readonly namespace: string } | undefined {
   const tail = `.svc.${clusterDomain}`;
   const [name, namespace, ...more] = host.endsWith(tail) ? host.slice(0, -tail.length).split('.') : [];
   return name === undefined || namespace === undefined || more.length > 0 ? undefined : { name, namespace };
@@ -40,8 +45,16 @@ export function hostCovers(pattern: string, host: string): boolean {
 }
 
 /** Tells whether an object of a namespace is seen from another one, by its `exportTo`. */
-export function isExported(object: { readonly namespace: string; readonly exportTo: readonly string[] }, to: string): boolean {
-  return object.exportTo.length === 0 || object.exportTo.some((target) => target === '*' || target === to || (target === '.' && object.namespace === to));
+export function isExported(
+  object: { readonly namespace: string; readonly exportTo: readonly string[] },
+  to: string,
+): boolean {
+  return (
+    object.exportTo.length === 0 ||
+    object.exportTo.some(
+      (target) => target === '*' || target === to || (target === '.' && object.namespace === to),
+    )
+  );
 }
 
 /** What a client asks for: a full host, from its namespace (`''`: some other namespace, without rules of its own). */
@@ -54,10 +67,23 @@ export interface Lookup {
  * Returns the DestinationRules that a client's proxies use for a host: those of the client's namespace, else of the Service's, else of the
  * root namespace; there the exact host before the longest wildcard. The first namespace that has any decides alone. Empty: none is known.
  */
-export function resolveRules(rules: ByNamespace<DestinationRule>, { host, client }: Lookup, mesh: MeshConventions): readonly DestinationRule[] {
+export function resolveRules(
+  rules: ByNamespace<DestinationRule>,
+  { host, client }: Lookup,
+  mesh: MeshConventions,
+): readonly DestinationRule[] {
   const service = serviceOfHost(host, mesh);
   for (const namespace of new Set([client, service?.namespace ?? client, mesh.istioRootNamespace])) {
-    const found = mostSpecific(rulesFor(rules.get(namespace), host, service?.namespace === namespace ? service.name : undefined, mesh).filter((rule) => namespace === client || isExported(rule, client)), host, mesh);
+    const found = mostSpecific(
+      rulesFor(
+        rules.get(namespace),
+        host,
+        service?.namespace === namespace ? service.name : undefined,
+        mesh,
+      ).filter((rule) => namespace === client || isExported(rule, client)),
+      host,
+      mesh,
+    );
     if (found.length > 0) return found;
   }
   return [];
@@ -71,7 +97,13 @@ interface RulesByHost {
 
 function byHost(rules: ReadonlyMap<string, DestinationRule>): RulesByHost {
   const whole = [...rules.values()].filter(({ partial }) => !partial);
-  return { named: Map.groupBy(whole.filter(({ host }) => !host.startsWith('*')), ({ host }) => plainHost(host)), wildcards: whole.filter(({ host }) => host.startsWith('*')) };
+  return {
+    named: Map.groupBy(
+      whole.filter(({ host }) => !host.startsWith('*')),
+      ({ host }) => plainHost(host),
+    ),
+    wildcards: whole.filter(({ host }) => host.startsWith('*')),
+  };
 }
 
 /** As it is written, but for what Istio does not tell apart. */
@@ -80,32 +112,50 @@ function plainHost(host: string): string {
 }
 
 /** Returns what an index of a namespace has for a full host: under its full name and, in the Service's own namespace, under its short one. */
-function underNames<T>(index: ReadonlyMap<string, readonly T[]>, host: string, short: string | undefined): readonly T[] {
+function underNames<T>(
+  index: ReadonlyMap<string, readonly T[]>,
+  host: string,
+  short: string | undefined,
+): readonly T[] {
   const full = index.get(host) ?? [];
   const more = short === undefined ? [] : (index.get(short) ?? []);
   return more.length === 0 ? full : [...full, ...more];
 }
 
 /** Returns the rules of a namespace that stand for a host, in the order of the collection save that wildcards are last. */
-function rulesFor(inside: ReadonlyMap<string, DestinationRule> | undefined, host: string, short: string | undefined, mesh: MeshConventions): readonly DestinationRule[] {
+function rulesFor(
+  inside: ReadonlyMap<string, DestinationRule> | undefined,
+  host: string,
+  short: string | undefined,
+  mesh: MeshConventions,
+): readonly DestinationRule[] {
   if (inside === undefined) return [];
   const { named, wildcards } = derived(inside, byHost);
   const found = underNames(named, host, short);
-  return wildcards.length === 0 ? found : [...found, ...wildcards.filter((rule) => hostCovers(hostOfRule(rule, mesh), host))];
+  return wildcards.length === 0
+    ? found
+    : [...found, ...wildcards.filter((rule) => hostCovers(hostOfRule(rule, mesh), host))];
 }
 
-function mostSpecific(rules: readonly DestinationRule[], host: string, mesh: MeshConventions): readonly DestinationRule[] {
+function mostSpecific(
+  rules: readonly DestinationRule[],
+  host: string,
+  mesh: MeshConventions,
+): readonly DestinationRule[] {
   let best = '';
   let found: DestinationRule[] = [];
   for (const rule of rules) {
     const pattern = hostOfRule(rule, mesh);
     if (pattern === best) found.push(rule);
-    else if (pattern === host || (best !== host && pattern.length > best.length)) [best, found] = [pattern, [rule]];
+    else if (pattern === host || (best !== host && pattern.length > best.length))
+      [best, found] = [pattern, [rule]];
   }
   return found;
 }
 
-function routesByHost(routes: ReadonlyMap<string, VirtualService>): ReadonlyMap<string, readonly VirtualService[]> {
+function routesByHost(
+  routes: ReadonlyMap<string, VirtualService>,
+): ReadonlyMap<string, readonly VirtualService[]> {
   const index = new Map<string, VirtualService[]>();
   for (const route of routes.values()) {
     for (const host of new Set(route.hosts.map(plainHost))) {
@@ -118,15 +168,35 @@ function routesByHost(routes: ReadonlyMap<string, VirtualService>): ReadonlyMap<
 }
 
 /** Returns the VirtualServices that name a full host, by its full or its short name, as one of theirs. Wildcards stand for themselves only. */
-export function routesOfHost(host: string, { virtualServices }: Pick<Snapshot, 'virtualServices'>, mesh: MeshConventions): readonly VirtualService[] {
+export function routesOfHost(
+  host: string,
+  { virtualServices }: Pick<Snapshot, 'virtualServices'>,
+  mesh: MeshConventions,
+): readonly VirtualService[] {
   const service = serviceOfHost(host, mesh);
   const found: VirtualService[] = [];
-  for (const [namespace, inside] of virtualServices) found.push(...underNames(derived(inside, routesByHost), host, service?.namespace === namespace ? service.name : undefined));
+  for (const [namespace, inside] of virtualServices)
+    found.push(
+      ...underNames(
+        derived(inside, routesByHost),
+        host,
+        service?.namespace === namespace ? service.name : undefined,
+      ),
+    );
   return found;
 }
 
 /** Returns the namespaces whose own rules stand for a host: their clients see these and no others. */
-export function namespacesWithRules(rules: ByNamespace<DestinationRule>, host: string, mesh: MeshConventions): readonly string[] {
+export function namespacesWithRules(
+  rules: ByNamespace<DestinationRule>,
+  host: string,
+  mesh: MeshConventions,
+): readonly string[] {
   const service = serviceOfHost(host, mesh);
-  return [...rules].filter(([namespace, inside]) => rulesFor(inside, host, service?.namespace === namespace ? service.name : undefined, mesh).length > 0).map(([namespace]) => namespace);
+  return [...rules]
+    .filter(
+      ([namespace, inside]) =>
+        rulesFor(inside, host, service?.namespace === namespace ? service.name : undefined, mesh).length > 0,
+    )
+    .map(([namespace]) => namespace);
 }

@@ -10,7 +10,12 @@ export function parseLifetimeSeconds(text: string): number | undefined {
   return seconds <= 10 * 365 * 86_400 ? seconds : undefined;
 }
 
-const units = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]] as const;
+const units = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+] as const;
 
 /** Shows a time span in its two largest units, e.g. `3d`, `2d4h`, `5m30s`, `0s`; fractions of a second are dropped, a negative one counts as none. */
 export function showSpan(seconds: number): string {

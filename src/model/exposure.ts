@@ -6,7 +6,16 @@ import { domainsOf, type Namespace, type Service, type ServicePort } from './kub
 /** Protocols that Istio routes by HTTP rules. @see https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/ */
 const httpProtocols = new Set(['http', 'http2', 'grpc', 'grpc-web', 'kubernetes.io/h2c', 'kubernetes.io/ws']);
 /** Protocols that Istio knows and does not route by HTTP rules; any other name leaves the port to detection, which finds HTTP. */
-const otherProtocols = new Set(['https', 'tcp', 'tls', 'udp', 'mongo', 'mysql', 'redis', 'kubernetes.io/wss']);
+const otherProtocols = new Set([
+  'https',
+  'tcp',
+  'tls',
+  'udp',
+  'mongo',
+  'mysql',
+  'redis',
+  'kubernetes.io/wss',
+]);
 /** Ports on which the server speaks first, so that Istio does not try to detect HTTP. @see https://github.com/istio/istio/blob/master/pkg/config/kube/conversion.go */
 const undetectedPorts = new Set([25, 1433, 3306, 27017]);
 
@@ -27,7 +36,10 @@ function protocolInName(name: string): string {
 export function isPublic(service: Service, namespace: Namespace): boolean {
   const { declared } = service;
   if (declared['ingress'] === 'false') return false;
-  return ['context', 'versions', 'hostname'].some((key) => declared[key] !== undefined) || namespace.declared['ingress'] === 'all';
+  return (
+    ['context', 'versions', 'hostname'].some((key) => declared[key] !== undefined) ||
+    namespace.declared['ingress'] === 'all'
+  );
 }
 
 /** Returns the paths under which a public Service stands, the one for URLs first; `/<service>` unless it says otherwise. */
@@ -43,7 +55,12 @@ export function publicHostsOf(service: Service, namespace: Namespace): readonly 
 }
 
 /** Returns the public address of a branch of a service, or undefined when it has none. */
-export function branchUrl(branch: Branch, service: Service, namespace: Namespace, scheme: string): string | undefined {
+export function branchUrl(
+  branch: Branch,
+  service: Service,
+  namespace: Namespace,
+  scheme: string,
+): string | undefined {
   const [host] = publicHostsOf(service, namespace);
   if (host === undefined || !isPublic(service, namespace)) return undefined;
   return `${scheme}://${branch.host}.${host}${contextsOf(service)[0] ?? '/'}`;

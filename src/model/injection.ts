@@ -22,7 +22,9 @@ export function readInjections(text: string): Injections {
   const none = members.includes('none');
   return {
     wanted: none ? [] : wanted,
-    unknown: members.filter((member) => member !== 'none' && !injections.some((injection) => injection === member)),
+    unknown: members.filter(
+      (member) => member !== 'none' && !injections.some((injection) => injection === member),
+    ),
     unclear: members.length === 0 || (none && members.length > 1),
   };
 }

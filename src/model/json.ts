@@ -73,5 +73,8 @@ export function covers(labels: Labels, selector: Labels): boolean {
 
 /** Splits a comma-separated annotation into its trimmed, non-empty members. */
 export function commaList(text: string | undefined): readonly string[] {
-  return (text ?? '').split(',').map((member) => member.trim()).filter((member) => member !== '');
+  return (text ?? '')
+    .split(',')
+    .map((member) => member.trim())
+    .filter((member) => member !== '');
 }

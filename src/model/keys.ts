@@ -5,9 +5,45 @@ export const keyPrefix = 'branchline.dev/';
 
 /** Annotations and labels of ours, without the prefix, by the kind that carries them. @see README, "What a developer does" */
 export const declaredKeys = {
-  workload: ['branch', 'service', 'ttl', 'keep', 'propagate', 'containers', 'inject', 'header', 'url', 'status', 'keep-until', 'by', 'warned', 'retiring', 'asleep'],
-  service: ['baseline', 'context', 'versions', 'hostname', 'ingress', 'gateways', 'http', 'status', 'version-of'],
-  namespace: ['domain', 'secondary-domains', 'gateways', 'baseline', 'branches', 'ingress', 'inject', 'ttl', 'max-ttl'],
+  workload: [
+    'branch',
+    'service',
+    'ttl',
+    'keep',
+    'propagate',
+    'containers',
+    'inject',
+    'header',
+    'url',
+    'status',
+    'keep-until',
+    'by',
+    'warned',
+    'retiring',
+    'asleep',
+  ],
+  service: [
+    'baseline',
+    'context',
+    'versions',
+    'hostname',
+    'ingress',
+    'gateways',
+    'http',
+    'status',
+    'version-of',
+  ],
+  namespace: [
+    'domain',
+    'secondary-domains',
+    'gateways',
+    'baseline',
+    'branches',
+    'ingress',
+    'inject',
+    'ttl',
+    'max-ttl',
+  ],
 } as const;
 
 /** Annotations that admission writes on a branch workload. */

@@ -1,6 +1,26 @@
 /** The parts of Kubernetes and Istio objects that decisions need: small projections, made from raw objects, safe to keep by the thousand. */
-import { at, commaList, isObject, labelsAt, listAt, numberAt, objectAt, textAt, toLabels, type JsonObject, type Labels } from './json.ts';
-import { agent, enabledLabel, keyPrefix, managedByLabel, managedByValue, routedGate, routesFinalizer } from './keys.ts';
+import {
+  at,
+  commaList,
+  isObject,
+  labelsAt,
+  listAt,
+  numberAt,
+  objectAt,
+  textAt,
+  toLabels,
+  type JsonObject,
+  type Labels,
+} from './json.ts';
+import {
+  agent,
+  enabledLabel,
+  keyPrefix,
+  managedByLabel,
+  managedByValue,
+  routedGate,
+  routesFinalizer,
+} from './keys.ts';
 
 /** What every projection has. `declared` holds our annotations, without `branchline.dev/`. */
 export interface Meta {
@@ -227,7 +247,10 @@ export function readWorkload(object: unknown, kind: WorkloadKind): Workload {
     held: listAt(object, 'metadata', 'finalizers').includes(routesFinalizer),
     templateLabels: labelsAt(object, 'spec', 'template', 'metadata', 'labels'),
     desired: numberAt(object, 'spec', 'replicas') ?? 1,
-    readyPods: Object.keys(objectAt(object, 'status')).length === 0 ? undefined : (numberAt(object, 'status', 'readyReplicas') ?? 0),
+    readyPods:
+      Object.keys(objectAt(object, 'status')).length === 0
+        ? undefined
+        : (numberAt(object, 'status', 'readyReplicas') ?? 0),
   };
 }
 
@@ -252,7 +275,9 @@ function gateOf(pod: unknown): Gate {
 }
 
 function isTrue(pod: unknown, type: string): boolean {
-  return listAt(pod, 'status', 'conditions').some((condition) => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True');
+  return listAt(pod, 'status', 'conditions').some(
+    (condition) => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True',
+  );
 }
 
 function agentOf(pod: unknown): string {
@@ -278,10 +303,19 @@ export function readVirtualService(object: unknown): VirtualService {
 }
 
 function isPartial(routes: readonly unknown[]): boolean {
-  return routes.length > 0 && routes.every((route) => {
-    const matches = listAt(route, 'match');
-    return matches.length > 0 && matches.every((match) => at(match, 'sourceLabels') !== undefined || (textAt(match, 'sourceNamespace') ?? '') !== '');
-  });
+  return (
+    routes.length > 0 &&
+    routes.every((route) => {
+      const matches = listAt(route, 'match');
+      return (
+        matches.length > 0 &&
+        matches.every(
+          (match) =>
+            at(match, 'sourceLabels') !== undefined || (textAt(match, 'sourceNamespace') ?? '') !== '',
+        )
+      );
+    })
+  );
 }
 
 /** Projects a DestinationRule. */
@@ -291,7 +325,10 @@ export function readDestinationRule(object: unknown): DestinationRule {
     ...readStored(object),
     managed: labelsAt(object, 'metadata', 'labels')[managedByLabel] === managedByValue,
     host: textAt(object, 'spec', 'host') ?? '',
-    subsets: listAt(object, 'spec', 'subsets').map((subset) => ({ name: textAt(subset, 'name') ?? '', labels: labelsAt(subset, 'labels') })),
+    subsets: listAt(object, 'spec', 'subsets').map((subset) => ({
+      name: textAt(subset, 'name') ?? '',
+      labels: labelsAt(subset, 'labels'),
+    })),
     exportTo: texts(listAt(object, 'spec', 'exportTo')),
     partial: isObject(at(object, 'spec', 'workloadSelector')),
     created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
@@ -314,14 +351,17 @@ export function readEndpointSlice(object: unknown): EndpointSlice {
     ...readMeta(object),
     service: labelsAt(object, 'metadata', 'labels')['kubernetes.io/service-name'] ?? '',
     endpoints: listAt(object, 'endpoints').map((endpoint) => ({
-      pod: textAt(endpoint, 'targetRef', 'kind') === 'Pod' ? (textAt(endpoint, 'targetRef', 'name') ?? '') : '',
+      pod:
+        textAt(endpoint, 'targetRef', 'kind') === 'Pod' ? (textAt(endpoint, 'targetRef', 'name') ?? '') : '',
       ready: at(endpoint, 'conditions', 'ready') !== false,
     })),
   };
 }
 
 function readDestinations(route: unknown): readonly Destination[] {
-  const targets: readonly unknown[] = [...listAt(route, 'route'), ...listAt(route, 'mirrors')].map((target) => at(target, 'destination'));
+  const targets: readonly unknown[] = [...listAt(route, 'route'), ...listAt(route, 'mirrors')].map((target) =>
+    at(target, 'destination'),
+  );
   return [...targets, at(route, 'mirror')].filter(isObject).map((destination) => ({
     host: textAt(destination, 'host') ?? '',
     subset: textAt(destination, 'subset'),
@@ -336,13 +376,20 @@ export function readAgentConfigMap(object: unknown): AgentConfigMap {
     created: textAt(object, 'metadata', 'creationTimestamp') ?? '',
     immutable: at(object, 'immutable') === true,
     files: Object.keys(objectAt(object, 'data')),
-    owners: texts(listAt(object, 'metadata', 'ownerReferences').filter((owner) => textAt(owner, 'kind') === 'Pod').map((owner) => textAt(owner, 'uid'))),
+    owners: texts(
+      listAt(object, 'metadata', 'ownerReferences')
+        .filter((owner) => textAt(owner, 'kind') === 'Pod')
+        .map((owner) => textAt(owner, 'uid')),
+    ),
   };
 }
 
 /** Returns the tenant's domains: the main one first, then the secondary ones. */
 export function domainsOf(namespace: Namespace): readonly string[] {
-  return [...commaList(namespace.declared['domain']).slice(0, 1), ...commaList(namespace.declared['secondary-domains'])];
+  return [
+    ...commaList(namespace.declared['domain']).slice(0, 1),
+    ...commaList(namespace.declared['secondary-domains']),
+  ];
 }
 
 /** Returns the label key → value pairs of a raw selector's `matchLabels`. */

@@ -20,15 +20,25 @@ export interface Lifetime {
 }
 
 /** Returns the lifetime in force: the branch's `ttl`, else the namespace's, else the setting's; never more than the maximum. What is no lifetime does not count. */
-export function lifetimeOf(workload: Pick<Meta, 'declared'>, namespace: Namespace | undefined, defaults: LifetimeDefaults): Lifetime {
-  const own = lifetime(workload.declared['ttl'], 'branch') ?? lifetime(namespace?.declared['ttl'], 'namespace') ?? lifetime(defaults.branchTtl, 'setting');
+export function lifetimeOf(
+  workload: Pick<Meta, 'declared'>,
+  namespace: Namespace | undefined,
+  defaults: LifetimeDefaults,
+): Lifetime {
+  const own =
+    lifetime(workload.declared['ttl'], 'branch') ??
+    lifetime(namespace?.declared['ttl'], 'namespace') ??
+    lifetime(defaults.branchTtl, 'setting');
   const wanted = own ?? { seconds: 3 * 86_400, text: '3d', from: 'setting' };
   const most = maximumOf(namespace, defaults);
   return most !== undefined && most.seconds < wanted.seconds ? most : wanted;
 }
 
 /** Returns the longest lifetime in a namespace; undefined when there is no limit. */
-export function maximumOf(namespace: Namespace | undefined, { maxTtl }: Pick<LifetimeDefaults, 'maxTtl'>): Lifetime | undefined {
+export function maximumOf(
+  namespace: Namespace | undefined,
+  { maxTtl }: Pick<LifetimeDefaults, 'maxTtl'>,
+): Lifetime | undefined {
   return lifetime(namespace?.declared['max-ttl'], 'maximum') ?? lifetime(maxTtl, 'maximum');
 }
 

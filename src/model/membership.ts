@@ -23,7 +23,10 @@ interface Standing {
 export type ServiceChoice = Standing &
   (
     | { readonly found: 'one'; readonly service: Service }
-    | { readonly found: 'none'; /** The Service that was asked for by name. */ readonly wanted: string | undefined }
+    | {
+        readonly found: 'none';
+        /** The Service that was asked for by name. */ readonly wanted: string | undefined;
+      }
     | { readonly found: 'several'; readonly services: readonly Service[] }
   );
 
@@ -36,7 +39,11 @@ export interface Membership {
 }
 
 /** Returns the baseline's name in force: the Service's, else the Namespace's, else the setting's. */
-export function baselineOf(namespace: Namespace | undefined, service: Service | undefined, conventions: Conventions): string {
+export function baselineOf(
+  namespace: Namespace | undefined,
+  service: Service | undefined,
+  conventions: Conventions,
+): string {
   return service?.declared['baseline'] ?? namespace?.declared['baseline'] ?? conventions.baseline;
 }
 
@@ -50,13 +57,22 @@ export function chooseService(snapshot: Snapshot, workload: Workload, versionLab
   const wanted = namedService(workload);
   if (wanted !== undefined) {
     const service = services.get(wanted);
-    const own = service !== undefined && selecting.includes(service) ? [] : selecting.filter((one) => isOwn(one, workload, snapshot, versionLabel));
-    return service === undefined ? { found: 'none', wanted, selecting, own } : { found: 'one', service, selecting, own };
+    const own =
+      service !== undefined && selecting.includes(service)
+        ? []
+        : selecting.filter((one) => isOwn(one, workload, snapshot, versionLabel));
+    return service === undefined
+      ? { found: 'none', wanted, selecting, own }
+      : { found: 'one', service, selecting, own };
   }
-  const candidates = routable(selecting.length > 0 ? selecting : servicesPinning(services, workload.templateLabels, versionLabel));
+  const candidates = routable(
+    selecting.length > 0 ? selecting : servicesPinning(services, workload.templateLabels, versionLabel),
+  );
   const [service] = candidates;
   if (service === undefined) return { found: 'none', wanted, selecting, own: [] };
-  return candidates.length === 1 ? { found: 'one', service, selecting, own: [] } : { found: 'several', services: candidates, selecting, own: [] };
+  return candidates.length === 1
+    ? { found: 'one', service, selecting, own: [] }
+    : { found: 'several', services: candidates, selecting, own: [] };
 }
 
 /** Returns the Service that a workload names, without the white space that templates leave around a value; undefined when nothing is left. */
@@ -77,15 +93,23 @@ function isOwn(service: Service, workload: Workload, snapshot: Snapshot, version
 }
 
 /** Returns the workloads behind a Service that are neither this one nor another of its version. */
-export function strangersBehind(service: Service, workload: Workload, snapshot: Snapshot, versionLabel: string): readonly Workload[] {
+export function strangersBehind(
+  service: Service,
+  workload: Workload,
+  snapshot: Snapshot,
+  versionLabel: string,
+): readonly Workload[] {
   const version = versionIn(workload, versionLabel);
-  return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service)
-    .filter((other) => !isSameWorkload(other, workload) && versionIn(other, versionLabel) !== version);
+  return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service).filter(
+    (other) => !isSameWorkload(other, workload) && versionIn(other, versionLabel) !== version,
+  );
 }
 
 /** A branch that is declared may not be labelled yet. */
 function versionIn({ declared, templateLabels }: Workload, versionLabel: string): string | undefined {
-  return declared['branch'] === undefined ? templateLabels[versionLabel] : parseBranch(declared['branch'])?.id;
+  return declared['branch'] === undefined
+    ? templateLabels[versionLabel]
+    : parseBranch(declared['branch'])?.id;
 }
 
 /** Tells whether two projections are of one workload, at whatever time. */
@@ -102,7 +126,11 @@ export function servicesShared(choice: ServiceChoice): readonly Service[] {
  * Returns the branch that a workload is: the one it declares, or, in a namespace with `branches: by-label`, the version its pods
  * carry when their Service also has a baseline. Undefined for everything else, and for a declared name that makes no id.
  */
-export function branchOf(workload: Workload, snapshot: Snapshot, conventions: Conventions): Branch | undefined {
+export function branchOf(
+  workload: Workload,
+  snapshot: Snapshot,
+  conventions: Conventions,
+): Branch | undefined {
   const declared = workload.declared['branch'];
   if (declared !== undefined) return parseBranch(declared);
   const version = workload.templateLabels[conventions.versionLabel];
@@ -112,28 +140,47 @@ export function branchOf(workload: Workload, snapshot: Snapshot, conventions: Co
   if (choice.found !== 'one') return undefined;
   const baseline = baselineOf(namespace, choice.service, conventions);
   if (version === baseline || versionsOf(choice.service).includes(version)) return undefined;
-  return hasBaselineBeside(workload, choice.service, baseline, { snapshot, versionLabel: conventions.versionLabel }) ? parseBranch(version) : undefined;
+  return hasBaselineBeside(workload, choice.service, baseline, {
+    snapshot,
+    versionLabel: conventions.versionLabel,
+  })
+    ? parseBranch(version)
+    : undefined;
 }
 
 /** Returns the long-lived versions of a Service, which are chosen by path and are not branches. */
 export function versionsOf(service: Service): readonly string[] {
-  return (service.declared['versions'] ?? '').split(',').map((version) => version.trim()).filter((version) => version !== '');
+  return (service.declared['versions'] ?? '')
+    .split(',')
+    .map((version) => version.trim())
+    .filter((version) => version !== '');
 }
 
 /** The workload itself is no baseline beside it, whatever it was before this moment. */
-function hasBaselineBeside(workload: Workload, service: Service, baseline: string, { snapshot, versionLabel }: { snapshot: Snapshot; versionLabel: string }): boolean {
-  return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service)
-    .some((other) => !isSameWorkload(other, workload) && other.templateLabels[versionLabel] === baseline);
+function hasBaselineBeside(
+  workload: Workload,
+  service: Service,
+  baseline: string,
+  { snapshot, versionLabel }: { snapshot: Snapshot; versionLabel: string },
+): boolean {
+  return workloadsBehind(inNamespace(snapshot.workloads, service.namespace), service).some(
+    (other) => !isSameWorkload(other, workload) && other.templateLabels[versionLabel] === baseline,
+  );
 }
 
 /** Returns the branches of a namespace, one entry a workload, in the order of the snapshot. */
-export function branchesIn(snapshot: Snapshot, namespace: string, conventions: Conventions): readonly Membership[] {
+export function branchesIn(
+  snapshot: Snapshot,
+  namespace: string,
+  conventions: Conventions,
+): readonly Membership[] {
   const members: Membership[] = [];
   const workloads = inNamespace(snapshot.workloads, namespace);
   const isByLabel = namespaceOf(snapshot, namespace)?.declared['branches'] === 'by-label';
   for (const workload of isByLabel ? workloads.values() : derived(workloads, declaring)) {
     const branch = branchOf(workload, snapshot, conventions);
-    if (branch !== undefined) members.push({ workload, branch, service: serviceNameOf(workload, snapshot, conventions) });
+    if (branch !== undefined)
+      members.push({ workload, branch, service: serviceNameOf(workload, snapshot, conventions) });
   }
   return members;
 }

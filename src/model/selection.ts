@@ -36,7 +36,8 @@ export function servicesSelecting(services: Services, labels: Labels): readonly 
   const index = derived(services, byFirstPair);
   const selecting: Service[] = [];
   for (const key in labels) {
-    for (const { service, pairs } of index.get(key)?.get(labels[key] ?? '') ?? []) if (hasAll(labels, pairs)) selecting.push(service);
+    for (const { service, pairs } of index.get(key)?.get(labels[key] ?? '') ?? [])
+      if (hasAll(labels, pairs)) selecting.push(service);
   }
   return selecting.length < 2 ? selecting : selecting.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -56,7 +57,11 @@ function byFirstPair(services: Services): ByPair<Selecting> {
   return index;
 }
 
-function add<T>(index: Map<string, Map<string, T[]>>, [key, value]: readonly [string, string], member: T): void {
+function add<T>(
+  index: Map<string, Map<string, T[]>>,
+  [key, value]: readonly [string, string],
+  member: T,
+): void {
   const values = index.get(key) ?? new Map<string, T[]>();
   const members = values.get(value) ?? [];
   members.push(member);
@@ -64,8 +69,14 @@ function add<T>(index: Map<string, Map<string, T[]>>, [key, value]: readonly [st
 }
 
 /** Returns the Services that would select the labels but for the version that their selector asks for. */
-export function servicesPinning(services: Services, labels: Labels, versionLabel: string): readonly Service[] {
-  return (derived(services, bySelectorKey).get(versionLabel) ?? []).filter((service) => pins(service, labels, versionLabel));
+export function servicesPinning(
+  services: Services,
+  labels: Labels,
+  versionLabel: string,
+): readonly Service[] {
+  return (derived(services, bySelectorKey).get(versionLabel) ?? []).filter((service) =>
+    pins(service, labels, versionLabel),
+  );
 }
 
 function bySelectorKey(services: Services): ReadonlyMap<string, readonly Service[]> {
@@ -83,7 +94,8 @@ function bySelectorKey(services: Services): ReadonlyMap<string, readonly Service
 /** Tells whether a Service would select the labels but for the version that its selector asks for. */
 export function pins(service: Service, labels: Labels, versionLabel: string): boolean {
   const pinned = service.selector[versionLabel];
-  if (pinned === undefined || pinned === labels[versionLabel] || Object.keys(service.selector).length === 1) return false;
+  if (pinned === undefined || pinned === labels[versionLabel] || Object.keys(service.selector).length === 1)
+    return false;
   return covers(withLabel(labels, versionLabel, pinned), service.selector);
 }
 
@@ -109,7 +121,9 @@ export function podsBehind(pods: ReadonlyMap<string, Pod>, service: Service): re
   const pairs = Object.entries(service.selector);
   const [first] = pairs;
   if (first === undefined) return [];
-  return (derived(pods, byLabel).get(first[0])?.get(first[1]) ?? []).filter((pod) => hasAll(pod.labels, pairs));
+  return (derived(pods, byLabel).get(first[0])?.get(first[1]) ?? []).filter((pod) =>
+    hasAll(pod.labels, pairs),
+  );
 }
 
 function byLabel(pods: ReadonlyMap<string, Pod>): ByPair<Pod> {

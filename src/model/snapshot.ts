@@ -1,6 +1,27 @@
 /** Everything about the cluster that a decision may use. */
-import { readAgentConfigMap, readDestinationRule, readEndpointSlice, readGateway, readNamespace, readPod, readService, readVirtualService, readWorkload } from './kubernetes.ts';
-import type { AgentConfigMap, DestinationRule, EndpointSlice, Gateway, Namespace, Pod, Service, VirtualService, Workload, WorkloadKind } from './kubernetes.ts';
+import {
+  readAgentConfigMap,
+  readDestinationRule,
+  readEndpointSlice,
+  readGateway,
+  readNamespace,
+  readPod,
+  readService,
+  readVirtualService,
+  readWorkload,
+} from './kubernetes.ts';
+import type {
+  AgentConfigMap,
+  DestinationRule,
+  EndpointSlice,
+  Gateway,
+  Namespace,
+  Pod,
+  Service,
+  VirtualService,
+  Workload,
+  WorkloadKind,
+} from './kubernetes.ts';
 import { textAt } from './json.ts';
 import { managedByLabel, managedByValue } from './keys.ts';
 
@@ -29,7 +50,16 @@ export interface Snapshot {
 export type Collection = Exclude<keyof Snapshot, 'synced'>;
 
 /** What a collection may hold. */
-export type Projection = Namespace | Service | Workload | Pod | EndpointSlice | VirtualService | DestinationRule | Gateway | AgentConfigMap;
+export type Projection =
+  | Namespace
+  | Service
+  | Workload
+  | Pod
+  | EndpointSlice
+  | VirtualService
+  | DestinationRule
+  | Gateway
+  | AgentConfigMap;
 
 /** One kind of object that the snapshot is made of. */
 export interface Resource {
@@ -49,25 +79,139 @@ export interface Resource {
   readonly key: (name: string) => string;
 }
 
-const readWorkloadOf = (kind: WorkloadKind) => (object: unknown): Workload => readWorkload(object, kind);
+const readWorkloadOf =
+  (kind: WorkloadKind) =>
+  (object: unknown): Workload =>
+    readWorkload(object, kind);
 const byName = (name: string): string => name;
-const byKind = (kind: string) => (name: string): string => workloadKey(kind, name);
+const byKind =
+  (kind: string) =>
+  (name: string): string =>
+    workloadKey(kind, name);
 
 /** The table of what is listed and watched. Adding a kind is adding a row (and an RBAC rule). */
 export const resources: readonly Resource[] = [
-  { kind: 'Namespace', group: '', version: 'v1', plural: 'namespaces', namespaced: false, collection: 'namespaces', custom: false, read: readNamespace, key: byName },
-  { kind: 'Service', group: '', version: 'v1', plural: 'services', namespaced: true, collection: 'services', custom: false, read: readService, key: byName },
-  { kind: 'Pod', group: '', version: 'v1', plural: 'pods', namespaced: true, collection: 'pods', custom: false, read: readPod, key: byName },
-  { kind: 'Deployment', group: 'apps', version: 'v1', plural: 'deployments', namespaced: true, collection: 'workloads', custom: false, read: readWorkloadOf('Deployment'), key: byKind('Deployment') },
-  { kind: 'StatefulSet', group: 'apps', version: 'v1', plural: 'statefulsets', namespaced: true, collection: 'workloads', custom: false, read: readWorkloadOf('StatefulSet'), key: byKind('StatefulSet') },
-  { kind: 'Rollout', group: 'argoproj.io', version: 'v1alpha1', plural: 'rollouts', namespaced: true, collection: 'workloads', custom: true, read: readWorkloadOf('Rollout'), key: byKind('Rollout') },
-  { kind: 'VirtualService', group: 'networking.istio.io', version: 'v1', plural: 'virtualservices', namespaced: true, collection: 'virtualServices', custom: true, read: readVirtualService, key: byName },
-  { kind: 'DestinationRule', group: 'networking.istio.io', version: 'v1', plural: 'destinationrules', namespaced: true, collection: 'destinationRules', custom: true, read: readDestinationRule, key: byName },
-  { kind: 'Gateway', group: 'networking.istio.io', version: 'v1', plural: 'gateways', namespaced: true, collection: 'gateways', custom: true, read: readGateway, key: byName },
-  { kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', namespaced: true, collection: 'endpointSlices', custom: false, read: readEndpointSlice, key: byName },
   {
-    kind: 'ConfigMap', group: '', version: 'v1', plural: 'configmaps', namespaced: true, collection: 'agentConfigMaps', custom: false,
-    labelSelector: `${managedByLabel}=${managedByValue}`, read: readAgentConfigMap, key: byName,
+    kind: 'Namespace',
+    group: '',
+    version: 'v1',
+    plural: 'namespaces',
+    namespaced: false,
+    collection: 'namespaces',
+    custom: false,
+    read: readNamespace,
+    key: byName,
+  },
+  {
+    kind: 'Service',
+    group: '',
+    version: 'v1',
+    plural: 'services',
+    namespaced: true,
+    collection: 'services',
+    custom: false,
+    read: readService,
+    key: byName,
+  },
+  {
+    kind: 'Pod',
+    group: '',
+    version: 'v1',
+    plural: 'pods',
+    namespaced: true,
+    collection: 'pods',
+    custom: false,
+    read: readPod,
+    key: byName,
+  },
+  {
+    kind: 'Deployment',
+    group: 'apps',
+    version: 'v1',
+    plural: 'deployments',
+    namespaced: true,
+    collection: 'workloads',
+    custom: false,
+    read: readWorkloadOf('Deployment'),
+    key: byKind('Deployment'),
+  },
+  {
+    kind: 'StatefulSet',
+    group: 'apps',
+    version: 'v1',
+    plural: 'statefulsets',
+    namespaced: true,
+    collection: 'workloads',
+    custom: false,
+    read: readWorkloadOf('StatefulSet'),
+    key: byKind('StatefulSet'),
+  },
+  {
+    kind: 'Rollout',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    plural: 'rollouts',
+    namespaced: true,
+    collection: 'workloads',
+    custom: true,
+    read: readWorkloadOf('Rollout'),
+    key: byKind('Rollout'),
+  },
+  {
+    kind: 'VirtualService',
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'virtualservices',
+    namespaced: true,
+    collection: 'virtualServices',
+    custom: true,
+    read: readVirtualService,
+    key: byName,
+  },
+  {
+    kind: 'DestinationRule',
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'destinationrules',
+    namespaced: true,
+    collection: 'destinationRules',
+    custom: true,
+    read: readDestinationRule,
+    key: byName,
+  },
+  {
+    kind: 'Gateway',
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'gateways',
+    namespaced: true,
+    collection: 'gateways',
+    custom: true,
+    read: readGateway,
+    key: byName,
+  },
+  {
+    kind: 'EndpointSlice',
+    group: 'discovery.k8s.io',
+    version: 'v1',
+    plural: 'endpointslices',
+    namespaced: true,
+    collection: 'endpointSlices',
+    custom: false,
+    read: readEndpointSlice,
+    key: byName,
+  },
+  {
+    kind: 'ConfigMap',
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    namespaced: true,
+    collection: 'agentConfigMaps',
+    custom: false,
+    labelSelector: `${managedByLabel}=${managedByValue}`,
+    read: readAgentConfigMap,
+    key: byName,
   },
 ];
 
@@ -88,8 +232,15 @@ export function namespaceOf(snapshot: Snapshot, name: string): Namespace | undef
 
 /** A snapshot without any fact, and not synced: decisions then rest on the object alone. */
 export const emptySnapshot: Snapshot = {
-  namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(), virtualServices: new Map(),
-  destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
+  namespaces: new Map(),
+  services: new Map(),
+  workloads: new Map(),
+  pods: new Map(),
+  endpointSlices: new Map(),
+  virtualServices: new Map(),
+  destinationRules: new Map(),
+  gateways: new Map(),
+  agentConfigMaps: new Map(),
   synced: false,
 };
 
@@ -108,8 +259,15 @@ function groupOf(apiVersion: string): string {
 /** Makes a synced snapshot of raw objects: of two with the same identity the last one counts. A label selector of the table is honoured. */
 export function snapshotOf(objects: Iterable<unknown>): Snapshot {
   const collections: Record<Collection, Map<string, Map<string, Projection>>> = {
-    namespaces: new Map(), services: new Map(), workloads: new Map(), pods: new Map(), endpointSlices: new Map(), virtualServices: new Map(),
-    destinationRules: new Map(), gateways: new Map(), agentConfigMaps: new Map(),
+    namespaces: new Map(),
+    services: new Map(),
+    workloads: new Map(),
+    pods: new Map(),
+    endpointSlices: new Map(),
+    virtualServices: new Map(),
+    destinationRules: new Map(),
+    gateways: new Map(),
+    agentConfigMaps: new Map(),
   };
   for (const object of objects) {
     const resource = resourceOf(object);

@@ -28,7 +28,9 @@ export function partition(sets: readonly RuneSet[], highest: number): Alphabet |
   let count = 1;
   for (const set of sets) count = split(starts, classes, set);
   const members = new Uint8Array(sets.length * count);
-  sets.forEach((set, at) => forEachInside(starts, set, (interval) => (members[at * count + nth(classes, interval)] = 1)));
+  sets.forEach((set, at) =>
+    forEachInside(starts, set, (interval) => (members[at * count + nth(classes, interval)] = 1)),
+  );
   const ascii = Int32Array.from({ length: 0x80 }, (_, rune) => nth(classes, intervalOf(starts, rune)));
   return { starts, classes, ascii, count, members, samples: samplesOf(starts, classes, count, highest) };
 }
@@ -87,7 +89,16 @@ export function classAt(alphabet: Alphabet, rune: number): number {
 
 /** What people read easily, best first; each a range. The last two take the rest, surrogates only where there is nothing else. */
 const readable: readonly (readonly [number, number])[] = [
-  [0x61, 0x7a], [0x30, 0x39], [0x41, 0x5a], [0x2d, 0x2f], [0x5f, 0x5f], [0x21, 0x7e], [0x20, 0x20], [0xa1, 0xd7ff], [0xe000, 0x10ffff], [0, 0x10ffff],
+  [0x61, 0x7a],
+  [0x30, 0x39],
+  [0x41, 0x5a],
+  [0x2d, 0x2f],
+  [0x5f, 0x5f],
+  [0x21, 0x7e],
+  [0x20, 0x20],
+  [0xa1, 0xd7ff],
+  [0xe000, 0x10ffff],
+  [0, 0x10ffff],
 ];
 
 function rankOf(rune: number): number {
@@ -134,11 +145,15 @@ export function jointClasses(one: Alphabet, other: Alphabet, highest: number): r
   const found = new Map<number, Joint>();
   let left = 0;
   let right = 0;
-  for (let first = 0; first <= highest; ) {
+  for (let first = 0; first <= highest;) {
     const leftEnd = left + 1 < one.starts.length ? nth(one.starts, left + 1) - 1 : highest;
     const rightEnd = right + 1 < other.starts.length ? nth(other.starts, right + 1) - 1 : highest;
     const last = Math.min(leftEnd, rightEnd);
-    const pair = { one: nth(one.classes, left), other: nth(other.classes, right), rune: sampleIn(first, last) };
+    const pair = {
+      one: nth(one.classes, left),
+      other: nth(other.classes, right),
+      rune: sampleIn(first, last),
+    };
     const key = pair.one * other.count + pair.other;
     const known = found.get(key);
     if (known === undefined || rank(pair.rune) < rank(known.rune)) found.set(key, pair);

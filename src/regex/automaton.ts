@@ -63,18 +63,35 @@ const linePlaces = placeBits['line-start'] | placeBits['line-end'];
 export function automatonOf(tree: Tree, latin1: boolean): Automaton | undefined {
   const nfa = nfaOf(tree, latin1);
   const highest = latin1 ? 0xff : maxRune;
-  const asked = nfa === undefined ? [] : [...((nfa.places & wordPlaces) !== 0 ? [wordSet] : []), ...((nfa.places & linePlaces) !== 0 ? [newlineSet] : [])];
+  const asked =
+    nfa === undefined
+      ? []
+      : [
+          ...((nfa.places & wordPlaces) !== 0 ? [wordSet] : []),
+          ...((nfa.places & linePlaces) !== 0 ? [newlineSet] : []),
+        ];
   const alphabet = nfa && partition([...nfa.sets, ...asked], highest);
   if (nfa === undefined || alphabet === undefined) return undefined;
   const kinds = Array.from(alphabet.samples, (rune) => kindOf(rune));
-  const automaton: Automaton = { nfa, alphabet, kinds, highest, marks: new Uint32Array(nfa.does.length), mark: 0, states: [], byHash: new Map(), weight: 0 };
+  const automaton: Automaton = {
+    nfa,
+    alphabet,
+    kinds,
+    highest,
+    marks: new Uint32Array(nfa.does.length),
+    mark: 0,
+    states: [],
+    byHash: new Map(),
+    weight: 0,
+  };
   forget(automaton);
   return automaton;
 }
 
 function kindOf(rune: number): Beside {
   if (rune === 0x0a) return beside.newline;
-  for (let at = 0; at < wordSet.length; at += 2) if (rune >= nth(wordSet, at) && rune <= nth(wordSet, at + 1)) return beside.word;
+  for (let at = 0; at < wordSet.length; at += 2)
+    if (rune >= nth(wordSet, at) && rune <= nth(wordSet, at + 1)) return beside.word;
   return beside.other;
 }
 
@@ -109,7 +126,8 @@ export function step(automaton: Automaton, state: number, classNumber: number, m
   }
   const row = (from.next ??= newRow(automaton));
   const costs = (from.cost ??= new Int32Array(automaton.alphabet.count));
-  if (nth(row, classNumber) < 0) [row[classNumber], costs[classNumber]] = compute(automaton, from, classNumber);
+  if (nth(row, classNumber) < 0)
+    [row[classNumber], costs[classNumber]] = compute(automaton, from, classNumber);
   meter.steps += nth(costs, classNumber);
   return nth(row, classNumber);
 }
@@ -168,7 +186,11 @@ function compute(automaton: Automaton, from: State, classNumber: number): readon
   begin(automaton);
   for (let at = 0; at < kernel.length; at++) {
     const id = nth(kernel, at);
-    if (nth(nfa.does, id) !== doing.take || nth(alphabet.members, nth(nfa.arg, id) * alphabet.count + classNumber) === 0) continue;
+    if (
+      nth(nfa.does, id) !== doing.take ||
+      nth(alphabet.members, nth(nfa.arg, id) * alphabet.count + classNumber) === 0
+    )
+      continue;
     cost += reach(automaton, nth(nfa.out, id), 0, reached);
   }
   const state = keep(automaton, reached, kind);
@@ -179,11 +201,15 @@ function compute(automaton: Automaton, from: State, classNumber: number): readon
 function holding(before: Beside, after: Beside): number {
   const isStart = before === beside.edge;
   const isEnd = after === beside.edge;
-  return (isStart ? placeBits['text-start'] : 0)
-    | (isEnd ? placeBits['text-end'] : 0)
-    | (isStart || before === beside.newline ? placeBits['line-start'] : 0)
-    | (isEnd || after === beside.newline ? placeBits['line-end'] : 0)
-    | ((before === beside.word) === (after === beside.word) ? placeBits['no-word-boundary'] : placeBits['word-boundary']);
+  return (
+    (isStart ? placeBits['text-start'] : 0) |
+    (isEnd ? placeBits['text-end'] : 0) |
+    (isStart || before === beside.newline ? placeBits['line-start'] : 0) |
+    (isEnd || after === beside.newline ? placeBits['line-end'] : 0) |
+    ((before === beside.word) === (after === beside.word)
+      ? placeBits['no-word-boundary']
+      : placeBits['word-boundary'])
+  );
 }
 
 /** Begins a walk: nothing is visited. */
@@ -225,10 +251,21 @@ function keep(automaton: Automaton, reached: readonly number[], last: Beside, is
   const before = askedFor(automaton, kernel, last);
   const hash = hashOf(kernel, before);
   const alike = automaton.byHash.get(hash) ?? [];
-  const known = isFirst ? undefined : alike.find((number) => isSameState(automaton.states[number], kernel, before));
+  const known = isFirst
+    ? undefined
+    : alike.find((number) => isSameState(automaton.states[number], kernel, before));
   if (known !== undefined) return known;
   const [accepting, endCost] = endOf(automaton, kernel, before);
-  const number = automaton.states.push({ kernel, before, accepts: accepting, endCost, next: undefined, cost: undefined, parts: undefined }) - 1;
+  const number =
+    automaton.states.push({
+      kernel,
+      before,
+      accepts: accepting,
+      endCost,
+      next: undefined,
+      cost: undefined,
+      parts: undefined,
+    }) - 1;
   automaton.byHash.set(hash, [...alike, number]);
   automaton.weight += kernel.length + 8;
   return number;
@@ -250,7 +287,12 @@ function askedFor({ nfa }: Automaton, kernel: Int32Array, last: Beside): Beside 
 }
 
 /** Which assertions ask for what was before, by what it was. */
-const askers = [0, wordPlaces, placeBits['line-start'], placeBits['line-start'] | placeBits['text-start']] as const;
+const askers = [
+  0,
+  wordPlaces,
+  placeBits['line-start'],
+  placeBits['line-start'] | placeBits['text-start'],
+] as const;
 
 /** An assertion may stand behind another one: what is open is not all that will be asked. */
 function hidesPlaces(nfa: Nfa, open: number): boolean {
@@ -264,5 +306,10 @@ function hashOf(kernel: Int32Array, before: Beside): number {
 }
 
 function isSameState(state: State | undefined, kernel: Int32Array, before: Beside): boolean {
-  return state !== undefined && state.before === before && state.kernel.length === kernel.length && kernel.every((id, at) => id === state.kernel[at]);
+  return (
+    state !== undefined &&
+    state.before === before &&
+    state.kernel.length === kernel.length &&
+    kernel.every((id, at) => id === state.kernel[at])
+  );
 }

@@ -9,13 +9,21 @@ const space: RuneSet = [0x09, 0x0a, 0x0c, 0x0d, 0x20, 0x20];
 const word: RuneSet = [0x30, 0x39, 0x41, 0x5a, 0x5f, 0x5f, 0x61, 0x7a];
 
 const perlClasses: ReadonlyMap<number, { readonly set: RuneSet; readonly negated: boolean }> = new Map([
-  [code('d'), { set: digit, negated: false }], [code('D'), { set: digit, negated: true }],
-  [code('s'), { set: space, negated: false }], [code('S'), { set: space, negated: true }],
-  [code('w'), { set: word, negated: false }], [code('W'), { set: word, negated: true }],
+  [code('d'), { set: digit, negated: false }],
+  [code('D'), { set: digit, negated: true }],
+  [code('s'), { set: space, negated: false }],
+  [code('S'), { set: space, negated: true }],
+  [code('w'), { set: word, negated: false }],
+  [code('W'), { set: word, negated: true }],
 ]);
 
 const controls: ReadonlyMap<number, number> = new Map([
-  [code('a'), 7], [code('f'), 12], [code('n'), 10], [code('r'), 13], [code('t'), 9], [code('v'), 11],
+  [code('a'), 7],
+  [code('f'), 12],
+  [code('n'), 10],
+  [code('r'), 13],
+  [code('t'), 9],
+  [code('v'), 11],
 ]);
 
 /** A set as written, before case folding: folding comes before negation. */
@@ -113,7 +121,9 @@ function readHex(scan: Scan, start: number): number | undefined {
   if (!sees(scan, '{')) {
     const digits = textOf(scan, scan.at, scan.at + 2);
     scan.at = Math.min(scan.at + 2, scan.runes.length);
-    return /^[0-9A-Fa-f]{2}$/.test(digits) ? highRune(scan, parseInt(digits, 16), start) : refused(scan, 'hex', start);
+    return /^[0-9A-Fa-f]{2}$/.test(digits)
+      ? highRune(scan, parseInt(digits, 16), start)
+      : refused(scan, 'hex', start);
   }
   const end = find(scan, '}', scan.at);
   const digits = textOf(scan, scan.at + 1, end < 0 ? scan.runes.length : end);

@@ -35,7 +35,8 @@ function takeStrings(subs: readonly Tree[], suffixes: Suffixes): readonly Tree[]
     }
     const run = subs.slice(start, at);
     const taken = common?.runes.length ?? 0;
-    if (run.length > 1 && common !== undefined) out.push(concat([common, suffixes(run.map((sub) => withoutString(sub, taken)))]));
+    if (run.length > 1 && common !== undefined)
+      out.push(concat([common, suffixes(run.map((sub) => withoutString(sub, taken)))]));
     else out.push(...run);
     start = at;
     common = next;
@@ -46,7 +47,12 @@ function takeStrings(subs: readonly Tree[], suffixes: Suffixes): readonly Tree[]
 function sharedStart(one: Literal | undefined, other: Literal | undefined): number {
   if (one === undefined || other === undefined || one.fold !== other.fold) return 0;
   let shared = 0;
-  while (shared < one.runes.length && shared < other.runes.length && one.runes[shared] === other.runes[shared]) shared++;
+  while (
+    shared < one.runes.length &&
+    shared < other.runes.length &&
+    one.runes[shared] === other.runes[shared]
+  )
+    shared++;
   return shared;
 }
 
@@ -57,7 +63,8 @@ function leadingString(tree: Tree | undefined): Literal | undefined {
 }
 
 function withoutString(tree: Tree, count: number): Tree {
-  if (tree.op === 'literal') return count >= tree.runes.length ? emptyTree : { ...tree, runes: tree.runes.slice(count) };
+  if (tree.op === 'literal')
+    return count >= tree.runes.length ? emptyTree : { ...tree, runes: tree.runes.slice(count) };
   if (tree.op !== 'concat') return tree;
   const [first, ...others] = tree.subs;
   const rest = withoutString(first ?? emptyTree, count);
@@ -94,7 +101,11 @@ const simpleOps: ReadonlySet<Tree['op']> = new Set(['assert', 'class', 'any', 'b
 
 function isSimple(tree: Tree): boolean {
   if (tree.op !== 'repeat') return simpleOps.has(tree.op);
-  return tree.min === tree.max && ((tree.sub.op === 'literal' && tree.sub.runes.length === 1) || (tree.sub.op !== 'assert' && simpleOps.has(tree.sub.op)));
+  return (
+    tree.min === tree.max &&
+    ((tree.sub.op === 'literal' && tree.sub.runes.length === 1) ||
+      (tree.sub.op !== 'assert' && simpleOps.has(tree.sub.op)))
+  );
 }
 
 /** Round 3: neighbours that are one rune or a set become one set. */
@@ -102,7 +113,11 @@ function mergeSets(subs: readonly Tree[], latin1: boolean): readonly Tree[] {
   const out: Tree[] = [];
   let run: Tree[] = [];
   const flush = () => {
-    out.push(...(run.length < 2 ? run : [{ op: 'class' as const, set: toSet(run.flatMap((sub) => setOf(sub, latin1) ?? [])) }]));
+    out.push(
+      ...(run.length < 2
+        ? run
+        : [{ op: 'class' as const, set: toSet(run.flatMap((sub) => setOf(sub, latin1) ?? [])) }]),
+    );
     run = [];
   };
   for (const sub of subs) {

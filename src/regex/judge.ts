@@ -60,18 +60,32 @@ export function judge(pattern: string, readers: readonly Reader[] = allReaders):
 }
 
 /** The last question: whether the programs are small enough. */
-function weigh(source: Source, scans: readonly Scan[], trees: readonly (Tree | undefined)[], readers: readonly Reader[]): Verdict {
+function weigh(
+  source: Source,
+  scans: readonly Scan[],
+  trees: readonly (Tree | undefined)[],
+  readers: readonly Reader[],
+): Verdict {
   const { utf8: wide, latin1: narrow } = sizes(source, scans, trees, readers);
   const tooBig = [...over(wide, 're2-utf8'), ...over(narrow, 're2-latin1')];
   const compiled = [wide, narrow].filter((size) => size !== undefined);
   const size = Math.max(0, ...compiled.map(({ flat }) => flat));
-  if (tooBig.length > 0) return refuse(source.pattern, source, whole('too-big', tooBig), size > programSizeMax ? size : Math.max(...compiled.map(({ made }) => made)));
+  if (tooBig.length > 0)
+    return refuse(
+      source.pattern,
+      source,
+      whole('too-big', tooBig),
+      size > programSizeMax ? size : Math.max(...compiled.map(({ made }) => made)),
+    );
   const mayDiffer = readers.length > 1 && readers.includes('re2-latin1');
   return { accepted: true, size, difference: mayDiffer ? differenceOf(source, scans[0]) : undefined };
 }
 
 /** Sizes of RE2's program for the two encodings, never less than RE2 counts; undefined where the pattern does not compile or is too long to be read. */
-export function programSize(pattern: string): { readonly utf8: number | undefined; readonly latin1: number | undefined } {
+export function programSize(pattern: string): {
+  readonly utf8: number | undefined;
+  readonly latin1: number | undefined;
+} {
   const source = sourceOf(pattern);
   if (source === undefined) return { utf8: undefined, latin1: undefined };
   const wide = parse(scanOf(source.runes, false, ['re2-utf8']));
@@ -119,11 +133,22 @@ interface Sizes {
 }
 
 /** The program for Latin-1 is the smaller one for ASCII patterns: it is looked at only when that for UTF-8 is large, or nobody asks for it. */
-function sizes(source: Source, scans: readonly Scan[], trees: readonly (Tree | undefined)[], readers: readonly Reader[]): Sizes {
+function sizes(
+  source: Source,
+  scans: readonly Scan[],
+  trees: readonly (Tree | undefined)[],
+  readers: readonly Reader[],
+): Sizes {
   const wideTree = trees[scans.findIndex((scan) => !scan.latin1)];
   const wide = readers.includes('re2-utf8') && wideTree !== undefined ? sizeOf(wideTree, false) : undefined;
-  if (!readers.includes('re2-latin1') || (isAscii(source) && wide !== undefined && wide.flat < programSizeMax / 4)) return { utf8: wide, latin1: undefined };
-  const narrowTree = isAscii(source) ? parse(scanOf(source.bytes, true, ['re2-latin1'])) : trees[scans.findIndex((scan) => scan.latin1)];
+  if (
+    !readers.includes('re2-latin1') ||
+    (isAscii(source) && wide !== undefined && wide.flat < programSizeMax / 4)
+  )
+    return { utf8: wide, latin1: undefined };
+  const narrowTree = isAscii(source)
+    ? parse(scanOf(source.bytes, true, ['re2-latin1']))
+    : trees[scans.findIndex((scan) => scan.latin1)];
   return { utf8: wide, latin1: narrowTree && sizeOf(narrowTree, true) };
 }
 
@@ -137,7 +162,9 @@ function whole(reason: Reason, by: readonly Reader[]): Refused {
 
 /** Positions in bytes become positions in code points. */
 function inRunes(source: Source, { latin1, refused }: Scan): Refused | undefined {
-  return latin1 && refused !== undefined ? { ...refused, start: runesIn(source, refused.start), end: runesIn(source, refused.end) } : refused;
+  return latin1 && refused !== undefined
+    ? { ...refused, start: runesIn(source, refused.start), end: runesIn(source, refused.end) }
+    : refused;
 }
 
 function runesIn(source: Source, bytes: number): number {
@@ -148,7 +175,12 @@ function offsetOf(source: Source, runes: number): number {
   return source.runes.slice(0, runes).reduce((offset, rune) => offset + (rune > 0xffff ? 2 : 1), 0);
 }
 
-function refuse(pattern: string, source: Source | undefined, { reason, start, end, readers }: Refused, size = 0): Verdict {
+function refuse(
+  pattern: string,
+  source: Source | undefined,
+  { reason, start, end, readers }: Refused,
+  size = 0,
+): Verdict {
   const offset = source === undefined ? 0 : offsetOf(source, start);
   const text = source === undefined ? '' : pattern.slice(offset, offsetOf(source, end));
   const words = wordsFor({ reason, text, rest: pattern.slice(offset, offset + 32), size, readers });
@@ -158,5 +190,7 @@ function refuse(pattern: string, source: Source | undefined, { reason, start, en
 function differenceOf(source: Source, scan: Scan | undefined): Difference | undefined {
   if (scan === undefined || scan.latin1) return undefined;
   if (scan.highRuneAt >= 0) return { kind: 'character', offset: offsetOf(source, scan.highRuneAt) };
-  return scan.unicodeClassAt < 0 ? undefined : { kind: 'unicode-class', offset: offsetOf(source, scan.unicodeClassAt) };
+  return scan.unicodeClassAt < 0
+    ? undefined
+    : { kind: 'unicode-class', offset: offsetOf(source, scan.unicodeClassAt) };
 }

@@ -3,7 +3,16 @@
  * certain or says that it is unknown: it takes no more than a number of steps that the caller sets, whatever the patterns are. Pure, never throws.
  */
 import { classAt } from './alphabet.ts';
-import { accepts, automatonOf, beginQuestion, deadState, firstState, step, type Automaton, type Meter } from './automaton.ts';
+import {
+  accepts,
+  automatonOf,
+  beginQuestion,
+  deadState,
+  firstState,
+  step,
+  type Automaton,
+  type Meter,
+} from './automaton.ts';
 import { treeOf } from './judge.ts';
 import { beginningsOf, isApart, lexiconOf, type Beginnings, type Lexicon } from './outline.ts';
 import { shortest, type Found } from './product.ts';
@@ -31,9 +40,15 @@ export interface Unknown {
 /** Whether a value is matched. */
 export type MatchAnswer = { readonly answer: 'yes' | 'no'; readonly steps: number } | Unknown;
 /** Whether two patterns match the same value; a short one. */
-export type OverlapAnswer = { readonly answer: 'yes'; readonly witness: Witness; readonly steps: number } | { readonly answer: 'no'; readonly steps: number } | Unknown;
+export type OverlapAnswer =
+  | { readonly answer: 'yes'; readonly witness: Witness; readonly steps: number }
+  | { readonly answer: 'no'; readonly steps: number }
+  | Unknown;
 /** Whether one pattern matches all that another does; else a shortest value that only the other matches. */
-export type CoverAnswer = { readonly answer: 'yes'; readonly steps: number } | { readonly answer: 'no'; readonly witness: Witness; readonly steps: number } | Unknown;
+export type CoverAnswer =
+  | { readonly answer: 'yes'; readonly steps: number }
+  | { readonly answer: 'no'; readonly witness: Witness; readonly steps: number }
+  | Unknown;
 
 /** Steps that a question may take if nothing else is said: some 10 ms. */
 export const stepsMax = 200_000;
@@ -78,7 +93,10 @@ export function costOf({ pattern, form }: Meaning): number {
 }
 
 /** Returns all values of a pattern, shortest first, when they are few; undefined when they are many or none can be told. Cheap: nothing is made ready. */
-export function fewValuesOf(pattern: string, reader: MatchingReader = 're2-utf8'): ReadonlySet<string> | undefined {
+export function fewValuesOf(
+  pattern: string,
+  reader: MatchingReader = 're2-utf8',
+): ReadonlySet<string> | undefined {
   const tree = treeOf(pattern, reader);
   const words = tree && lexiconOf(tree);
   if (words === undefined) return undefined;
@@ -91,7 +109,13 @@ function formOf(tree: Tree, latin1: boolean): Form | Why {
   if (!latin1 && hasByte(tree)) return 'bytes';
   const automaton = automatonOf(tree, latin1);
   if (automaton === undefined) return 'too-large';
-  return { automaton, beginnings: beginningsOf(automaton.nfa), words: lexiconOf(tree), latin1, sample: 'not-yet' };
+  return {
+    automaton,
+    beginnings: beginningsOf(automaton.nfa),
+    words: lexiconOf(tree),
+    latin1,
+    sample: 'not-yet',
+  };
 }
 
 /** What every value matches. */
@@ -101,7 +125,8 @@ const everything: Tree = { op: 'star', sub: { op: 'any' }, manner: { lazy: false
 function sampleOf(form: Form): readonly number[] | undefined {
   if (form.sample !== 'not-yet') return form.sample;
   const other = automatonOf(everything, form.latin1);
-  const found = other && shortest({ one: form.automaton, other, both: true, meter: { max: sampleStepsMax, steps: 0 } });
+  const found =
+    other && shortest({ one: form.automaton, other, both: true, meter: { max: sampleStepsMax, steps: 0 } });
   form.sample = found === 'out-of-steps' ? undefined : found;
   return form.sample;
 }
@@ -146,9 +171,14 @@ export function overlap(one: Pattern, other: Pattern, max = stepsMax): OverlapAn
   const { left, right } = pair;
   if (isApart(left.beginnings, right.beginnings)) return { answer: 'no', steps: 1 };
   const meter = { max, steps: 1 };
-  const found = left.words === undefined && right.words === undefined ? (commonSample(pair, meter) ?? walk(pair, true, meter)) : commonWord(left, right, meter);
+  const found =
+    left.words === undefined && right.words === undefined
+      ? (commonSample(pair, meter) ?? walk(pair, true, meter))
+      : commonWord(left, right, meter);
   if (found === 'out-of-steps') return tooMany(meter);
-  return found === undefined ? { answer: 'no', steps: meter.steps } : { answer: 'yes', witness: witnessOf(found, pair.reader), steps: meter.steps };
+  return found === undefined
+    ? { answer: 'no', steps: meter.steps }
+    : { answer: 'yes', witness: witnessOf(found, pair.reader), steps: meter.steps };
 }
 
 /** Tells whether `one` matches everything that `other` matches. */
@@ -156,9 +186,14 @@ export function covers(one: Pattern, other: Pattern, max = stepsMax): CoverAnswe
   const pair = pairOf(ready(other), ready(one));
   if (typeof pair === 'string') return { answer: 'unknown', why: pair, steps: 0 };
   const meter = { max, steps: 1 };
-  const found = pair.left.words === undefined ? (uncovered(pair, meter) ?? walk(pair, false, meter)) : wordOf(pair.left.words, pair.right, false, meter);
+  const found =
+    pair.left.words === undefined
+      ? (uncovered(pair, meter) ?? walk(pair, false, meter))
+      : wordOf(pair.left.words, pair.right, false, meter);
   if (found === 'out-of-steps') return tooMany(meter);
-  return found === undefined ? { answer: 'yes', steps: meter.steps } : { answer: 'no', witness: witnessOf(found, pair.reader), steps: meter.steps };
+  return found === undefined
+    ? { answer: 'yes', steps: meter.steps }
+    : { answer: 'no', witness: witnessOf(found, pair.reader), steps: meter.steps };
 }
 
 function inOrder(one: Meaning, other: Meaning): readonly [Meaning, Meaning] {
@@ -174,7 +209,9 @@ interface Pair {
 function pairOf(one: Meaning, other: Meaning): Pair | Why {
   if (typeof one.form === 'string') return one.form;
   if (typeof other.form === 'string') return other.form;
-  return one.reader === other.reader ? { left: one.form, right: other.form, reader: one.reader } : 'different-readers';
+  return one.reader === other.reader
+    ? { left: one.form, right: other.form, reader: one.reader }
+    : 'different-readers';
 }
 
 function tooMany(meter: Meter): Unknown {
@@ -195,8 +232,10 @@ function commonSample(pair: Pair, meter: Meter): Found {
   const afterOther = after(pair, atStart, other, meter);
   if (areEnds(pair, afterOther)) return other;
   for (const joiner of joiners) {
-    if (areEnds(pair, after(pair, afterOne, [...joiner, ...other], meter))) return [...one, ...joiner, ...other];
-    if (areEnds(pair, after(pair, afterOther, [...joiner, ...one], meter))) return [...other, ...joiner, ...one];
+    if (areEnds(pair, after(pair, afterOne, [...joiner, ...other], meter)))
+      return [...one, ...joiner, ...other];
+    if (areEnds(pair, after(pair, afterOther, [...joiner, ...one], meter)))
+      return [...other, ...joiner, ...one];
   }
   return undefined;
 }
@@ -211,13 +250,17 @@ const atStart: States = { left: firstState, right: firstState };
 
 function after(pair: Pair, from: States, symbols: readonly number[], meter: Meter): States {
   const left = run(pair.left.automaton, from.left, symbols, meter);
-  return { left, right: left === deadState ? deadState : run(pair.right.automaton, from.right, symbols, meter) };
+  return {
+    left,
+    right: left === deadState ? deadState : run(pair.right.automaton, from.right, symbols, meter),
+  };
 }
 
 /** The dead state, too, when there are no steps left: the walk that follows will say so. */
 function run(automaton: Automaton, from: number, symbols: readonly number[], meter: Meter): number {
   let state = from;
-  for (let at = 0; at < symbols.length && state !== deadState && meter.steps <= meter.max; at++) state = step(automaton, state, classAt(automaton.alphabet, symbols[at] ?? 0), meter);
+  for (let at = 0; at < symbols.length && state !== deadState && meter.steps <= meter.max; at++)
+    state = step(automaton, state, classAt(automaton.alphabet, symbols[at] ?? 0), meter);
   return meter.steps > meter.max ? deadState : state;
 }
 
@@ -239,7 +282,8 @@ function walk({ left, right }: Pair, both: boolean, meter: Meter): Found {
 }
 
 function commonWord(one: Form, other: Form, meter: Meter): Found {
-  const isFewer = one.words !== undefined && (other.words === undefined || one.words.size <= other.words.size);
+  const isFewer =
+    one.words !== undefined && (other.words === undefined || one.words.size <= other.words.size);
   return isFewer ? wordOf(one.words, other, true, meter) : wordOf(other.words ?? new Map(), one, true, meter);
 }
 

@@ -26,7 +26,12 @@ export const matchState = 1;
 
 /** A bit for each kind of assertion. */
 export const placeBits: Readonly<Record<Place, number>> = {
-  'text-start': 1, 'text-end': 2, 'line-start': 4, 'line-end': 8, 'word-boundary': 16, 'no-word-boundary': 32,
+  'text-start': 1,
+  'text-end': 2,
+  'line-start': 4,
+  'line-end': 8,
+  'word-boundary': 16,
+  'no-word-boundary': 32,
 };
 
 /** Most states, and steps to make them. A pattern of 1024 bytes can be a million when written out; one of a route has hundreds. */
@@ -50,12 +55,28 @@ interface Build {
 /** Makes the automaton; undefined when it would have more than {@link statesMax} states. */
 export function nfaOf(tree: Tree, latin1: boolean): Nfa | undefined {
   const build: Build = {
-    latin1, does: [doing.fail, doing.match], out: [0, 0], arg: [0, 0], sets: [], setsByText: new Map(), setsByNode: new Map(), takes: new Map(), places: 0, work: 0,
+    latin1,
+    does: [doing.fail, doing.match],
+    out: [0, 0],
+    arg: [0, 0],
+    sets: [],
+    setsByText: new Map(),
+    setsByNode: new Map(),
+    takes: new Map(),
+    places: 0,
+    work: 0,
   };
   const start = make(build, tree, matchState);
   if (isTooLarge(build)) return undefined;
   const { does, out, arg, sets, places } = build;
-  return { does: Uint8Array.from(does), out: Int32Array.from(out), arg: Int32Array.from(arg), sets, start, places };
+  return {
+    does: Uint8Array.from(does),
+    out: Int32Array.from(out),
+    arg: Int32Array.from(arg),
+    sets,
+    start,
+    places,
+  };
 }
 
 function isTooLarge(build: Build): boolean {
@@ -86,7 +107,8 @@ function make(build: Build, tree: Tree, next: number): number {
   if (next === failState || isTooLarge(build)) return failState;
   if ('sub' in tree) return around(build, tree, next);
   if (tree.op === 'concat') return tree.subs.reduceRight((rest, sub) => make(build, sub, rest), next);
-  if (tree.op === 'alternate') return tree.subs.reduceRight((rest, sub) => fork(build, make(build, sub, next), rest), failState);
+  if (tree.op === 'alternate')
+    return tree.subs.reduceRight((rest, sub) => fork(build, make(build, sub, next), rest), failState);
   return leaf(build, tree, next);
 }
 
@@ -99,7 +121,10 @@ function leaf(build: Build, tree: Leaf, next: number): number {
     case 'empty':
       return next;
     case 'literal':
-      return tree.runes.reduceRight((rest, rune) => take(build, numberOf(build, casesOf(rune, tree.fold)), rest), next);
+      return tree.runes.reduceRight(
+        (rest, rune) => take(build, numberOf(build, casesOf(rune, tree.fold)), rest),
+        next,
+      );
     case 'assert':
       build.places |= placeBits[tree.place];
       return add(build, doing.assert, next, placeBits[tree.place]);
@@ -136,7 +161,8 @@ function loop(build: Build, sub: Tree, next: number, isStar: boolean): number {
 /** `x{2,4}` is `xx(x(x)?)?`: all ways out lead to one state. */
 function counted(build: Build, { sub, min, max }: Repeat, next: number): number {
   let entry = max === -1 ? loop(build, sub, next, true) : next;
-  for (let count = min; count < max && !isTooLarge(build); count++) entry = fork(build, make(build, sub, entry), next);
+  for (let count = min; count < max && !isTooLarge(build); count++)
+    entry = fork(build, make(build, sub, entry), next);
   for (let count = 0; count < min && !isTooLarge(build); count++) entry = make(build, sub, entry);
   return entry;
 }
@@ -166,5 +192,7 @@ function numberOf(build: Build, set: RuneSet): number {
 /** Returns what one rune of a literal matches: both cases of an ASCII letter that folds, else itself. */
 export function casesOf(rune: number, fold: boolean): RuneSet {
   const upper = rune & ~0x20;
-  return fold && rune < 0x80 && upper >= 0x41 && upper <= 0x5a ? [upper, upper, upper + 32, upper + 32] : [rune, rune];
+  return fold && rune < 0x80 && upper >= 0x41 && upper <= 0x5a
+    ? [upper, upper, upper + 32, upper + 32]
+    : [rune, rune];
 }

@@ -12,8 +12,13 @@ export type Lexicon = ReadonlyMap<string, readonly number[]>;
 
 /** Returns all values of a pattern; undefined when they are more than a few or not told easily. */
 export function lexiconOf(tree: Tree): Lexicon | undefined {
-  const found = list(withoutEnds(tree))?.toSorted((one, other) => one.length - other.length || (one < other ? -1 : 1));
-  return found && new Map(found.map((word) => [word, Array.from(word, (character) => character.codePointAt(0) ?? 0)]));
+  const found = list(withoutEnds(tree))?.toSorted(
+    (one, other) => one.length - other.length || (one < other ? -1 : 1),
+  );
+  return (
+    found &&
+    new Map(found.map((word) => [word, Array.from(word, (character) => character.codePointAt(0) ?? 0)]))
+  );
 }
 
 /** The tree without the anchors at its ends, which always hold when the whole value is matched. */
@@ -35,9 +40,18 @@ type Words = readonly string[] | undefined;
 
 function list(tree: Tree): Words {
   if ('sub' in tree) return listAround(tree);
-  if (tree.op === 'concat') return tree.subs.reduce<Words>((words, sub) => (words === undefined ? undefined : follow(words, list(sub))), ['']);
-  if (tree.op === 'alternate') return tree.subs.reduce<Words>((words, sub) => (words === undefined ? undefined : join(words, list(sub))), []);
-  if (tree.op === 'literal') return tree.runes.reduce<Words>((words, rune) => follow(words, listSet(casesOf(rune, tree.fold))), ['']);
+  if (tree.op === 'concat')
+    return tree.subs.reduce<Words>(
+      (words, sub) => (words === undefined ? undefined : follow(words, list(sub))),
+      [''],
+    );
+  if (tree.op === 'alternate')
+    return tree.subs.reduce<Words>(
+      (words, sub) => (words === undefined ? undefined : join(words, list(sub))),
+      [],
+    );
+  if (tree.op === 'literal')
+    return tree.runes.reduce<Words>((words, rune) => follow(words, listSet(casesOf(rune, tree.fold))), ['']);
   if (tree.op === 'class') return listSet(tree.set);
   return tree.op === 'nothing' ? [] : tree.op === 'empty' ? [''] : undefined;
 }
@@ -52,7 +66,8 @@ function listAround(tree: Extract<Tree, { readonly sub: Tree }>): Words {
 function listSet(set: RuneSet): Words {
   if (set.length > 2 * wordsMax || countOf(set) > wordsMax) return undefined;
   const words: string[] = [];
-  for (let at = 0; at < set.length; at += 2) for (let rune = nth(set, at); rune <= nth(set, at + 1); rune++) words.push(String.fromCodePoint(rune));
+  for (let at = 0; at < set.length; at += 2)
+    for (let rune = nth(set, at); rune <= nth(set, at + 1); rune++) words.push(String.fromCodePoint(rune));
   return words.every((word) => word.isWellFormed()) ? words : undefined;
 }
 
@@ -70,7 +85,8 @@ function follow(one: Words, other: Words): Words {
 
 function times(words: Words, count: number): Words {
   let made: Words = [''];
-  for (let turn = 0; turn < count && made !== undefined && made.length > 0; turn++) made = follow(made, words);
+  for (let turn = 0; turn < count && made !== undefined && made.length > 0; turn++)
+    made = follow(made, words);
   return made;
 }
 
@@ -95,16 +111,25 @@ export function beginningsOf(nfa: Nfa): Beginnings {
   for (let at = 0; at < positions && work < workMax; at++) {
     if (states.includes(matchState)) ended = endBit;
     const taking = states.filter((id) => nfa.does[id] === doing.take);
-    const [low, high] = taking.reduce<readonly [number, number]>(([one, other], id) => add([one, other], masks[nth(nfa.arg, id)]), [0, ended]);
+    const [low, high] = taking.reduce<readonly [number, number]>(
+      ([one, other], id) => add([one, other], masks[nth(nfa.arg, id)]),
+      [0, ended],
+    );
     beginnings[2 * at] = low;
     beginnings[2 * at + 1] = high;
     work += states.length;
-    states = spread(nfa, taking.map((id) => nth(nfa.out, id)));
+    states = spread(
+      nfa,
+      taking.map((id) => nth(nfa.out, id)),
+    );
   }
   return beginnings;
 }
 
-function add(mask: readonly [number, number], other: readonly [number, number] = [0, 0]): readonly [number, number] {
+function add(
+  mask: readonly [number, number],
+  other: readonly [number, number] = [0, 0],
+): readonly [number, number] {
   return [mask[0] | other[0], mask[1] | other[1]];
 }
 
@@ -123,7 +148,8 @@ function spread(nfa: Nfa, from: readonly number[]): readonly number[] {
 function maskOf(set: RuneSet): readonly [number, number] {
   let mask: readonly [number, number] = [0, (set.at(-1) ?? 0) > 0x7f ? highBit : 0];
   for (let at = 0; at < set.length && nth(set, at) < 0x80; at += 2) {
-    for (let rune = nth(set, at); rune <= Math.min(nth(set, at + 1), 0x7f); rune++) mask = add(mask, asciiMasks[rune]);
+    for (let rune = nth(set, at); rune <= Math.min(nth(set, at + 1), 0x7f); rune++)
+      mask = add(mask, asciiMasks[rune]);
   }
   return mask;
 }

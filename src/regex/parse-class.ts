@@ -6,10 +6,20 @@ import type { Tree } from './tree.ts';
 import { foldAscii, foldSet } from './unicode.ts';
 
 const posix: ReadonlyMap<string, RuneSet> = new Map([
-  ['alnum', [0x30, 0x39, 0x41, 0x5a, 0x61, 0x7a]], ['alpha', [0x41, 0x5a, 0x61, 0x7a]], ['ascii', [0, 0x7f]], ['blank', [0x09, 0x09, 0x20, 0x20]],
-  ['cntrl', [0, 0x1f, 0x7f, 0x7f]], ['digit', [0x30, 0x39]], ['graph', [0x21, 0x7e]], ['lower', [0x61, 0x7a]], ['print', [0x20, 0x7e]],
-  ['punct', [0x21, 0x2f, 0x3a, 0x40, 0x5b, 0x60, 0x7b, 0x7e]], ['space', [0x09, 0x0d, 0x20, 0x20]], ['upper', [0x41, 0x5a]],
-  ['word', [0x30, 0x39, 0x41, 0x5a, 0x5f, 0x5f, 0x61, 0x7a]], ['xdigit', [0x30, 0x39, 0x41, 0x46, 0x61, 0x66]],
+  ['alnum', [0x30, 0x39, 0x41, 0x5a, 0x61, 0x7a]],
+  ['alpha', [0x41, 0x5a, 0x61, 0x7a]],
+  ['ascii', [0, 0x7f]],
+  ['blank', [0x09, 0x09, 0x20, 0x20]],
+  ['cntrl', [0, 0x1f, 0x7f, 0x7f]],
+  ['digit', [0x30, 0x39]],
+  ['graph', [0x21, 0x7e]],
+  ['lower', [0x61, 0x7a]],
+  ['print', [0x20, 0x7e]],
+  ['punct', [0x21, 0x2f, 0x3a, 0x40, 0x5b, 0x60, 0x7b, 0x7e]],
+  ['space', [0x09, 0x0d, 0x20, 0x20]],
+  ['upper', [0x41, 0x5a]],
+  ['word', [0x30, 0x39, 0x41, 0x5a, 0x5f, 0x5f, 0x61, 0x7a]],
+  ['xdigit', [0x30, 0x39, 0x41, 0x46, 0x61, 0x66]],
 ]);
 
 /** Names of the POSIX classes that every reader has. */
@@ -46,7 +56,8 @@ function gather(scan: Scan, pairs: readonly number[], groups: ReadonlySet<Member
 /** Each set once each way: a hostile class may name the same large one hundreds of times. */
 function distinct(groups: ReadonlySet<Members>): readonly Members[] {
   const seen: Members[] = [];
-  for (const group of groups) if (!seen.some((other) => other.set === group.set && other.negated === group.negated)) seen.push(group);
+  for (const group of groups)
+    if (!seen.some((other) => other.set === group.set && other.negated === group.negated)) seen.push(group);
   return seen;
 }
 
@@ -76,13 +87,18 @@ export function classTree(scan: Scan, whole: RuneSet, fold: boolean): Tree {
   const set = scan.latin1 ? upTo(whole, 0xff) : whole;
   const [lo = 0] = set;
   if (set.length <= 4 && countOf(set) === 1) return { op: 'literal', runes: [lo], fold };
-  if (set.length <= 4 && countOf(set) === 2 && lo >= 0x41 && lo <= 0x5a && contains(set, lo + 32)) return { op: 'literal', runes: [lo + 32], fold: true };
+  if (set.length <= 4 && countOf(set) === 2 && lo >= 0x41 && lo <= 0x5a && contains(set, lo + 32))
+    return { op: 'literal', runes: [lo + 32], fold: true };
   return { op: 'class', set };
 }
 
 /** `[:alpha:]`, `\p{L}`, `\d` inside brackets; undefined when it is something else, or refused. */
 function readGroup(scan: Scan): Members | undefined {
-  return readPosix(scan) ?? (scan.refused === undefined ? readUnicodeClass(scan) : undefined) ?? (scan.refused === undefined ? readPerlClass(scan) : undefined);
+  return (
+    readPosix(scan) ??
+    (scan.refused === undefined ? readUnicodeClass(scan) : undefined) ??
+    (scan.refused === undefined ? readPerlClass(scan) : undefined)
+  );
 }
 
 function readPosix(scan: Scan): Members | undefined {

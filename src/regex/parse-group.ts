@@ -10,9 +10,21 @@ export interface Opening {
 
 /** Perl and others, by what they begin with, longest first. */
 const foreign: readonly (readonly [string, Reason])[] = [
-  ['(?<=', 'look-behind'], ['(?<!', 'look-behind'], ['(?=', 'look-ahead'], ['(?!', 'look-ahead'], ['(?>', 'atomic-group'], ['(?#', 'comment'],
-  ['(?P=', 'group-reference'], ['(?P>', 'group-reference'], ['(?&', 'group-reference'], ['(?R', 'group-reference'], ['(?+', 'group-reference'],
-  ["(?'", 'quoted-name'], ['(?|', 'group-kind'], ['(?(', 'group-kind'], ['(?*', 'group-kind'],
+  ['(?<=', 'look-behind'],
+  ['(?<!', 'look-behind'],
+  ['(?=', 'look-ahead'],
+  ['(?!', 'look-ahead'],
+  ['(?>', 'atomic-group'],
+  ['(?#', 'comment'],
+  ['(?P=', 'group-reference'],
+  ['(?P>', 'group-reference'],
+  ['(?&', 'group-reference'],
+  ['(?R', 'group-reference'],
+  ['(?+', 'group-reference'],
+  ["(?'", 'quoted-name'],
+  ['(?|', 'group-kind'],
+  ['(?(', 'group-kind'],
+  ['(?*', 'group-kind'],
 ];
 
 /** Reads from `(?` on; undefined with a refusal when no reader has it. */
@@ -30,7 +42,8 @@ export function readOpening(scan: Scan, flags: Flags): Opening | undefined {
 
 /** RE2 takes letters of any script in a name, Go and a Latin-1 reading of them do not. */
 const nameRules: readonly (readonly [Reader, RegExp])[] = [
-  ['go', /^\w+$/], ['re2-utf8', /^[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]+$/u],
+  ['go', /^\w+$/],
+  ['re2-utf8', /^[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]+$/u],
   ['re2-latin1', /^[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]+$/u],
 ];
 
@@ -46,7 +59,10 @@ function readName(scan: Scan, flags: Flags): Opening | undefined {
 }
 
 const letters: ReadonlyMap<number, keyof Flags> = new Map([
-  [code('i'), 'fold'], [code('m'), 'multiline'], [code('s'), 'dotAll'], [code('U'), 'swapGreed'],
+  [code('i'), 'fold'],
+  [code('m'), 'multiline'],
+  [code('s'), 'dotAll'],
+  [code('U'), 'swapGreed'],
 ]);
 
 /** `(?i)`, `(?s-m:`; a `-` must be followed by a flag. */

@@ -25,7 +25,10 @@ export function isRepetition(scan: Scan): boolean {
 function countsAt(scan: Scan): Counts | undefined {
   const low = integerAt(scan, scan.at + 1);
   if (low === undefined) return undefined;
-  const counts = scan.runes[low.end] === code(',') ? upperAt(scan, low.value, low.end + 1) : { min: low.value, max: low.value, end: low.end };
+  const counts =
+    scan.runes[low.end] === code(',')
+      ? upperAt(scan, low.value, low.end + 1)
+      : { min: low.value, max: low.value, end: low.end };
   if (counts === undefined || scan.runes[counts.end] !== code('}')) return undefined;
   const isText = (counts.min >= textFrom || counts.max >= textFrom) && !scan.asked.includes('go');
   return isText ? undefined : { ...counts, end: counts.end + 1 };
@@ -41,7 +44,8 @@ function upperAt(scan: Scan, min: number, at: number): Counts | undefined {
 function integerAt(scan: Scan, from: number): { readonly value: number; readonly end: number } | undefined {
   let end = from;
   let value = 0;
-  for (; isDigit(scan.runes[end]); end++) value = Math.min(value * 10 + (scan.runes[end] ?? 0) - 0x30, textFrom);
+  for (; isDigit(scan.runes[end]); end++)
+    value = Math.min(value * 10 + (scan.runes[end] ?? 0) - 0x30, textFrom);
   const leadingZero = scan.runes[from] === code('0') && end > from + 1;
   return end === from || leadingZero ? undefined : { value, end };
 }
@@ -54,7 +58,12 @@ function readLazy(scan: Scan, flags: Flags): boolean {
 }
 
 /** `*`, `+`, `?` after `sub`; undefined with a refusal. */
-export function readUnary(scan: Scan, sub: Tree | undefined, earlier: number, flags: Flags): Tree | undefined {
+export function readUnary(
+  scan: Scan,
+  sub: Tree | undefined,
+  earlier: number,
+  flags: Flags,
+): Tree | undefined {
   const start = scan.at;
   const op = sees(scan, '*') ? 'star' : sees(scan, '+') ? 'plus' : 'quest';
   scan.at++;
@@ -69,13 +78,19 @@ function isAllowed(scan: Scan, sub: Tree | undefined, earlier: number, start: nu
 }
 
 /** `{n,m}` after `sub`, where {@link isRepetition} holds; undefined with a refusal. */
-export function readRepetition(scan: Scan, sub: Tree | undefined, earlier: number, flags: Flags): Tree | undefined {
+export function readRepetition(
+  scan: Scan,
+  sub: Tree | undefined,
+  earlier: number,
+  flags: Flags,
+): Tree | undefined {
   const start = scan.at;
   const counts = countsAt(scan);
   if (counts === undefined) return undefined;
   scan.at = counts.end;
   const lazy = readLazy(scan, flags);
-  if (!isInBounds(scan, counts, start) || !isAllowed(scan, sub, earlier, start) || sub === undefined) return undefined;
+  if (!isInBounds(scan, counts, start) || !isAllowed(scan, sub, earlier, start) || sub === undefined)
+    return undefined;
   const made: Tree = { op: 'repeat', sub, min: counts.min, max: counts.max, manner: { lazy, flags } };
   return Math.max(counts.min, counts.max) < 2 || isProductInBounds(scan, made, start) ? made : undefined;
 }
@@ -89,7 +104,9 @@ function isInBounds(scan: Scan, { min, max }: Counts, start: number): boolean {
 /** RE2 also looks inside what is repeated no times, Go does not. */
 function isProductInBounds(scan: Scan, made: Tree, start: number): boolean {
   if (product(made, false) > maxRepeat) return !refuse(scan, 'repeat-product', start);
-  return product(made, true) <= maxRepeat || !refuse(scan, 'repeat-product', start, ['re2-utf8', 're2-latin1']);
+  return (
+    product(made, true) <= maxRepeat || !refuse(scan, 'repeat-product', start, ['re2-utf8', 're2-latin1'])
+  );
 }
 
 /**

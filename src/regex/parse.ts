@@ -62,7 +62,10 @@ function repeat(state: Parse, rune: number): void {
   const items = top(state).items;
   const start = state.scan.at;
   const earlier = state.repeatAt;
-  const made = rune === code('{') ? readRepetition(state.scan, items.at(-1), earlier, state.flags) : readUnary(state.scan, items.at(-1), earlier, state.flags);
+  const made =
+    rune === code('{')
+      ? readRepetition(state.scan, items.at(-1), earlier, state.flags)
+      : readUnary(state.scan, items.at(-1), earlier, state.flags);
   if (made === undefined) return;
   items[items.length - 1] = made;
   state.repeatAt = start;
@@ -73,7 +76,10 @@ const specials: ReadonlyMap<number, (state: Parse) => void> = new Map([
   [code(')'), closeGroup],
   [code('|'), bar],
   [code('^'), (state) => pushPlace(state, state.flags.multiline ? 'line-start' : 'text-start', 1)],
-  [code('$'), (state) => pushPlace(state, state.flags.multiline ? 'line-end' : 'text-end', 1, !state.flags.multiline)],
+  [
+    code('$'),
+    (state) => pushPlace(state, state.flags.multiline ? 'line-end' : 'text-end', 1, !state.flags.multiline),
+  ],
   [code('.'), pushDot],
   [code('['), pushBracket],
   [code('\\'), pushBackslash],
@@ -153,14 +159,19 @@ function joined(group: Group): Tree {
     items.push(item.op === 'literal' ? { ...item, runes } : item);
   }
   group.items = [];
-  return concat(items.length === 1 ? items : items.flatMap((item) => (item.op === 'concat' ? item.subs : [item])));
+  return concat(
+    items.length === 1 ? items : items.flatMap((item) => (item.op === 'concat' ? item.subs : [item])),
+  );
 }
 
 function finish(group: Group, latin1: boolean): Tree {
   endAlternative(group);
   const { alternatives } = group;
   if (alternatives.length === 1) return alternatives[0] ?? emptyTree;
-  return alternateFactored(alternatives.flatMap((sub) => (sub.op === 'alternate' ? sub.subs : [sub])), latin1);
+  return alternateFactored(
+    alternatives.flatMap((sub) => (sub.op === 'alternate' ? sub.subs : [sub])),
+    latin1,
+  );
 }
 
 function push(state: Parse, item: Tree): void {
@@ -178,7 +189,9 @@ function pushRune(state: Parse, rune: number): void {
 
 function asciiCases(rune: number): readonly number[] {
   const upper = rune & ~0x20;
-  return upper >= 0x41 && upper <= 0x5a && rune <= 0x7f ? [upper, upper, upper + 32, upper + 32] : [rune, rune];
+  return upper >= 0x41 && upper <= 0x5a && rune <= 0x7f
+    ? [upper, upper, upper + 32, upper + 32]
+    : [rune, rune];
 }
 
 function pushPlace(state: Parse, place: Place, length: number, dollar = false): void {
@@ -192,7 +205,12 @@ const notNewlineByte = [0, 9, 11, 0xff] as const;
 
 function pushDot(state: Parse): void {
   state.scan.at++;
-  push(state, state.flags.dotAll ? { op: 'any' } : { op: 'class', set: state.scan.latin1 ? notNewlineByte : notNewline });
+  push(
+    state,
+    state.flags.dotAll
+      ? { op: 'any' }
+      : { op: 'class', set: state.scan.latin1 ? notNewlineByte : notNewline },
+  );
 }
 
 function pushBracket(state: Parse): void {
@@ -201,7 +219,10 @@ function pushBracket(state: Parse): void {
 }
 
 const places: ReadonlyMap<number, Place> = new Map([
-  [code('A'), 'text-start'], [code('z'), 'text-end'], [code('b'), 'word-boundary'], [code('B'), 'no-word-boundary'],
+  [code('A'), 'text-start'],
+  [code('z'), 'text-end'],
+  [code('b'), 'word-boundary'],
+  [code('B'), 'no-word-boundary'],
 ]);
 
 function pushBackslash(state: Parse): void {
@@ -235,7 +256,8 @@ function pushByte(state: Parse): void {
 
 function pushEscape(state: Parse): void {
   const { scan } = state;
-  const members: Members | undefined = readUnicodeClass(scan) ?? (scan.refused === undefined ? readPerlClass(scan) : undefined);
+  const members: Members | undefined =
+    readUnicodeClass(scan) ?? (scan.refused === undefined ? readPerlClass(scan) : undefined);
   if (members !== undefined) {
     push(state, classTree(scan, membersOf(scan, members, state.flags.fold), state.flags.fold));
     return;

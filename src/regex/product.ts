@@ -1,6 +1,15 @@
 /** Two automata walked side by side: the shortest value that both accept, or that one accepts and the other does not. */
 import { jointClasses } from './alphabet.ts';
-import { accepts, deadState, firstState, isWithin, partsOf, step, type Automaton, type Meter } from './automaton.ts';
+import {
+  accepts,
+  deadState,
+  firstState,
+  isWithin,
+  partsOf,
+  step,
+  type Automaton,
+  type Meter,
+} from './automaton.ts';
 import { nth } from './rune-set.ts';
 
 /** A value as runes (bytes for Latin-1), `undefined` when there is none, or `out-of-steps`. */
@@ -47,7 +56,16 @@ function walk(search: Search, inParts: boolean): Found {
   const { one, other, both, meter } = search;
   const joints = jointClasses(one.alphabet, other.alphabet, one.highest);
   meter.steps += one.alphabet.starts.length + other.alphabet.starts.length;
-  const walked: Walk = { ...search, inParts, ones: [], others: [], parents: [], runes: [], seen: new Set(), besides: new Map() };
+  const walked: Walk = {
+    ...search,
+    inParts,
+    ones: [],
+    others: [],
+    parents: [],
+    runes: [],
+    seen: new Set(),
+    besides: new Map(),
+  };
   arrive(walked, firstState, firstState, { from: -1, rune: 0 });
   for (let at = 0; at < walked.ones.length; at++) {
     const left = nth(walked.ones, at);
@@ -56,7 +74,8 @@ function walk(search: Search, inParts: boolean): Found {
     for (const joint of joints) {
       const next = step(one, left, joint.one, meter);
       const beside = next === deadState ? deadState : step(other, right, joint.other, meter);
-      if (next !== deadState && (beside !== deadState || !both)) arriveAtAll(walked, next, beside, { from: at, rune: joint.rune });
+      if (next !== deadState && (beside !== deadState || !both))
+        arriveAtAll(walked, next, beside, { from: at, rune: joint.rune });
       if (meter.steps > meter.max) return 'out-of-steps';
     }
   }
@@ -76,7 +95,8 @@ function arriveAtAll(walked: Walk, one: number, other: number, way: Way): void {
   }
   const others = walked.both ? partsOf(walked.other, other, walked.meter) : [other];
   for (const part of partsOf(walked.one, one, walked.meter)) {
-    for (const beside of others) if (walked.both || isNews(walked, part, beside)) arrive(walked, part, beside, way);
+    for (const beside of others)
+      if (walked.both || isNews(walked, part, beside)) arrive(walked, part, beside, way);
     if (walked.meter.steps > walked.meter.max) return;
   }
 }
@@ -89,7 +109,12 @@ function isNews({ besides, other, meter }: Walk, part: number, beside: number): 
   return true;
 }
 
-function arrive({ ones, others, parents, runes, seen, meter }: Walk, one: number, other: number, way: Way): void {
+function arrive(
+  { ones, others, parents, runes, seen, meter }: Walk,
+  one: number,
+  other: number,
+  way: Way,
+): void {
   meter.steps++;
   // Small where both are: such numbers are looked up faster. Exact up to 2^26 states.
   const key = one < 0x4000 && other < 0x8000 ? one * 0x8000 + other : -(one * 0x4000000 + other);

@@ -77,7 +77,8 @@ export function negate(set: RuneSet): RuneSet {
 export function upTo(set: RuneSet, highest: number): RuneSet {
   if ((set.at(-1) ?? 0) <= highest) return set;
   const kept: number[] = [];
-  for (let at = 0; at < set.length && nth(set, at) <= highest; at += 2) kept.push(nth(set, at), Math.min(nth(set, at + 1), highest));
+  for (let at = 0; at < set.length && nth(set, at) <= highest; at += 2)
+    kept.push(nth(set, at), Math.min(nth(set, at + 1), highest));
   return kept;
 }
 

@@ -8,12 +8,37 @@ export type Reader = RegexReader;
 
 /** Why a pattern is refused; the words are in `words.ts`. */
 export type Reason =
-  | 'empty' | 'too-long' | 'too-big'
-  | 'look-ahead' | 'look-behind' | 'atomic-group' | 'comment' | 'group-reference' | 'quoted-name' | 'group-kind' | 'flag' | 'group-name'
-  | 'backreference' | 'escape' | 'trailing-backslash' | 'hex' | 'rune-too-high' | 'rune-over-ff' | 'any-byte'
-  | 'class-unclosed' | 'range' | 'range-in-bytes' | 'posix-class' | 'unicode-class'
-  | 'repeat-nothing' | 'repeat-stacked' | 'repeat-size' | 'repeat-order' | 'repeat-product'
-  | 'paren-open' | 'paren-close';
+  | 'empty'
+  | 'too-long'
+  | 'too-big'
+  | 'look-ahead'
+  | 'look-behind'
+  | 'atomic-group'
+  | 'comment'
+  | 'group-reference'
+  | 'quoted-name'
+  | 'group-kind'
+  | 'flag'
+  | 'group-name'
+  | 'backreference'
+  | 'escape'
+  | 'trailing-backslash'
+  | 'hex'
+  | 'rune-too-high'
+  | 'rune-over-ff'
+  | 'any-byte'
+  | 'class-unclosed'
+  | 'range'
+  | 'range-in-bytes'
+  | 'posix-class'
+  | 'unicode-class'
+  | 'repeat-nothing'
+  | 'repeat-stacked'
+  | 'repeat-size'
+  | 'repeat-order'
+  | 'repeat-product'
+  | 'paren-open'
+  | 'paren-close';
 
 /** The first thing in a pattern that a reader refuses: runes `start` to `end` (exclusive). */
 export interface Refused {
@@ -46,7 +71,8 @@ export function scanOf(runes: readonly number[], latin1: boolean, asked: readonl
 /** Notes a refusal by those of `by` that are asked; says whether there is one. The first refusal stands. */
 export function refuse(scan: Scan, reason: Reason, start: number, by: readonly Reader[] = readers): boolean {
   const who = scan.asked.filter((reader) => by.includes(reader));
-  if (who.length > 0) scan.refused ??= { reason, start, end: Math.min(scan.at, scan.runes.length), readers: who };
+  if (who.length > 0)
+    scan.refused ??= { reason, start, end: Math.min(scan.at, scan.runes.length), readers: who };
   return who.length > 0;
 }
 
@@ -57,7 +83,8 @@ export function code(character: string): number {
 
 /** Tells whether the runes at the position (or `ahead` of it) spell the ASCII text. */
 export function sees(scan: Scan, text: string, ahead = 0): boolean {
-  for (let index = 0; index < text.length; index++) if (scan.runes[scan.at + ahead + index] !== text.charCodeAt(index)) return false;
+  for (let index = 0; index < text.length; index++)
+    if (scan.runes[scan.at + ahead + index] !== text.charCodeAt(index)) return false;
   return true;
 }
 
@@ -68,7 +95,8 @@ export function textOf(scan: Scan, start: number, end: number): string {
 
 /** Returns the position of the text at or after `from`; -1 when it does not come. */
 export function find(scan: Scan, text: string, from: number): number {
-  for (let at = from; at + text.length <= scan.runes.length; at++) if (sees(scan, text, at - scan.at)) return at;
+  for (let at = from; at + text.length <= scan.runes.length; at++)
+    if (sees(scan, text, at - scan.at)) return at;
   return -1;
 }
 

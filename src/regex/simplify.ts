@@ -1,5 +1,15 @@
 /** What RE2 rewrites before it compiles: counted repeats, and repeats of one thing beside each other. */
-import { concat, emptyTree, isSameHead, isUnary, repeatOf, type Manner, type Repeat, type Tree, type Unary } from './tree.ts';
+import {
+  concat,
+  emptyTree,
+  isSameHead,
+  isUnary,
+  repeatOf,
+  type Manner,
+  type Repeat,
+  type Tree,
+  type Unary,
+} from './tree.ts';
 
 /** Returns a counted repeat that is another operator as that: `x{1,}` is `x+`. Others are returned as they are. */
 export function simplify(tree: Tree): Tree {
@@ -20,16 +30,27 @@ function unbounded(tree: Repeat, sub: Tree, min: number): Tree {
 /** Repeats a simplified tree; `x{0,3}`, which RE2 makes `(x(xx?)?)?`, counts as an `x?` of the same manner. */
 export function repeatSimplified(op: Unary['op'], sub: Tree, manner: Manner): Tree {
   if (sub.op !== 'repeat' || sub.min > 0 || sub.max < 2) return repeatOf(op, sub, manner);
-  return repeatOf(op, { op: 'quest', sub: concat([sub.sub, { ...sub, max: sub.max - 1 }]), manner: sub.manner }, manner);
+  return repeatOf(
+    op,
+    { op: 'quest', sub: concat([sub.sub, { ...sub, max: sub.max - 1 }]), manner: sub.manner },
+    manner,
+  );
 }
 
-function bounded(tree: Repeat, sub: Tree, { min, max }: { readonly min: number; readonly max: number }): Tree {
+function bounded(
+  tree: Repeat,
+  sub: Tree,
+  { min, max }: { readonly min: number; readonly max: number },
+): Tree {
   if (max > 1) return { ...tree, sub, min, max };
   return min === 1 ? sub : repeatSimplified('quest', sub, tree.manner);
 }
 
 function isOnlyPlaces(tree: Tree): boolean {
-  return tree.op === 'assert' || ((tree.op === 'concat' || tree.op === 'alternate') && tree.subs.every((sub) => sub.op === 'assert'));
+  return (
+    tree.op === 'assert' ||
+    ((tree.op === 'concat' || tree.op === 'alternate') && tree.subs.every((sub) => sub.op === 'assert'))
+  );
 }
 
 /** How often something is repeated: `max` -1 when there is no bound. */
@@ -57,14 +78,20 @@ export function coalesce(subs: readonly Tree[]): readonly Tree[] {
 
 /** Counts of a repeat of one rune or set; undefined for all else. */
 function countsOf(tree: Tree | undefined): Counts | undefined {
-  if (tree === undefined || (tree.op !== 'repeat' && !isUnary(tree)) || !isOneStep(tree.sub)) return undefined;
+  if (tree === undefined || (tree.op !== 'repeat' && !isUnary(tree)) || !isOneStep(tree.sub))
+    return undefined;
   const { sub, manner } = tree;
   if (tree.op === 'repeat') return { sub, manner, min: tree.min, max: tree.max };
   return { sub, manner, min: tree.op === 'plus' ? 1 : 0, max: tree.op === 'quest' ? 1 : -1 };
 }
 
 function isOneStep(tree: Tree): boolean {
-  return tree.op === 'class' || tree.op === 'any' || tree.op === 'byte' || (tree.op === 'literal' && tree.runes.length === 1);
+  return (
+    tree.op === 'class' ||
+    tree.op === 'any' ||
+    tree.op === 'byte' ||
+    (tree.op === 'literal' && tree.runes.length === 1)
+  );
 }
 
 function join(before: Counts, next: Tree): readonly Tree[] | undefined {

@@ -140,7 +140,7 @@ function addBytes(trie: Trie, lo: number, hi: number): void {
 export function utf8(rune: number): readonly number[] {
   if (rune < 0x80) return [rune];
   const tail = lengthEnds.filter((end) => rune > end).length;
-  const bytes = [(0xff00 >> (tail + 1)) % 0x100 | (rune >> (6 * tail))];
+  const bytes = [((0xff00 >> (tail + 1)) % 0x100) | (rune >> (6 * tail))];
   for (let at = tail - 1; at >= 0; at--) bytes.push(0x80 | ((rune >> (6 * at)) & 0x3f));
   return bytes;
 }
@@ -209,7 +209,8 @@ function flatSize({ bytes, out, other, root }: Trie): number {
   const reached = reachable(out, other, root);
   let flat = 0;
   for (const id of reached) {
-    if (bytes[id] === -1) for (const next of [nth(out, id), nth(other, id)]) choices[next] = nth(choices, next) + 1;
+    if (bytes[id] === -1)
+      for (const next of [nth(out, id), nth(other, id)]) choices[next] = nth(choices, next) + 1;
     else {
       flat++;
       isHead[nth(out, id)] = 1;

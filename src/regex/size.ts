@@ -31,10 +31,32 @@ interface Part {
 type Made = Part | undefined;
 
 /** Matches the empty string and costs nothing of itself. */
-const nop: Part = { flat: 0, made: 1, nullable: true, isHead: false, endsInStep: false, exits: 1, isAnyByte: false, firsts: 0, hasLoop: false, isLate: false };
+const nop: Part = {
+  flat: 0,
+  made: 1,
+  nullable: true,
+  isHead: false,
+  endsInStep: false,
+  exits: 1,
+  isAnyByte: false,
+  firsts: 0,
+  hasLoop: false,
+  isLate: false,
+};
 
 function step(count: number, nullable: boolean): Part {
-  return { flat: count, made: count, nullable, isHead: false, endsInStep: true, exits: 0, isAnyByte: false, firsts: 1, hasLoop: false, isLate: false };
+  return {
+    flat: count,
+    made: count,
+    nullable,
+    isHead: false,
+    endsInStep: true,
+    exits: 0,
+    isAnyByte: false,
+    firsts: 1,
+    hasLoop: false,
+    isLate: false,
+  };
 }
 
 /** Sizes of a program: flattened, and before. */
@@ -72,7 +94,11 @@ function withoutAnchors(tree: Tree): { readonly rest: Tree; readonly unanchored:
 }
 
 /** Takes a leading or trailing anchor off, through at most four groups, as RE2 does; undefined when there is none. @see re2/compile.cc IsAnchorStart */
-function withoutAnchor(tree: Tree | undefined, place: 'text-start' | 'text-end', depth: number): Tree | undefined {
+function withoutAnchor(
+  tree: Tree | undefined,
+  place: 'text-start' | 'text-end',
+  depth: number,
+): Tree | undefined {
   if (tree === undefined || depth >= 4) return undefined;
   if (isPlace(tree, place)) return emptyTree;
   if (tree.op === 'capture') {
@@ -109,7 +135,9 @@ function isLeaf(tree: Tree): tree is Leaf {
 function composite(tree: Composite, sizing: Sizing): Made {
   switch (tree.op) {
     case 'concat':
-      return coalesce(tree.subs).map((sub) => partOf(sub, sizing)).reduce(cat);
+      return coalesce(tree.subs)
+        .map((sub) => partOf(sub, sizing))
+        .reduce(cat);
     case 'alternate':
       return tree.subs.map((sub) => partOf(sub, sizing)).reduce(alt);
     case 'capture':
@@ -156,7 +184,12 @@ const anyByte = [0, 0xff] as const;
 function setPart(set: readonly number[], latin1: boolean): Made {
   if (set.length === 0) return undefined;
   const size = sizeOfSet(set, latin1);
-  return { ...step(size.flat, false), made: size.made, firsts: size.firsts, isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff };
+  return {
+    ...step(size.flat, false),
+    made: size.made,
+    firsts: size.firsts,
+    isAnyByte: latin1 && set[0] === 0 && set[1] === 0xff,
+  };
 }
 
 function unary(tree: Unary, sizing: Sizing): Made {
@@ -242,17 +275,43 @@ function either(one: Part, other: Part): Part {
 }
 
 function capture(sub: Made): Made {
-  return sub && { ...step(sub.flat + jumps(sub, { isHead: false }) + echo(sub, { firsts: 1 }) + 2, sub.nullable), made: sub.made + 2, hasLoop: sub.hasLoop };
+  return (
+    sub && {
+      ...step(sub.flat + jumps(sub, { isHead: false }) + echo(sub, { firsts: 1 }) + 2, sub.nullable),
+      made: sub.made + 2,
+      hasLoop: sub.hasLoop,
+    }
+  );
 }
 
 function quest(sub: Made): Made {
   if (sub === undefined) return nop;
-  return { ...sub, flat: sub.flat + entry(sub), made: sub.made + 1, nullable: true, isHead: false, exits: sub.exits + 1, isAnyByte: false, firsts: sub.firsts + 1 };
+  return {
+    ...sub,
+    flat: sub.flat + entry(sub),
+    made: sub.made + 1,
+    nullable: true,
+    isHead: false,
+    exits: sub.exits + 1,
+    isAnyByte: false,
+    firsts: sub.firsts + 1,
+  };
 }
 
 /** What a loop makes of its body, whichever way in. */
 function looped(sub: Part, flat: number): Part {
-  return { ...sub, flat: sub.flat + flat + loop(sub) + echo(sub, sub), made: sub.made + 1, isHead: true, endsInStep: false, exits: 1, isAnyByte: false, firsts: sub.firsts + 1, hasLoop: true, isLate: sub.hasLoop || !sub.endsInStep };
+  return {
+    ...sub,
+    flat: sub.flat + flat + loop(sub) + echo(sub, sub),
+    made: sub.made + 1,
+    isHead: true,
+    endsInStep: false,
+    exits: 1,
+    isAnyByte: false,
+    firsts: sub.firsts + 1,
+    hasLoop: true,
+    isLate: sub.hasLoop || !sub.endsInStep,
+  };
 }
 
 function plus(sub: Made): Made {
@@ -267,7 +326,13 @@ function star(sub: Made): Made {
 function copies(sub: Made, count: number): Made {
   if (sub === undefined || count === 1) return sub;
   const firsts = sub.firsts * (sub.nullable ? count : 1);
-  return { ...sub, flat: count * sub.flat + (count - 1) * (jumps(sub, sub) + echo(sub, sub)), made: count * sub.made, isAnyByte: false, firsts };
+  return {
+    ...sub,
+    flat: count * sub.flat + (count - 1) * (jumps(sub, sub) + echo(sub, sub)),
+    made: count * sub.made,
+    isAnyByte: false,
+    firsts,
+  };
 }
 
 /** `(x(x(x…)?)?)?`: `count` times around the innermost part. */

@@ -14,7 +14,8 @@ export interface Flags {
 export const noFlags: Flags = { fold: false, multiline: false, dotAll: false, swapGreed: false };
 
 /** Where an assertion holds: `^`, `$`, `\A`, `\z`, `\b`, `\B`; the line ones only under `(?m)`. */
-export type Place = 'text-start' | 'text-end' | 'line-start' | 'line-end' | 'word-boundary' | 'no-word-boundary';
+export type Place =
+  'text-start' | 'text-end' | 'line-start' | 'line-end' | 'word-boundary' | 'no-word-boundary';
 
 /** How a repeat operator was meant: lazy or not, and the flags in force. One repeat of another is one repeat only in the same manner. */
 export interface Manner {
@@ -67,7 +68,11 @@ export function concat(subs: readonly Tree[]): Tree {
 
 /** Joins trees as alternatives, without factoring. */
 export function alternate(subs: readonly Tree[]): Tree {
-  return subs.length === 1 ? (subs[0] ?? emptyTree) : subs.length === 0 ? { op: 'nothing' } : { op: 'alternate', subs };
+  return subs.length === 1
+    ? (subs[0] ?? emptyTree)
+    : subs.length === 0
+      ? { op: 'nothing' }
+      : { op: 'alternate', subs };
 }
 
 /** Repeats a tree: `x**` is `x*`, and so is any other operator on `x*`, `x+` or `x?` in the same manner. */
@@ -84,7 +89,10 @@ export function isUnary(tree: Tree): tree is Unary {
 /** Tells whether two repeats were meant alike. */
 export function isSameManner(one: Manner, other: Manner): boolean {
   const flags = ['fold', 'multiline', 'dotAll'] as const;
-  return one.lazy === other.lazy && (one.flags === other.flags || flags.every((flag) => one.flags[flag] === other.flags[flag]));
+  return (
+    one.lazy === other.lazy &&
+    (one.flags === other.flags || flags.every((flag) => one.flags[flag] === other.flags[flag]))
+  );
 }
 
 /** Returns what a tree is made of. */
@@ -117,5 +125,10 @@ function isSamePlace(one: Assertion, other: Assertion): boolean {
 }
 
 function isSameRepeat(one: Repeat, other: Repeat): boolean {
-  return one.min === other.min && one.max === other.max && one.manner.lazy === other.manner.lazy && isSameHead(one.sub, other.sub);
+  return (
+    one.min === other.min &&
+    one.max === other.max &&
+    one.manner.lazy === other.manner.lazy &&
+    isSameHead(one.sub, other.sub)
+  );
 }

@@ -18,12 +18,46 @@ const unions: Readonly<Record<string, readonly string[]>> = {
  * @see https://github.com/golang/go/blob/go1.26.0/src/unicode/tables.go CategoryAliases
  */
 const aliases: Readonly<Record<string, string>> = {
-  Closepunctuation: 'Pe', Combiningmark: 'M', Connectorpunctuation: 'Pc', Control: 'Cc', Currencysymbol: 'Sc', Dashpunctuation: 'Pd',
-  Decimalnumber: 'Nd', Enclosingmark: 'Me', Finalpunctuation: 'Pf', Format: 'Cf', Initialpunctuation: 'Pi', Letter: 'L', Letternumber: 'Nl',
-  Lineseparator: 'Zl', Lowercaseletter: 'Ll', Mark: 'M', Mathsymbol: 'Sm', Modifierletter: 'Lm', Modifiersymbol: 'Sk', Nonspacingmark: 'Mn',
-  Number: 'N', Openpunctuation: 'Ps', Other: 'C', Otherletter: 'Lo', Othernumber: 'No', Otherpunctuation: 'Po', Othersymbol: 'So',
-  Paragraphseparator: 'Zp', Privateuse: 'Co', Punctuation: 'P', Separator: 'Z', Spaceseparator: 'Zs', Spacingmark: 'Mc', Surrogate: 'Cs',
-  Symbol: 'S', Titlecaseletter: 'Lt', Uppercaseletter: 'Lu', Cntrl: 'Cc', Digit: 'Nd', Punct: 'P',
+  Closepunctuation: 'Pe',
+  Combiningmark: 'M',
+  Connectorpunctuation: 'Pc',
+  Control: 'Cc',
+  Currencysymbol: 'Sc',
+  Dashpunctuation: 'Pd',
+  Decimalnumber: 'Nd',
+  Enclosingmark: 'Me',
+  Finalpunctuation: 'Pf',
+  Format: 'Cf',
+  Initialpunctuation: 'Pi',
+  Letter: 'L',
+  Letternumber: 'Nl',
+  Lineseparator: 'Zl',
+  Lowercaseletter: 'Ll',
+  Mark: 'M',
+  Mathsymbol: 'Sm',
+  Modifierletter: 'Lm',
+  Modifiersymbol: 'Sk',
+  Nonspacingmark: 'Mn',
+  Number: 'N',
+  Openpunctuation: 'Ps',
+  Other: 'C',
+  Otherletter: 'Lo',
+  Othernumber: 'No',
+  Otherpunctuation: 'Po',
+  Othersymbol: 'So',
+  Paragraphseparator: 'Zp',
+  Privateuse: 'Co',
+  Punctuation: 'P',
+  Separator: 'Z',
+  Spaceseparator: 'Zs',
+  Spacingmark: 'Mc',
+  Surrogate: 'Cs',
+  Symbol: 'S',
+  Titlecaseletter: 'Lt',
+  Uppercaseletter: 'Lu',
+  Cntrl: 'Cc',
+  Digit: 'Nd',
+  Punct: 'P',
 };
 
 /** Names in Go's spelling that only Go takes and no category of RE2's is equal to. */
@@ -57,7 +91,8 @@ export function classOf(name: string): RuneSet | undefined {
 
 function decode(name: string): RuneSet | undefined {
   if (name === 'Any') return [0, 0x10ffff];
-  if (Object.hasOwn(unions, name)) return (unions[name] ?? []).reduce<RuneSet>((set, part) => union(set, classOf(part) ?? []), []);
+  if (Object.hasOwn(unions, name))
+    return (unions[name] ?? []).reduce<RuneSet>((set, part) => union(set, classOf(part) ?? []), []);
   const packed = Object.hasOwn(packedClasses, name) ? packedClasses[name] : undefined;
   return packed === undefined ? undefined : unpack(packed);
 }

@@ -25,9 +25,11 @@ export function witnessOfRunes(runes: readonly number[]): Witness {
 /** Makes a witness of bytes. */
 export function witnessOfBytes(bytes: readonly number[]): Witness {
   const parts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const rune = runeAt(bytes, at);
-    parts.push(rune === undefined ? `\\x${nth(bytes, at).toString(16).toUpperCase()}` : String.fromCodePoint(rune));
+    parts.push(
+      rune === undefined ? `\\x${nth(bytes, at).toString(16).toUpperCase()}` : String.fromCodePoint(rune),
+    );
     at += rune === undefined ? 1 : utf8(rune).length;
   }
   return { text: parts.join(''), bytes };
@@ -40,6 +42,10 @@ function runeAt(bytes: readonly number[], at: number): number | undefined {
   const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   let rune = lead & (0xff >> (length + 1));
   for (let next = at + 1; next < at + length; next++) rune = rune * 64 + (nth(bytes, next) & 0x3f);
-  const isWhole = rune >= 0x80 && rune <= 0x10ffff && (rune < 0xd800 || rune > 0xdfff) && utf8(rune).every((byte, index) => byte === bytes[at + index]);
+  const isWhole =
+    rune >= 0x80 &&
+    rune <= 0x10ffff &&
+    (rune < 0xd800 || rune > 0xdfff) &&
+    utf8(rune).every((byte, index) => byte === bytes[at + index]);
   return isWhole ? rune : undefined;
 }

@@ -19,7 +19,13 @@ export interface Change {
 }
 
 /** Phases in the order in which they are carried out. */
-export const phaseNames = ['subsets added', 'routes written', 'hosts written', 'routes removed', 'subsets removed'] as const;
+export const phaseNames = [
+  'subsets added',
+  'routes written',
+  'hosts written',
+  'routes removed',
+  'subsets removed',
+] as const;
 /** One of {@link phaseNames}. */
 export type PhaseName = (typeof phaseNames)[number];
 
@@ -39,14 +45,26 @@ export interface Plan {
 
 /** Returns what exists of ours, by key. */
 export function existingOf(snapshot: Snapshot): ReadonlyMap<string, RouteObject> {
-  const kinds = [['DestinationRule', snapshot.destinationRules], ['VirtualService', snapshot.virtualServices]] as const;
-  const ours = kinds.flatMap(([kind, collection]) => [...collection.values()].flatMap((inside) => [...inside.values()]).filter(({ managed }) => managed)
-    .map((one) => routeObject(kind, one.namespace, one.name, one.spec)));
+  const kinds = [
+    ['DestinationRule', snapshot.destinationRules],
+    ['VirtualService', snapshot.virtualServices],
+  ] as const;
+  const ours = kinds.flatMap(([kind, collection]) =>
+    [...collection.values()]
+      .flatMap((inside) => [...inside.values()])
+      .filter(({ managed }) => managed)
+      .map((one) => routeObject(kind, one.namespace, one.name, one.spec)),
+  );
   return new Map(ours.map((object) => [keyOf(object), object]));
 }
 
 /** Plans the changes from what exists to what should, for all keys or for those of `only`. */
-export function planChanges(desired: Desired, existing: ReadonlyMap<string, RouteObject>, settings: { readonly settleMilliseconds: number }, only?: ReadonlySet<string>): Plan {
+export function planChanges(
+  desired: Desired,
+  existing: ReadonlyMap<string, RouteObject>,
+  settings: { readonly settleMilliseconds: number },
+  only?: ReadonlySet<string>,
+): Plan {
   const keys = only ?? new Set([...desired.objects.keys(), ...existing.keys()]);
   const phases = new Map<PhaseName, Change[]>();
   const unchanged: string[] = [];
@@ -64,7 +82,8 @@ function inOrder(phases: ReadonlyMap<PhaseName, readonly Change[]>, settle: numb
   const present = phaseNames.filter((name) => phases.has(name));
   return present.map((name, index) => ({
     name,
-    settleMilliseconds: (index > 0 && (present[index - 1] === 'subsets added' || name === 'subsets removed')) ? settle : 0,
+    settleMilliseconds:
+      index > 0 && (present[index - 1] === 'subsets added' || name === 'subsets removed') ? settle : 0,
     changes: phases.get(name) ?? [],
   }));
 }
@@ -73,8 +92,14 @@ type Step = readonly [PhaseName, Change];
 
 function stepsOf(before: RouteObject | undefined, after: RouteObject | undefined): readonly Step[] {
   const object = after ?? before;
-  if (object === undefined || (before !== undefined && after !== undefined && isSame(before.spec, after.spec))) return [];
-  return object.kind === 'DestinationRule' ? subsetSteps(before, after) : [[routePhase(object, after), changeOf(before, after)]];
+  if (
+    object === undefined ||
+    (before !== undefined && after !== undefined && isSame(before.spec, after.spec))
+  )
+    return [];
+  return object.kind === 'DestinationRule'
+    ? subsetSteps(before, after)
+    : [[routePhase(object, after), changeOf(before, after)]];
 }
 
 /** Tells whether an object of ours is a public host: it delegates. */
@@ -104,7 +129,9 @@ function subsetSteps(before: RouteObject | undefined, after: RouteObject | undef
   const both = [...subsetsOf(after), ...leaving].sort((a, b) => byCodeUnit(nameOf(a), nameOf(b)));
   const between: RouteObject = { ...after, spec: { ...after.spec, subsets: both } };
   const last: Step = ['subsets removed', changeOf(between, after)];
-  return isSame(before.spec, between.spec) ? [['subsets removed', changeOf(before, after)]] : [['subsets added', changeOf(before, between)], last];
+  return isSame(before.spec, between.spec)
+    ? [['subsets removed', changeOf(before, after)]]
+    : [['subsets added', changeOf(before, between)], last];
 }
 
 function subsetsOf({ spec }: RouteObject): readonly JsonObject[] {
@@ -118,8 +145,12 @@ function nameOf(subset: JsonObject): string {
 /** Tells whether two JSON values are the same; the order of keys does not count, that of lists does. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]));
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]))
+  );
 }

@@ -12,7 +12,9 @@ export interface Claims {
 
 /** Gathers the hosts that foreign VirtualServices have. Of several the first by name is told. */
 export function claimsOf(snapshot: Snapshot, settings: Settings): Claims {
-  const foreign = [...snapshot.virtualServices.values()].flatMap((inside) => [...inside.values()]).filter((one) => !one.managed);
+  const foreign = [...snapshot.virtualServices.values()]
+    .flatMap((inside) => [...inside.values()])
+    .filter((one) => !one.managed);
   const mesh = new Map<string, string>();
   const gateway = new Map<string, string>();
   for (const one of foreign.sort((a, b) => byCodeUnit(labelOf(a), labelOf(b)))) {
@@ -38,7 +40,11 @@ export function isInMesh({ gateways }: Pick<VirtualService, 'gateways'>): boolea
 }
 
 /** Returns a host as Istio reads it: in lower case; a name without a dot is a Service of the object's namespace. */
-export function resolveHost(host: string, namespace: string, { clusterDomain }: Pick<Settings, 'clusterDomain'>): string {
+export function resolveHost(
+  host: string,
+  namespace: string,
+  { clusterDomain }: Pick<Settings, 'clusterDomain'>,
+): string {
   const lower = host.toLowerCase();
   return lower.includes('.') || lower === '*' ? lower : `${lower}.${namespace}.svc.${clusterDomain}`;
 }
@@ -53,7 +59,12 @@ export function resolveGateway(gateway: string, namespace: string): string {
  * Returns the name that an object of ours has: the wanted one, or, where a foreign object of the kind has that, one with `-branchline` behind.
  * The foreign one is never taken over.
  */
-export function nameFor(snapshot: Snapshot, kind: 'VirtualService' | 'DestinationRule', namespace: string, wanted: string): string {
+export function nameFor(
+  snapshot: Snapshot,
+  kind: 'VirtualService' | 'DestinationRule',
+  namespace: string,
+  wanted: string,
+): string {
   return isForeign(snapshot, kind, namespace, wanted) ? `${wanted}${aside}` : wanted;
 }
 
@@ -61,7 +72,15 @@ export function nameFor(snapshot: Snapshot, kind: 'VirtualService' | 'Destinatio
 export const aside = '-branchline';
 
 /** Tells whether an object of that kind and name exists and is not ours. */
-export function isForeign(snapshot: Snapshot, kind: 'VirtualService' | 'DestinationRule', namespace: string, name: string): boolean {
-  const existing = kind === 'VirtualService' ? inNamespace(snapshot.virtualServices, namespace).get(name) : inNamespace(snapshot.destinationRules, namespace).get(name);
+export function isForeign(
+  snapshot: Snapshot,
+  kind: 'VirtualService' | 'DestinationRule',
+  namespace: string,
+  name: string,
+): boolean {
+  const existing =
+    kind === 'VirtualService'
+      ? inNamespace(snapshot.virtualServices, namespace).get(name)
+      : inNamespace(snapshot.destinationRules, namespace).get(name);
   return existing?.managed === false;
 }

@@ -7,7 +7,13 @@ import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
 import { hasHeaders, hostOf, type RouteObject } from './istio.ts';
-import { byCodeUnit, layOut, type NamespaceLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
+import {
+  byCodeUnit,
+  layOut,
+  type NamespaceLayout,
+  type RoutingProblem,
+  type ServiceLayout,
+} from './layout.ts';
 import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
 import { unpaced, type Pace } from './pace.ts';
 import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
@@ -48,12 +54,27 @@ export function desiredOf(snapshot: Snapshot, settings: Settings, pace: Pace = u
   for (const name of [...inNamespace(snapshot.namespaces, '').keys()].sort(byCodeUnit)) {
     const layout = layOut(snapshot, name, settings) ?? layOutLeaving(snapshot, name, pace, settings);
     if (layout === undefined) continue;
-    const { sites, problems: clashes } = layout.namespace.enabled ? sitesOf(layout, settings) : { sites: [], problems: [] };
+    const { sites, problems: clashes } = layout.namespace.enabled
+      ? sitesOf(layout, settings)
+      : { sites: [], problems: [] };
     const owned = sites.flatMap((site) => ownedPart(site, owners, problems));
-    namespaces.set(name, { layout, sites: owned, decided: new Map(), branchRoutes: new Map(), problems: [...layout.problems, ...clashes] });
+    namespaces.set(name, {
+      layout,
+      sites: owned,
+      decided: new Map(),
+      branchRoutes: new Map(),
+      problems: [...layout.problems, ...clashes],
+    });
   }
   const desired: Desired = { namespaces, objects: new Map(), withheld: new Set(), claims, problems };
-  const context: Context = { snapshot, settings, pace, desired, domains: owners, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
+  const context: Context = {
+    snapshot,
+    settings,
+    pace,
+    desired,
+    domains: owners,
+    naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted),
+  };
   for (const routes of namespaces.values()) {
     decideAll(routes, context);
     makeHosts(routes, context);
@@ -78,7 +99,14 @@ function ownedPart(site: Site, owners: Map<string, string>, problems: RoutingPro
     const owner = owners.get(domain);
     if (owner === undefined) owners.set(domain, site.namespace);
     else {
-      problems.push({ code: 'BL406', path: '', kind: 'Namespace', namespace: '', name: site.namespace, message: `Domain ${domain} of ${site.namespace} already belongs to services of ${owner}: none of its other services is public there; choose another domain` });
+      problems.push({
+        code: 'BL406',
+        path: '',
+        kind: 'Namespace',
+        namespace: '',
+        name: site.namespace,
+        message: `Domain ${domain} of ${site.namespace} already belongs to services of ${owner}: none of its other services is public there; choose another domain`,
+      });
     }
     return owner === undefined;
   });
@@ -88,26 +116,45 @@ function ownedPart(site: Site, owners: Map<string, string>, problems: RoutingPro
 function decideAll(routes: NamespaceRoutes, context: Context): void {
   const endpoints = endpointsByService(context.snapshot, routes.layout.namespace.name);
   for (const service of routes.layout.services.values()) {
-    for (const object of decide(routes, service, endpoints, context)) context.desired.objects.set(keyOf(object), object);
+    for (const object of decide(routes, service, endpoints, context))
+      context.desired.objects.set(keyOf(object), object);
   }
 }
 
 /** Decides one service, notes its branches' routes, and returns its objects. */
-function decide(routes: NamespaceRoutes, declared: ServiceLayout, endpoints: SlicesByService, context: Context): readonly RouteObject[] {
+function decide(
+  routes: NamespaceRoutes,
+  declared: ServiceLayout,
+  endpoints: SlicesByService,
+  context: Context,
+): readonly RouteObject[] {
   const { snapshot, settings, desired, naming, pace } = context;
   const { name, namespace } = declared.service;
   const host = hostOf(name, namespace, settings);
   const service = withLeaving(declared, snapshot, pace, settings);
   const readiness = readinessOf(snapshot, service, endpoints, settings);
   const circumstances = {
-    meshOwner: desired.claims.mesh.get(host), versionLabel: settings.versionLabel,
-    waiting: waitingOf(service, readiness, host, pace), isBaselineKnown: pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
+    meshOwner: desired.claims.mesh.get(host),
+    versionLabel: settings.versionLabel,
+    waiting: waitingOf(service, readiness, host, pace),
+    isBaselineKnown:
+      pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
   };
   let decided = routesOf(service, readiness, circumstances);
   let objects = serviceObjects(decided, naming, settings);
-  for (let large = tooLarge(objects, settings); large !== undefined && decided.layout.branches.length > 0; large = tooLarge(objects, settings)) {
-    const kept = Math.floor(decided.layout.branches.length * Math.min(0.95, 0.98 * settings.objectSizeLimitBytes / sizeOf(large)));
-    decided = withRoomFor(kept, { full: service, decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances), large });
+  for (
+    let large = tooLarge(objects, settings);
+    large !== undefined && decided.layout.branches.length > 0;
+    large = tooLarge(objects, settings)
+  ) {
+    const kept = Math.floor(
+      decided.layout.branches.length * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)),
+    );
+    decided = withRoomFor(kept, {
+      full: service,
+      decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances),
+      large,
+    });
     objects = serviceObjects(decided, naming, settings);
   }
   routes.decided.set(name, decided);
@@ -119,18 +166,36 @@ function decide(routes: NamespaceRoutes, declared: ServiceLayout, endpoints: Sli
  * Without its default route the branches of a service would take everybody's traffic. So a blocked one keeps the routes that it has while branches are
  * exposed and its baseline, as far as it is labelled, serves.
  */
-function withhold(objects: readonly RouteObject[], { layout, blocked }: ServiceRoutes, ready: ReadonlySet<string>, { snapshot, settings, desired, naming, pace }: Context): readonly RouteObject[] {
+function withhold(
+  objects: readonly RouteObject[],
+  { layout, blocked }: ServiceRoutes,
+  ready: ReadonlySet<string>,
+  { snapshot, settings, desired, naming, pace }: Context,
+): readonly RouteObject[] {
   const { name, namespace } = layout.service;
-  const wanted = [['DestinationRule', name], ['VirtualService', `${name}-mesh`], ['VirtualService', `${name}-ingress`]] as const;
-  const keys = wanted.map(([kind, object]) => keyOf({ kind, metadata: { namespace, name: naming(kind, namespace, object), labels: {} } }));
+  const wanted = [
+    ['DestinationRule', name],
+    ['VirtualService', `${name}-mesh`],
+    ['VirtualService', `${name}-ingress`],
+  ] as const;
+  const keys = wanted.map(([kind, object]) =>
+    keyOf({ kind, metadata: { namespace, name: naming(kind, namespace, object), labels: {} } }),
+  );
   for (const key of keys) desired.withheld.delete(key);
-  const stays = blocked !== undefined && pace.isRouted(hostOf(name, namespace, settings)) && ready.has(layout.baseline.version) && hasExposedBranches(layout, snapshot, settings);
+  const stays =
+    blocked !== undefined &&
+    pace.isRouted(hostOf(name, namespace, settings)) &&
+    ready.has(layout.baseline.version) &&
+    hasExposedBranches(layout, snapshot, settings);
   if (!stays) return objects;
   for (const key of keys) desired.withheld.add(key);
   return objects.filter((object) => !keys.includes(keyOf(object)));
 }
 
-function tooLarge(objects: readonly RouteObject[], { objectSizeLimitBytes }: Settings): RouteObject | undefined {
+function tooLarge(
+  objects: readonly RouteObject[],
+  { objectSizeLimitBytes }: Settings,
+): RouteObject | undefined {
   return objects.find((object) => sizeOf(object) > objectSizeLimitBytes);
 }
 
@@ -140,14 +205,24 @@ function sizeOf(object: RouteObject): number {
 }
 
 /** What is too large for one object is written as far as it fits: the branches that come first by id. The others are reported, and served by the baseline. */
-function withRoomFor(kept: number, { full, decided, large }: { readonly full: ServiceLayout; readonly decided: ServiceRoutes; readonly large: RouteObject }): ServiceRoutes {
+function withRoomFor(
+  kept: number,
+  {
+    full,
+    decided,
+    large,
+  }: { readonly full: ServiceLayout; readonly decided: ServiceRoutes; readonly large: RouteObject },
+): ServiceRoutes {
   const { name, namespace } = full.service;
   const left = full.branches.slice(kept).map(({ branch }) => branch.id);
   const message = `${large.kind} ${large.metadata.name} would be too large with ${full.branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
   return {
     ...decided,
     layout: { ...decided.layout, branches: full.branches.slice(0, kept) },
-    reasons: new Map([...decided.reasons, ...left.map((id) => [id, `too many branches of ${name} for ${id}: baseline`] as const)]),
+    reasons: new Map([
+      ...decided.reasons,
+      ...left.map((id) => [id, `too many branches of ${name} for ${id}: baseline`] as const),
+    ]),
     problems: [...decided.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
   };
 }
@@ -163,10 +238,27 @@ function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: Ser
   }
 }
 
-function partsOf(routes: NamespaceRoutes, site: Site, { desired, domains, naming, settings }: Context): SiteParts {
-  const isFree = (host: string): boolean => !desired.claims.gateway.has(host) && (!domains.has(host) || site.domains.includes(host));
-  const headed = new Set([...routes.layout.services.values()].filter((layout) => hasHeaders(layout, settings)).map(({ service }) => service.name));
-  return { site, decided: routes.decided, branchRoutes: routes.branchRoutes, headed, isFree, naming, settings };
+function partsOf(
+  routes: NamespaceRoutes,
+  site: Site,
+  { desired, domains, naming, settings }: Context,
+): SiteParts {
+  const isFree = (host: string): boolean =>
+    !desired.claims.gateway.has(host) && (!domains.has(host) || site.domains.includes(host));
+  const headed = new Set(
+    [...routes.layout.services.values()]
+      .filter((layout) => hasHeaders(layout, settings))
+      .map(({ service }) => service.name),
+  );
+  return {
+    site,
+    decided: routes.decided,
+    branchRoutes: routes.branchRoutes,
+    headed,
+    isFree,
+    naming,
+    settings,
+  };
 }
 
 function makeHosts(routes: NamespaceRoutes, context: Context): void {
@@ -188,7 +280,11 @@ function put(object: RouteObject | undefined, { desired, settings }: Context): v
   }
   desired.withheld.add(keyOf(object));
   desired.problems.push({
-    code: 'BL407', path: '', kind: 'Namespace', namespace: '', name: object.metadata.namespace,
+    code: 'BL407',
+    path: '',
+    kind: 'Namespace',
+    namespace: '',
+    name: object.metadata.namespace,
     message: `VirtualService ${object.metadata.name} would be larger than ${settings.objectSizeLimitBytes} bytes: it is left as it is; give some services a hostname of their own`,
   });
 }
@@ -198,10 +294,24 @@ function notices({ layout }: NamespaceRoutes, site: Site, { desired }: Context):
   const about = { path: '', kind: 'Namespace', namespace: '', name: site.namespace };
   const { problems } = desired;
   for (const domain of site.domains) {
-    for (const host of [domain, `*.${domain}`, ...[...layout.labels.values()].map((label) => `${label}.${domain}`)]) {
+    for (const host of [
+      domain,
+      `*.${domain}`,
+      ...[...layout.labels.values()].map((label) => `${label}.${domain}`),
+    ]) {
       const owner = desired.claims.gateway.get(host);
-      if (owner !== undefined) problems.push({ ...about, code: 'BL403', message: `VirtualService ${owner} has the public host ${host}: no routes of ours for that host; remove it, or choose another domain` });
-      if (host.length > hostLengthMax) problems.push({ ...about, code: 'BL412', message: `${host} is longer than ${hostLengthMax} characters: the branch is not reached by a host; give it a shorter name` });
+      if (owner !== undefined)
+        problems.push({
+          ...about,
+          code: 'BL403',
+          message: `VirtualService ${owner} has the public host ${host}: no routes of ours for that host; remove it, or choose another domain`,
+        });
+      if (host.length > hostLengthMax)
+        problems.push({
+          ...about,
+          code: 'BL412',
+          message: `${host} is longer than ${hostLengthMax} characters: the branch is not reached by a host; give it a shorter name`,
+        });
     }
   }
 }
@@ -210,7 +320,16 @@ function namedAside(object: RouteObject, snapshot: Snapshot): readonly RoutingPr
   const { name, namespace } = object.metadata;
   const wanted = name.endsWith(aside) ? name.slice(0, -aside.length) : '';
   if (!isForeign(snapshot, object.kind, namespace, wanted)) return [];
-  return [{ code: 'BL404', path: '', kind: object.kind, namespace, name: wanted, message: `${object.kind} ${wanted} is not ours and is left alone: ours is called ${name}` }];
+  return [
+    {
+      code: 'BL404',
+      path: '',
+      kind: object.kind,
+      namespace,
+      name: wanted,
+      message: `${object.kind} ${wanted} is not ours and is left alone: ours is called ${name}`,
+    },
+  ];
 }
 
 /** What {@link redecide} made anew: keys that it looked at, whether or not they changed. */
@@ -220,27 +339,60 @@ export type Touched = ReadonlySet<string>;
  * Decides anew the services behind a Service whose endpoints changed, and their hosts; nothing else. Changes `desired`.
  * Only readiness may have changed since it was made: for anything else make it anew.
  */
-export function redecide(desired: Desired, { snapshot, settings, pace = unpaced }: { readonly snapshot: Snapshot; readonly settings: Settings; readonly pace?: Pace }, changed: { readonly namespace: string; readonly service: string }): Touched {
+export function redecide(
+  desired: Desired,
+  {
+    snapshot,
+    settings,
+    pace = unpaced,
+  }: { readonly snapshot: Snapshot; readonly settings: Settings; readonly pace?: Pace },
+  changed: { readonly namespace: string; readonly service: string },
+): Touched {
   const touched = new Set<string>();
   const routes = desired.namespaces.get(changed.namespace);
   if (routes === undefined) return touched;
-  const domains = new Map([...desired.namespaces.values()].flatMap(({ sites }) => sites.flatMap((site) => site.domains.map((domain) => [domain, site.namespace] as const))));
-  const context: Context = { snapshot, settings, pace, desired, domains, naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted) };
+  const domains = new Map(
+    [...desired.namespaces.values()].flatMap(({ sites }) =>
+      sites.flatMap((site) => site.domains.map((domain) => [domain, site.namespace] as const)),
+    ),
+  );
+  const context: Context = {
+    snapshot,
+    settings,
+    pace,
+    desired,
+    domains,
+    naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted),
+  };
   for (const service of routes.layout.services.values()) {
     if (servicesBehind(service).has(changed.service)) redecideService(routes, service, context, touched);
   }
   return touched;
 }
 
-function redecideService(routes: NamespaceRoutes, service: ServiceLayout, context: Context, touched: Set<string>): void {
+function redecideService(
+  routes: NamespaceRoutes,
+  service: ServiceLayout,
+  context: Context,
+  touched: Set<string>,
+): void {
   const { desired, snapshot, settings, naming } = context;
   const before = routes.decided.get(service.service.name);
   const endpoints = endpointsByService(snapshot, service.service.namespace, servicesBehind(service));
-  if (before !== undefined) for (const object of serviceObjects(before, naming, settings)) { desired.objects.delete(keyOf(object)); touched.add(keyOf(object)); }
-  for (const object of decide(routes, service, endpoints, context)) { desired.objects.set(keyOf(object), object); touched.add(keyOf(object)); }
+  if (before !== undefined)
+    for (const object of serviceObjects(before, naming, settings)) {
+      desired.objects.delete(keyOf(object));
+      touched.add(keyOf(object));
+    }
+  for (const object of decide(routes, service, endpoints, context)) {
+    desired.objects.set(keyOf(object), object);
+    touched.add(keyOf(object));
+  }
   const after = routes.decided.get(service.service.name);
   const isRestNew = restOf(before) !== restOf(after);
-  for (const site of routes.sites.filter(({ addresses }) => addresses.some((address) => address.service === service.service.name))) {
+  for (const site of routes.sites.filter(({ addresses }) =>
+    addresses.some((address) => address.service === service.service.name),
+  )) {
     const parts = partsOf(routes, site, context);
     const ids = isRestNew ? routes.layout.labels.keys() : changedBranches(before, after);
     const roots = [...ids].map((id) => branchRoot(parts, { id, label: routes.layout.labels.get(id) ?? id }));
@@ -251,23 +403,48 @@ function redecideService(routes: NamespaceRoutes, service: ServiceLayout, contex
   }
 }
 
-function changedBranches(before: ServiceRoutes | undefined, after: ServiceRoutes | undefined): readonly string[] {
+function changedBranches(
+  before: ServiceRoutes | undefined,
+  after: ServiceRoutes | undefined,
+): readonly string[] {
   const [had, has] = [publicBranches(before), publicBranches(after)];
   return [...new Set([...had, ...has])].filter((id) => had.has(id) !== has.has(id));
 }
 
 function publicBranches(decided: ServiceRoutes | undefined): ReadonlySet<string> {
-  return new Set(decided?.routes.filter((route) => route.entry === 'ingress' && route.branch !== undefined).map((route) => route.version));
+  return new Set(
+    decided?.routes
+      .filter((route) => route.entry === 'ingress' && route.branch !== undefined)
+      .map((route) => route.version),
+  );
 }
 
 /** What the list of services without branches, and any branch's host that has a path around it, shows of one service. */
 function restOf(decided: ServiceRoutes | undefined): string {
-  return JSON.stringify(decided?.routes.filter((route) => route.entry === 'ingress' && route.branch === undefined).map(({ path, target }) => [path, target]));
+  return JSON.stringify(
+    decided?.routes
+      .filter((route) => route.entry === 'ingress' && route.branch === undefined)
+      .map(({ path, target }) => [path, target]),
+  );
 }
 
 /** Returns every problem, sorted and without repeats. */
 export function problemsOf(desired: Desired): readonly RoutingProblem[] {
-  const all = [...desired.problems, ...[...desired.namespaces.values()].flatMap(({ problems, decided }) => [...problems, ...[...decided.values()].flatMap((one) => one.problems)])];
-  const sorted = all.map((problem) => [`${problem.namespace}/${problem.kind}/${problem.name}/${problem.code}/${problem.message}`, problem] as const).sort(([a], [b]) => byCodeUnit(a, b));
+  const all = [
+    ...desired.problems,
+    ...[...desired.namespaces.values()].flatMap(({ problems, decided }) => [
+      ...problems,
+      ...[...decided.values()].flatMap((one) => one.problems),
+    ]),
+  ];
+  const sorted = all
+    .map(
+      (problem) =>
+        [
+          `${problem.namespace}/${problem.kind}/${problem.name}/${problem.code}/${problem.message}`,
+          problem,
+        ] as const,
+    )
+    .sort(([a], [b]) => byCodeUnit(a, b));
   return [...new Map(sorted).values()];
 }

@@ -9,7 +9,8 @@ export interface Edge {
 
 /** Sorts Gateways by what they do with the routing header of the public. */
 export function edgeOf(gateways: readonly string[], { publicHeader, publicHeaderGateways }: Settings): Edge {
-  const accepts = (gateway: string): boolean => publicHeader === 'accept' || publicHeaderGateways.includes(gateway);
+  const accepts = (gateway: string): boolean =>
+    publicHeader === 'accept' || publicHeaderGateways.includes(gateway);
   return { accepting: gateways.filter(accepts), removing: gateways.filter((gateway) => !accepts(gateway)) };
 }
 

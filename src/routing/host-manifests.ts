@@ -5,7 +5,14 @@
 import type { Settings } from '../config/settings.ts';
 import type { JsonObject } from '../model/json.ts';
 import { carriersOf, edgeOf } from './edge.ts';
-import { httpRoute, pathMatches, requestHeaders, routeObject, type RouteObject, type Writing } from './istio.ts';
+import {
+  httpRoute,
+  pathMatches,
+  requestHeaders,
+  routeObject,
+  type RouteObject,
+  type Writing,
+} from './istio.ts';
 import { longerFirst, type Route, type ServiceRoutes } from './routes.ts';
 import type { Naming } from './service-manifests.ts';
 import { isBelow, type Address, type Site } from './site.ts';
@@ -42,9 +49,18 @@ export function domainRoots({ site, isFree, naming }: SiteParts): readonly Route
     const http = site.addresses.map((address): JsonObject => ({
       name: address.service,
       match: narrowed(pathMatches(address.path), address),
-      delegate: { name: naming('VirtualService', site.namespace, `${address.service}-ingress`), namespace: site.namespace },
+      delegate: {
+        name: naming('VirtualService', site.namespace, `${address.service}-ingress`),
+        namespace: site.namespace,
+      },
     }));
-    return [routeObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, domain), { hosts, gateways: site.gateways, http })];
+    return [
+      routeObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, domain), {
+        hosts,
+        gateways: site.gateways,
+        http,
+      }),
+    ];
   });
 }
 
@@ -55,9 +71,18 @@ function narrowed(matches: readonly JsonObject[], { gateways }: Address): readon
 /** Makes the list of a site's services without branches, to which branch hosts delegate; undefined when every branch host must list them itself. */
 export function restObject(parts: SiteParts): RouteObject | undefined {
   const { site, naming } = parts;
-  const http = writeRest(parts, site.addresses.filter(({ gateways }) => gateways === undefined), { setHeader: undefined, remove: [] });
+  const http = writeRest(
+    parts,
+    site.addresses.filter(({ gateways }) => gateways === undefined),
+    { setHeader: undefined, remove: [] },
+  );
   if (http.length === 0) return undefined;
-  return routeObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, restNameOf(site)), { http });
+  return routeObject(
+    'VirtualService',
+    site.namespace,
+    naming('VirtualService', site.namespace, restNameOf(site)),
+    { http },
+  );
 }
 
 function restNameOf(site: Site): string {
@@ -65,15 +90,31 @@ function restNameOf(site: Site): string {
 }
 
 /** Paths of long-lived versions and of whole services, longest first. */
-function writeRest(parts: SiteParts, addresses: readonly Address[], headers: HostHeaders): readonly JsonObject[] {
-  const routes = addresses.flatMap((address) => restRoutes(parts, address).map((route) => ({ route, address, path: route.path ?? address.path })));
-  return routes.sort((a, b) => longerFirst(a.path, b.path) || Number(a.route.path !== undefined) - Number(b.route.path !== undefined))
+function writeRest(
+  parts: SiteParts,
+  addresses: readonly Address[],
+  headers: HostHeaders,
+): readonly JsonObject[] {
+  const routes = addresses.flatMap((address) =>
+    restRoutes(parts, address).map((route) => ({ route, address, path: route.path ?? address.path })),
+  );
+  return routes
+    .sort(
+      (a, b) =>
+        longerFirst(a.path, b.path) ||
+        Number(a.route.path !== undefined) - Number(b.route.path !== undefined),
+    )
     .map(({ route, address, path }) => write(parts, route, { address, path, ...headers }));
 }
 
 function restRoutes({ decided }: SiteParts, address: Address): readonly Route[] {
   const routes = decided.get(address.service)?.routes ?? [];
-  return routes.filter((route) => route.entry === 'ingress' && route.branch === undefined && (route.path === undefined || parentOf(route.path) === address.path));
+  return routes.filter(
+    (route) =>
+      route.entry === 'ingress' &&
+      route.branch === undefined &&
+      (route.path === undefined || parentOf(route.path) === address.path),
+  );
 }
 
 function parentOf(path: string): string {
@@ -88,36 +129,71 @@ interface Place extends HostHeaders {
   readonly path: string;
 }
 
-function write({ decided, settings }: SiteParts, route: Route, { address, path, setHeader, remove }: Place): JsonObject {
+function write(
+  { decided, settings }: SiteParts,
+  route: Route,
+  { address, path, setHeader, remove }: Place,
+): JsonObject {
   const layout = decided.get(address.service)?.layout;
   if (layout === undefined) return {};
-  return httpRoute(route, layout, { match: narrowed(pathMatches(path), address), port: layout.ports[0]?.port ?? 0, setHeader, remove }, settings);
+  return httpRoute(
+    route,
+    layout,
+    { match: narrowed(pathMatches(path), address), port: layout.ports[0]?.port ?? 0, setHeader, remove },
+    settings,
+  );
 }
 
 /** The host says which branch it is. Where any Gateway of the site is protected, nothing else of the public may say so. */
 function branchHeaders(site: Site, { id }: HostBranch, settings: Settings): HostHeaders {
   const isProtected = edgeOf(site.gateways, settings).removing.length > 0;
-  return { setHeader: id, remove: isProtected ? carriersOf(settings).filter((name) => name !== settings.routingHeader) : [] };
+  return {
+    setHeader: id,
+    remove: isProtected ? carriersOf(settings).filter((name) => name !== settings.routingHeader) : [],
+  };
 }
 
 /** Makes the root of a branch's hosts in one site; undefined when none of them is free. */
 export function branchRoot(parts: SiteParts, branch: HostBranch): RouteObject | undefined {
   const { site, naming, settings } = parts;
-  const hosts = site.domains.map((domain) => `${branch.label}.${domain}`).filter((host) => host.length <= hostLengthMax && parts.isFree(host));
+  const hosts = site.domains
+    .map((domain) => `${branch.label}.${domain}`)
+    .filter((host) => host.length <= hostLengthMax && parts.isFree(host));
   if (hosts.length === 0) return undefined;
   const mine = parts.branchRoutes.get(branch.id);
-  const special = site.addresses.filter(({ service, gateways }) => gateways !== undefined || mine?.has(service) === true || parts.headed.has(service));
-  const listed = special.length === 0 ? [] : site.addresses.filter((address) => special.some((other) => other === address || isBelow(address.path, other.path)));
+  const special = site.addresses.filter(
+    ({ service, gateways }) =>
+      gateways !== undefined || mine?.has(service) === true || parts.headed.has(service),
+  );
+  const listed =
+    special.length === 0
+      ? []
+      : site.addresses.filter((address) =>
+          special.some((other) => other === address || isBelow(address.path, other.path)),
+        );
   const headers = branchHeaders(site, branch, settings);
   const explicit = listed.flatMap((address) => {
     const route = mine?.get(address.service);
-    return route === undefined ? writeRest(parts, [address], headers) : [write(parts, route, { address, path: address.path, ...headers })];
+    return route === undefined
+      ? writeRest(parts, [address], headers)
+      : [write(parts, route, { address, path: address.path, ...headers })];
   });
-  const rest = site.addresses.some(({ gateways }) => gateways === undefined) ? [{
-    name: 'baseline',
-    delegate: { name: naming('VirtualService', site.namespace, restNameOf(site)), namespace: site.namespace },
-    headers: { request: requestHeaders(headers, settings) },
-  }] : [];
+  const rest = site.addresses.some(({ gateways }) => gateways === undefined)
+    ? [
+        {
+          name: 'baseline',
+          delegate: {
+            name: naming('VirtualService', site.namespace, restNameOf(site)),
+            namespace: site.namespace,
+          },
+          headers: { request: requestHeaders(headers, settings) },
+        },
+      ]
+    : [];
   const name = naming('VirtualService', site.namespace, hosts[0] ?? '');
-  return routeObject('VirtualService', site.namespace, name, { hosts, gateways: site.gateways, http: [...explicit, ...rest] });
+  return routeObject('VirtualService', site.namespace, name, {
+    hosts,
+    gateways: site.gateways,
+    http: [...explicit, ...rest],
+  });
 }

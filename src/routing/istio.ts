@@ -14,13 +14,22 @@ export type RouteKind = 'DestinationRule' | 'VirtualService';
 export interface RouteObject {
   readonly apiVersion: 'networking.istio.io/v1';
   readonly kind: RouteKind;
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly spec: JsonObject;
 }
 
 /** Makes an object of ours. */
 export function routeObject(kind: RouteKind, namespace: string, name: string, spec: JsonObject): RouteObject {
-  return { apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace, labels: { [managedByLabel]: managedByValue } }, spec };
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+    metadata: { name, namespace, labels: { [managedByLabel]: managedByValue } },
+    spec,
+  };
 }
 
 /** Returns the full host of a Service. */
@@ -30,12 +39,16 @@ export function hostOf(service: string, namespace: string, settings: Settings): 
 
 /** Returns the matches of a path and all below it, segment by segment: `/ctx` matches `/ctx` and `/ctx/x`, never `/ctxx`. */
 export function pathMatches(path: string): readonly JsonObject[] {
-  return path === '/' ? [{ uri: { prefix: '/' } }] : [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }];
+  return path === '/'
+    ? [{ uri: { prefix: '/' } }]
+    : [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }];
 }
 
 /** Returns the matches of the header values that mean a branch. */
 export function headerMatches(values: readonly string[], settings: Settings): readonly JsonObject[] {
-  const conditions = settings.regexMatches ? [{ regex: alternatives(values) }] : values.map((exact) => ({ exact }));
+  const conditions = settings.regexMatches
+    ? [{ regex: alternatives(values) }]
+    : values.map((exact) => ({ exact }));
   return conditions.map((condition) => ({ headers: { [settings.routingHeader]: condition } }));
 }
 
@@ -70,15 +83,25 @@ export interface Writing {
 }
 
 /** Writes one HTTP route: where to, retries, timeout, then what the Service's `http` annotation says. */
-export function httpRoute(route: Route, layout: ServiceLayout, writing: Writing, settings: Settings): JsonObject {
+export function httpRoute(
+  route: Route,
+  layout: ServiceLayout,
+  writing: Writing,
+  settings: Settings,
+): JsonObject {
   const match = writing.match.length === 0 ? {} : { match: writing.match };
   if (route.target.kind === 'unavailable') {
-    return { name: route.version, ...match, directResponse: { status: 503, body: { string: route.target.message } } };
+    return {
+      name: route.version,
+      ...match,
+      directResponse: { status: 503, body: { string: route.target.message } },
+    };
   }
   const extra = extraOf(layout) ?? {};
   const headers = mergeHeaders(extra['headers'], oursOf(route, writing, settings));
   return {
-    name: route.version, ...match,
+    name: route.version,
+    ...match,
     route: [{ destination: destinationOf(route, layout, writing.port, settings) }],
     ...manner(settings),
     ...extra,
@@ -86,11 +109,21 @@ export function httpRoute(route: Route, layout: ServiceLayout, writing: Writing,
   };
 }
 
-function destinationOf({ target, namespace }: Route, layout: ServiceLayout, port: number, settings: Settings): JsonObject {
+function destinationOf(
+  { target, namespace }: Route,
+  layout: ServiceLayout,
+  port: number,
+  settings: Settings,
+): JsonObject {
   if (target.kind === 'unavailable') return {};
   const own = layout.branches.find((branch) => branch.own?.name === target.service)?.own;
-  const number = own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port);
-  return { host: hostOf(target.service, namespace, settings), ...(target.kind === 'subset' ? { subset: target.subset } : {}), port: { number } };
+  const number =
+    own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port);
+  return {
+    host: hostOf(target.service, namespace, settings),
+    ...(target.kind === 'subset' ? { subset: target.subset } : {}),
+    port: { number },
+  };
 }
 
 function manner({ retryAttempts, retryOn, routeTimeoutSeconds }: Settings): JsonObject {
@@ -112,12 +145,21 @@ function oursOf(route: Route, writing: Writing, settings: Settings): JsonObject 
   const request = requestHeaders(writing, settings);
   return {
     ...(Object.keys(request).length === 0 ? {} : { request }),
-    ...(settings.responseHeader === '' ? {} : { response: { set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` } } }),
+    ...(settings.responseHeader === ''
+      ? {}
+      : {
+          response: {
+            set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` },
+          },
+        }),
   };
 }
 
 /** Returns what a route does to the headers of a request: the branch that it sets, and what it takes off. */
-export function requestHeaders({ setHeader, remove }: Pick<Writing, 'setHeader' | 'remove'>, { routingHeader }: Settings): JsonObject {
+export function requestHeaders(
+  { setHeader, remove }: Pick<Writing, 'setHeader' | 'remove'>,
+  { routingHeader }: Settings,
+): JsonObject {
   return {
     ...(setHeader === undefined ? {} : { set: { [routingHeader]: setHeader } }),
     ...(remove.length === 0 ? {} : { remove }),
@@ -135,12 +177,23 @@ function mergeDeep(under: JsonObject, over: JsonObject): JsonObject {
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key];
     if (isObject(before) && isObject(value)) merged[key] = mergeDeep(before, value);
-    else merged[key] = Array.isArray(before) && Array.isArray(value) ? [...new Set((before as readonly unknown[]).concat(value))] : value;
+    else
+      merged[key] =
+        Array.isArray(before) && Array.isArray(value)
+          ? [...new Set((before as readonly unknown[]).concat(value))]
+          : value;
   }
   return merged;
 }
 
-const fieldsOfWhere: ReadonlySet<string> = new Set(['name', 'match', 'route', 'redirect', 'directResponse', 'delegate']);
+const fieldsOfWhere: ReadonlySet<string> = new Set([
+  'name',
+  'match',
+  'route',
+  'redirect',
+  'directResponse',
+  'delegate',
+]);
 
 /** Parsed annotations, kept for as long as the Service is: every route of a service asks. */
 const known = new WeakMap<Service, { readonly extra: JsonObject | undefined }>();

@@ -81,10 +81,26 @@ export function layOut(snapshot: Snapshot, name: string, settings: Settings): Na
   const { labels, shared } = labelsFor(ids);
   const services = new Map<string, ServiceLayout>();
   for (const service of byName(inNamespace(snapshot.services, name).values())) {
-    services.set(service.name, layOutService({ namespace, service, members: members.get(service.name) ?? [], others: others.get(service.name) ?? [], labels }, settings));
+    services.set(
+      service.name,
+      layOutService(
+        {
+          namespace,
+          service,
+          members: members.get(service.name) ?? [],
+          others: others.get(service.name) ?? [],
+          labels,
+        },
+        settings,
+      ),
+    );
   }
   const sharing = shared.map(([id, other]): RoutingProblem => ({
-    code: 'BL402', path: '', kind: 'Namespace', namespace: name, name,
+    code: 'BL402',
+    path: '',
+    kind: 'Namespace',
+    namespace: name,
+    name,
     message: `Branches ${quote(id)} and ${quote(other)} make the same host: ${quote(id)} is reached under ${labels.get(id) ?? ''}; rename one`,
   }));
   return { namespace, services, labels, problems: [...problems, ...sharing] };
@@ -106,7 +122,8 @@ function sortWorkloads(snapshot: Snapshot, namespace: Namespace, settings: Setti
   for (const workload of byName(inNamespace(snapshot.workloads, namespace.name).values())) {
     const branch = branchOf(workload, snapshot, settings);
     if (branch === undefined) {
-      for (const service of servicesSelecting(services, workload.templateLabels)) push(others, service.name, workload);
+      for (const service of servicesSelecting(services, workload.templateLabels))
+        push(others, service.name, workload);
       continue;
     }
     const choice = chooseService(snapshot, workload, settings.versionLabel);
@@ -116,7 +133,8 @@ function sortWorkloads(snapshot: Snapshot, namespace: Namespace, settings: Setti
     }
     push(members, choice.service.name, { branch, workload, own: choice.own });
     // Its pods stand behind these as well, and must not get their other traffic.
-    for (const service of servicesShared(choice)) if (service !== choice.service) push(members, service.name, { branch, workload, own: [] });
+    for (const service of servicesShared(choice))
+      if (service !== choice.service) push(members, service.name, { branch, workload, own: [] });
   }
   return { members, others, problems };
 }
@@ -124,7 +142,11 @@ function sortWorkloads(snapshot: Snapshot, namespace: Namespace, settings: Setti
 function lost(workload: Workload, branch: Branch, found: 'none' | 'several'): RoutingProblem {
   const why = found === 'none' ? 'no Service is there for its pods' : 'several Services select its pods';
   return {
-    code: 'BL409', path: '', kind: workload.kind, namespace: workload.namespace, name: workload.name,
+    code: 'BL409',
+    path: '',
+    kind: workload.kind,
+    namespace: workload.namespace,
+    name: workload.name,
     message: `Branch ${branch.id} has no routes: ${why}; name one with the annotation branchline.dev/service`,
   };
 }
@@ -137,27 +159,50 @@ interface Parts {
   readonly labels: ReadonlyMap<string, string>;
 }
 
-function layOutService({ namespace, service, members, others, labels }: Parts, settings: Settings): ServiceLayout {
+function layOutService(
+  { namespace, service, members, others, labels }: Parts,
+  settings: Settings,
+): ServiceLayout {
   const baseline = baselineOf(namespace, service, settings);
-  const versions = [...new Set(commaList(versionsOf(service).join(',')))].filter((version) => version !== baseline).sort(byCodeUnit);
+  const versions = [...new Set(commaList(versionsOf(service).join(',')))]
+    .filter((version) => version !== baseline)
+    .sort(byCodeUnit);
   const groups = new Map<string, Member[]>();
-  for (const member of members) if (member.branch.id !== baseline && !versions.includes(member.branch.id)) push(groups, member.branch.id, member);
+  for (const member of members)
+    if (member.branch.id !== baseline && !versions.includes(member.branch.id))
+      push(groups, member.branch.id, member);
   const ids = [...groups.keys()].sort(byCodeUnit);
-  const subsets = subsetNames([baseline, ...versions], ids.map((id) => [id, labels.get(id) ?? id]));
+  const subsets = subsetNames(
+    [baseline, ...versions],
+    ids.map((id) => [id, labels.get(id) ?? id]),
+  );
   const branches = ids.flatMap((id): readonly BranchLayout[] => {
     const group = groups.get(id) ?? [];
     const [first] = group;
     if (first === undefined) return [];
-    return [{
-      branch: first.branch, label: labels.get(id) ?? first.branch.host, subset: subsets.get(id) ?? first.branch.host,
-      values: valuesOf(id, groups), workloads: group.map(({ workload }) => workload), own: ownOf(group),
-    }];
+    return [
+      {
+        branch: first.branch,
+        label: labels.get(id) ?? first.branch.host,
+        subset: subsets.get(id) ?? first.branch.host,
+        values: valuesOf(id, groups),
+        workloads: group.map(({ workload }) => workload),
+        own: ownOf(group),
+      },
+    ];
   });
   return {
-    namespace, service, others, branches, leaving: [], ports: service.ports.filter(isHttpPort),
+    namespace,
+    service,
+    others,
+    branches,
+    leaving: [],
+    ports: service.ports.filter(isHttpPort),
     baseline: { version: baseline, subset: subsets.get(baseline) ?? baseline },
     versions: versions.map((version) => ({ version, subset: subsets.get(version) ?? version })),
-    hasSubsets: Object.keys(service.selector).length > 0 && (versions.length > 0 || branches.some((one) => one.own === undefined)),
+    hasSubsets:
+      Object.keys(service.selector).length > 0 &&
+      (versions.length > 0 || branches.some((one) => one.own === undefined)),
   };
 }
 
@@ -177,7 +222,9 @@ export function byCodeUnit(a: string, b: string): number {
 }
 
 /** Sorts named things by name, and workloads of one name by kind. */
-export function byName<T extends { readonly name: string; readonly kind?: string }>(things: Iterable<T>): readonly T[] {
+export function byName<T extends { readonly name: string; readonly kind?: string }>(
+  things: Iterable<T>,
+): readonly T[] {
   return [...things].sort((a, b) => byCodeUnit(a.name, b.name) || byCodeUnit(a.kind ?? '', b.kind ?? ''));
 }
 

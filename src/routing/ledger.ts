@@ -54,9 +54,15 @@ export function referencesOf({ spec, metadata }: RouteObject): ReadonlySet<strin
   const references = new Set<string>();
   for (const route of listAt(spec, 'http')) {
     const delegate = textAt(route, 'delegate', 'name');
-    if (delegate !== undefined) references.add(delegateReference(textAt(route, 'delegate', 'namespace') ?? metadata.namespace, delegate));
+    if (delegate !== undefined)
+      references.add(
+        delegateReference(textAt(route, 'delegate', 'namespace') ?? metadata.namespace, delegate),
+      );
     for (const target of listAt(route, 'route')) {
-      const [host, subset] = [textAt(target, 'destination', 'host') ?? '', textAt(target, 'destination', 'subset')];
+      const [host, subset] = [
+        textAt(target, 'destination', 'host') ?? '',
+        textAt(target, 'destination', 'subset'),
+      ];
       references.add(subset === undefined ? hostReference(host) : subsetReference(host, subset));
     }
   }
@@ -65,7 +71,11 @@ export function referencesOf({ spec, metadata }: RouteObject): ReadonlySet<strin
 
 /** Returns the subsets of a DestinationRule: name → labels. */
 export function subsetsIn({ spec }: RouteObject): ReadonlyMap<string, JsonObject> {
-  return new Map(listAt(spec, 'subsets').filter(isObject).map((subset) => [textAt(subset, 'name') ?? '', objectAt(subset, 'labels')]));
+  return new Map(
+    listAt(spec, 'subsets')
+      .filter(isObject)
+      .map((subset) => [textAt(subset, 'name') ?? '', objectAt(subset, 'labels')]),
+  );
 }
 
 /** Routes of ours: since when which names what, and when the last one stopped to. */
@@ -156,7 +166,10 @@ function createRuleBook(): RuleBook {
       const host = textAt(object.spec, 'host') ?? '';
       const subsets = [...subsetsIn(object)].map(([name, labels]) => {
         const same = before?.host === host ? before.subsets.get(name) : undefined;
-        return [name, same !== undefined && isSame(same.labels, labels) ? same : { labels, since: now }] as const;
+        return [
+          name,
+          same !== undefined && isSame(same.labels, labels) ? same : { labels, since: now },
+        ] as const;
       });
       const rules = hosts.get(host) ?? new Map<string, KnownRule>();
       hosts.set(host, rules.set(key, { host, subsets: new Map(subsets) }));
@@ -170,7 +183,11 @@ function createRuleBook(): RuleBook {
  * Makes a ledger of what exists at the start. What a route names already was known long ago, whoever wrote it; of every other subset we only know that it
  * is there, so its time begins now.
  */
-export function createLedger(existing: ReadonlyMap<string, RouteObject>, settleMilliseconds: number, now: number): Ledger {
+export function createLedger(
+  existing: ReadonlyMap<string, RouteObject>,
+  settleMilliseconds: number,
+  now: number,
+): Ledger {
   const objects = new Map<string, RouteObject>();
   const since = new Map<string, number>();
   const routes = createRouteBook();
@@ -189,12 +206,17 @@ export function createLedger(existing: ReadonlyMap<string, RouteObject>, settleM
     }
   }
 
-  const isNamedIn = (object: RouteObject): boolean => [...subsetsIn(object).keys()].every((subset) => routes.isNamed(subsetReference(textAt(object.spec, 'host') ?? '', subset)));
+  const isNamedIn = (object: RouteObject): boolean =>
+    [...subsetsIn(object).keys()].every((subset) =>
+      routes.isNamed(subsetReference(textAt(object.spec, 'host') ?? '', subset)),
+    );
   for (const [key, object] of existing) if (object.kind === 'VirtualService') observe(key, object, now);
   for (const [key, object] of existing) {
     if (object.kind !== 'DestinationRule') continue;
     const host = textAt(object.spec, 'host') ?? '';
-    const named = listAt(object.spec, 'subsets').filter((subset) => routes.isNamed(subsetReference(host, textAt(subset, 'name') ?? '')));
+    const named = listAt(object.spec, 'subsets').filter((subset) =>
+      routes.isNamed(subsetReference(host, textAt(subset, 'name') ?? '')),
+    );
     observe(key, { ...object, spec: { ...object.spec, subsets: named } }, -Infinity);
     if (!isNamedIn(object)) observe(key, object, now);
     objects.set(key, object);
@@ -204,21 +226,37 @@ export function createLedger(existing: ReadonlyMap<string, RouteObject>, settleM
     objects,
     observe,
     knownAt(host, name) {
-      const times = [...rules.rulesOf(host).values()].flatMap(({ subsets }) => subsets.get(name)?.since ?? []);
+      const times = [...rules.rulesOf(host).values()].flatMap(
+        ({ subsets }) => subsets.get(name)?.since ?? [],
+      );
       return times.length === 0 ? undefined : Math.min(...times) + settleMilliseconds;
     },
-    freeAt: (reference) => (routes.isNamed(reference) ? undefined : (routes.endedAt(reference) ?? -Infinity) + settleMilliseconds),
+    freeAt: (reference) =>
+      routes.isNamed(reference) ? undefined : (routes.endedAt(reference) ?? -Infinity) + settleMilliseconds,
     namedSince: routes.namedSince,
     existsSince: (key) => since.get(key),
     isRouted: routes.isRouted,
-    subsetsOf: (host) => new Map([...rules.rulesOf(host).values()].flatMap(({ subsets }) => [...subsets].map(([name, { labels }]) => [name, labels] as const))),
-    labelsOf: (host, name) => [...rules.rulesOf(host).values()].map(({ subsets }) => subsets.get(name)?.labels).find((labels) => labels !== undefined),
+    subsetsOf: (host) =>
+      new Map(
+        [...rules.rulesOf(host).values()].flatMap(({ subsets }) =>
+          [...subsets].map(([name, { labels }]) => [name, labels] as const),
+        ),
+      ),
+    labelsOf: (host, name) =>
+      [...rules.rulesOf(host).values()]
+        .map(({ subsets }) => subsets.get(name)?.labels)
+        .find((labels) => labels !== undefined),
     rulesOf: (host) => [...rules.rulesOf(host).keys()],
     isElsewhere: (key, name, at) => {
       const host = textAt(objects.get(key)?.spec, 'host') ?? '';
-      return [...rules.rulesOf(host)].some(([other, { subsets }]) => other !== key && (subsets.get(name)?.since ?? Infinity) + settleMilliseconds <= at);
+      return [...rules.rulesOf(host)].some(
+        ([other, { subsets }]) =>
+          other !== key && (subsets.get(name)?.since ?? Infinity) + settleMilliseconds <= at,
+      );
     },
-    prune: (at) => { routes.prune(at - settleMilliseconds); },
+    prune: (at) => {
+      routes.prune(at - settleMilliseconds);
+    },
   };
 }
 

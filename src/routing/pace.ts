@@ -22,4 +22,9 @@ export interface Pace {
 const none: ReadonlyMap<string, string> = new Map();
 
 /** The pace of a world in which everything is known at once and nothing was there before: manifests, not a mesh. */
-export const unpaced: Pace = { isKnown: () => true, isRouted: () => false, mayAppear: () => true, subsetsOf: () => none };
+export const unpaced: Pace = {
+  isKnown: () => true,
+  isRouted: () => false,
+  mayAppear: () => true,
+  subsetsOf: () => none,
+};

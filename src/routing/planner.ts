@@ -21,7 +21,15 @@ import { changeOf, isHost, isSame, phaseNames, type Change, type Phase, type Pha
 import { desiredOf, redecide, type Desired } from './desired.ts';
 import { type RouteObject } from './istio.ts';
 import { byCodeUnit, push } from './layout.ts';
-import { createLedger, delegateReference, referencesOf, subsetReference, subsetsIn, versionOfLabels, type Ledger } from './ledger.ts';
+import {
+  createLedger,
+  delegateReference,
+  referencesOf,
+  subsetReference,
+  subsetsIn,
+  versionOfLabels,
+  type Ledger,
+} from './ledger.ts';
 import type { Pace } from './pace.ts';
 
 /** A Service whose endpoints or pods changed. */
@@ -70,17 +78,31 @@ export interface PlannerSite {
 }
 
 /** A step of one object: a change that is due, or when to look again (undefined: when something else happens). */
-type Step = { readonly phase: PhaseName; readonly change: Change; readonly again?: number | undefined } | { readonly waitUntil: number | undefined } | undefined;
+type Step =
+  | { readonly phase: PhaseName; readonly change: Change; readonly again?: number | undefined }
+  | { readonly waitUntil: number | undefined }
+  | undefined;
 
 function inPhases(steps: readonly NonNullable<Step>[], pacerAt: number | undefined): Due {
   const phases = new Map<PhaseName, Change[]>();
   for (const step of steps) if ('change' in step) push(phases, step.phase, step.change);
   const times = steps.map((step) => ('change' in step ? step.again : step.waitUntil));
-  return { phases: phaseNames.filter((name) => phases.has(name)).map((name) => ({ name, changes: phases.get(name) ?? [] })), nextAt: earliest([pacerAt, ...times]) };
+  return {
+    phases: phaseNames
+      .filter((name) => phases.has(name))
+      .map((name) => ({ name, changes: phases.get(name) ?? [] })),
+    nextAt: earliest([pacerAt, ...times]),
+  };
 }
 
 /** Makes a planner that has decided nothing yet. */
-export function createPlanner({ snapshot, settings, existing, backoffMilliseconds, now: start }: PlannerSite): Planner {
+export function createPlanner({
+  snapshot,
+  settings,
+  existing,
+  backoffMilliseconds,
+  now: start,
+}: PlannerSite): Planner {
   const ledger = createLedger(existing, settings.settleMilliseconds, start);
   const pacer = createPacer(ledger, settings);
   const failures = createBackoff(backoffMilliseconds);
@@ -100,7 +122,8 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
       desired = desiredOf(snapshot, settings, pacer);
       for (const key of [...desired.objects.keys(), ...ledger.objects.keys()]) open.add(key);
     } else {
-      for (const service of touched.values()) for (const key of redecide(desired, { snapshot, settings, pace: pacer }, service)) open.add(key);
+      for (const service of touched.values())
+        for (const key of redecide(desired, { snapshot, settings, pace: pacer }, service)) open.add(key);
     }
     isAllTouched = false;
     touched.clear();
@@ -117,7 +140,9 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
 
   return {
     ledger,
-    touchAll() { isAllTouched = true; },
+    touchAll() {
+      isAllTouched = true;
+    },
     touch,
     observe(key, object, now) {
       const rule = [object, ledger.objects.get(key)].find((one) => one?.kind === 'DestinationRule');
@@ -136,23 +161,34 @@ export function createPlanner({ snapshot, settings, existing, backoffMillisecond
     },
     plan(now) {
       const wanted = decide(now);
-      const steps = new Map<string, Step>([...open].sort(byCodeUnit).map((key) => [key, stepOf(key, wanted, now)]));
+      const steps = new Map<string, Step>(
+        [...open].sort(byCodeUnit).map((key) => [key, stepOf(key, wanted, now)]),
+      );
       for (const [key, step] of steps) if (step === undefined) open.delete(key);
       ledger.prune(now);
-      return inPhases([...steps.values()].filter((step) => step !== undefined), pacer.nextAt());
+      return inPhases(
+        [...steps.values()].filter((step) => step !== undefined),
+        pacer.nextAt(),
+      );
     },
     desired: () => desired ?? desiredOf(snapshot, settings, pacer),
     isDone: (key) => !open.has(key),
   };
 }
 
-function changeStep(key: string, { objects, withheld, namespaces }: Desired, { ledger, now }: Pick<Moment, 'ledger' | 'now'>): Step {
+function changeStep(
+  key: string,
+  { objects, withheld, namespaces }: Desired,
+  { ledger, now }: Pick<Moment, 'ledger' | 'now'>,
+): Step {
   if (withheld.has(key)) return undefined;
   const [before, after] = [ledger.objects.get(key), objects.get(key)];
   const object = after ?? before;
   if (object === undefined) return undefined;
   const moment = { ledger, now, objects, namespaces };
-  return object.kind === 'DestinationRule' ? ruleStep(key, before, after, moment) : routeStep(before, after, moment);
+  return object.kind === 'DestinationRule'
+    ? ruleStep(key, before, after, moment)
+    : routeStep(before, after, moment);
 }
 
 interface Moment {
@@ -163,20 +199,36 @@ interface Moment {
 }
 
 /** A subset that goes, or comes to mean other pods, stays as it was until the proxies have forgotten every route to it. */
-function ruleStep(key: string, before: RouteObject | undefined, after: RouteObject | undefined, moment: Moment): Step {
+function ruleStep(
+  key: string,
+  before: RouteObject | undefined,
+  after: RouteObject | undefined,
+  moment: Moment,
+): Step {
   const { ledger } = moment;
   if (before === undefined) return { phase: 'subsets added', change: changeOf(before, after) };
   const host = textAt(before.spec, 'host') ?? '';
   const wanted = new Map(subsets(after).map((subset) => [subsetName(subset), subset]));
   const leaving = subsets(before).filter((subset) => !isSame(subset, wanted.get(subsetName(subset))));
-  const busy = leaving.filter((subset) => !isFree(key, host, subsetName(subset), moment) && !isBaselines(wanted.get(subsetName(subset)), host, moment));
+  const busy = leaving.filter(
+    (subset) =>
+      !isFree(key, host, subsetName(subset), moment) &&
+      !isBaselines(wanted.get(subsetName(subset)), host, moment),
+  );
   const again = earliest(busy.map((subset) => ledger.freeAt(subsetReference(host, subsetName(subset)))));
-  if (after === undefined) return busy.length > 0 ? { waitUntil: again } : { phase: 'subsets removed', change: changeOf(before, after) };
+  if (after === undefined)
+    return busy.length > 0
+      ? { waitUntil: again }
+      : { phase: 'subsets removed', change: changeOf(before, after) };
   for (const subset of busy) wanted.set(subsetName(subset), subset);
   const kept = [...wanted.values()].sort((a, b) => byCodeUnit(subsetName(a), subsetName(b)));
   const between = busy.length === 0 ? after : { ...after, spec: { ...after.spec, subsets: kept } };
   if (isSame(before.spec, between.spec)) return busy.length > 0 ? { waitUntil: again } : undefined;
-  return { phase: leaving.length > busy.length ? 'subsets removed' : 'subsets added', change: changeOf(before, between), again };
+  return {
+    phase: leaving.length > busy.length ? 'subsets removed' : 'subsets added',
+    change: changeOf(before, between),
+    again,
+  };
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {
@@ -197,7 +249,12 @@ function subsets(object: RouteObject | undefined): readonly JsonObject[] {
 function isBaselines(subset: JsonObject | undefined, host: string, { namespaces }: Moment): boolean {
   const { namespace, service } = serviceOf(host);
   const baseline = namespaces.get(namespace)?.decided.get(service)?.layout.baseline;
-  return subset !== undefined && baseline !== undefined && subsetName(subset) === baseline.subset && Object.values(objectAt(subset, 'labels')).includes(baseline.version);
+  return (
+    subset !== undefined &&
+    baseline !== undefined &&
+    subsetName(subset) === baseline.subset &&
+    Object.values(objectAt(subset, 'labels')).includes(baseline.version)
+  );
 }
 
 /** Tells whether a subset is to mean other pods than it does. */
@@ -216,18 +273,24 @@ function subsetName(subset: JsonObject): string {
 function routeStep(before: RouteObject | undefined, after: RouteObject | undefined, moment: Moment): Step {
   if (before !== undefined && after !== undefined && isSame(before.spec, after.spec)) return undefined;
   if (after === undefined && before !== undefined) return removalStep(before, moment);
-  const times = [...referencesOf(after as RouteObject)].filter((reference) => reference.startsWith('subset ')).map((reference) => {
-    const [, host = '', subset = ''] = reference.split(' ');
-    return isStale(host, subset, moment) ? undefined : moment.ledger.knownAt(host, subset);
-  });
+  const times = [...referencesOf(after as RouteObject)]
+    .filter((reference) => reference.startsWith('subset '))
+    .map((reference) => {
+      const [, host = '', subset = ''] = reference.split(' ');
+      return isStale(host, subset, moment) ? undefined : moment.ledger.knownAt(host, subset);
+    });
   if (times.includes(undefined)) return { waitUntil: undefined };
   const knownAt = Math.max(-Infinity, ...times.filter((time) => time !== undefined));
   if (knownAt > moment.now) return { waitUntil: knownAt };
-  return { phase: isHost(after as RouteObject) ? 'hosts written' : 'routes written', change: changeOf(before, after) };
+  return {
+    phase: isHost(after as RouteObject) ? 'hosts written' : 'routes written',
+    change: changeOf(before, after),
+  };
 }
 
 function removalStep(before: RouteObject, { ledger }: Moment): Step {
-  const isDelegatedTo = ledger.freeAt(delegateReference(before.metadata.namespace, before.metadata.name)) === undefined;
+  const isDelegatedTo =
+    ledger.freeAt(delegateReference(before.metadata.namespace, before.metadata.name)) === undefined;
   if (isDelegatedTo) return { waitUntil: undefined };
   return { phase: isHost(before) ? 'hosts written' : 'routes removed', change: changeOf(before, undefined) };
 }
@@ -256,7 +319,9 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
   }
 
   return {
-    begin(at) { now = at; },
+    begin(at) {
+      now = at;
+    },
     awake(at) {
       const over = [...waiting].filter(([, { until }]) => until <= at);
       for (const [key] of over) waiting.delete(key);
@@ -264,11 +329,20 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
     },
     note({ namespaces }) {
       for (const [namespace, { decided }] of namespaces) {
-        for (const [service, { routes }] of decided) noteService(shown, nameOf({ namespace, service }), new Set(routes.filter(({ branch }) => branch !== undefined).map(({ version }) => version)), now);
+        for (const [service, { routes }] of decided)
+          noteService(
+            shown,
+            nameOf({ namespace, service }),
+            new Set(routes.filter(({ branch }) => branch !== undefined).map(({ version }) => version)),
+            now,
+          );
       }
-      for (const versions of shown.values()) for (const [version, { since, isShown }] of versions) if (!isShown && since + flapMilliseconds <= now) versions.delete(version);
+      for (const versions of shown.values())
+        for (const [version, { since, isShown }] of versions)
+          if (!isShown && since + flapMilliseconds <= now) versions.delete(version);
     },
-    nextAt: () => (waiting.size === 0 ? undefined : Math.min(...[...waiting.values()].map(({ until }) => until))),
+    nextAt: () =>
+      waiting.size === 0 ? undefined : Math.min(...[...waiting.values()].map(({ until }) => until)),
     isKnown(host, subset, version) {
       const labels = ledger.labelsOf(host, subset);
       if (labels === undefined || versionOfLabels(labels, settings.versionLabel) !== version) return false;
@@ -285,7 +359,13 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
       wait(place, known.since + flapMilliseconds);
       return false;
     },
-    subsetsOf: (host) => new Map([...ledger.subsetsOf(host)].map(([name, labels]) => [name, versionOfLabels(labels, settings.versionLabel)])),
+    subsetsOf: (host) =>
+      new Map(
+        [...ledger.subsetsOf(host)].map(([name, labels]) => [
+          name,
+          versionOfLabels(labels, settings.versionLabel),
+        ]),
+      ),
   };
 }
 
@@ -293,9 +373,12 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
 type Shown = Map<string, Map<string, { readonly since: number; readonly isShown: boolean }>>;
 
 function noteService(shown: Shown, service: string, versions: ReadonlySet<string>, now: number): void {
-  const known = shown.get(service) ?? new Map<string, { readonly since: number; readonly isShown: boolean }>();
-  for (const version of versions) if (known.get(version)?.isShown !== true) known.set(version, { since: now, isShown: true });
-  for (const [version, { since, isShown }] of known) if (isShown && !versions.has(version)) known.set(version, { since, isShown: false });
+  const known =
+    shown.get(service) ?? new Map<string, { readonly since: number; readonly isShown: boolean }>();
+  for (const version of versions)
+    if (known.get(version)?.isShown !== true) known.set(version, { since: now, isShown: true });
+  for (const [version, { since, isShown }] of known)
+    if (isShown && !versions.has(version)) known.set(version, { since, isShown: false });
   if (known.size > 0) shown.set(service, known);
 }
 

@@ -20,7 +20,11 @@ export interface Readiness {
 export type SlicesByService = ReadonlyMap<string, readonly Endpoint[]>;
 
 /** Groups the endpoints of a namespace by Service. */
-export function endpointsByService(snapshot: Snapshot, namespace: string, only?: ReadonlySet<string>): SlicesByService {
+export function endpointsByService(
+  snapshot: Snapshot,
+  namespace: string,
+  only?: ReadonlySet<string>,
+): SlicesByService {
   const endpoints = new Map<string, Endpoint[]>();
   for (const slice of inNamespace(snapshot.endpointSlices, namespace).values()) {
     if (only !== undefined && !only.has(slice.service)) continue;
@@ -33,14 +37,24 @@ export function endpointsByService(snapshot: Snapshot, namespace: string, only?:
 
 /** Returns the Services whose endpoints the readiness of a service depends on: itself, and its branches' own ones. */
 export function servicesBehind(layout: ServiceLayout): ReadonlySet<string> {
-  return new Set([layout.service.name, ...layout.branches.flatMap(({ own }) => (own === undefined ? [] : [own.name]))]);
+  return new Set([
+    layout.service.name,
+    ...layout.branches.flatMap(({ own }) => (own === undefined ? [] : [own.name])),
+  ]);
 }
 
 /** Tells what of a service is ready. */
-export function readinessOf(snapshot: Snapshot, layout: ServiceLayout, endpoints: SlicesByService, settings: Settings): Readiness {
+export function readinessOf(
+  snapshot: Snapshot,
+  layout: ServiceLayout,
+  endpoints: SlicesByService,
+  settings: Settings,
+): Readiness {
   const { service, branches } = layout;
   const all = [...layout.others, ...branches.flatMap((branch) => branch.workloads)];
-  const versions = new Set(readyPods(snapshot, service, { endpoints, workloads: all }).map((labels) => versionIn(labels, settings)));
+  const versions = new Set(
+    readyPods(snapshot, service, { endpoints, workloads: all }).map((labels) => versionIn(labels, settings)),
+  );
   const ready = new Set<string>(versions);
   for (const { branch, own, workloads } of branches) {
     if (isRetiring(workloads)) ready.delete(branch.id);
@@ -48,7 +62,11 @@ export function readinessOf(snapshot: Snapshot, layout: ServiceLayout, endpoints
     else if (readyPods(snapshot, own, { endpoints, workloads }).length > 0) ready.add(branch.id);
     else ready.delete(branch.id);
   }
-  const known = new Set([layout.baseline.version, ...branches.map(({ branch }) => branch.id), ...[...layout.versions, ...layout.leaving].map(({ version }) => version)]);
+  const known = new Set([
+    layout.baseline.version,
+    ...branches.map(({ branch }) => branch.id),
+    ...[...layout.versions, ...layout.leaving].map(({ version }) => version),
+  ]);
   const strangers = [...versions].filter((version) => !known.has(version)).sort(byCodeUnit);
   return { ready, strangers, hasBaseline: hasBaseline(layout, versions, strangers, settings) };
 }
@@ -62,30 +80,55 @@ export function isRetiring(workloads: readonly Workload[]): boolean {
 export function isServed(snapshot: Snapshot, service: Service): boolean {
   const listed = endpointsByService(snapshot, service.namespace, new Set([service.name])).get(service.name);
   if (listed !== undefined) return listed.some(({ ready }) => ready);
-  const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter((pod) => selects(service, pod.labels));
+  const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter((pod) =>
+    selects(service, pod.labels),
+  );
   if (pods.length > 0) return pods.some(({ ready }) => ready);
-  const workloads = [...inNamespace(snapshot.workloads, service.namespace).values()].filter(({ templateLabels }) => selects(service, templateLabels));
+  const workloads = [...inNamespace(snapshot.workloads, service.namespace).values()].filter(
+    ({ templateLabels }) => selects(service, templateLabels),
+  );
   return workloads.length === 0 || workloads.some(isReady);
 }
 
-function hasBaseline(layout: ServiceLayout, versions: ReadonlySet<string>, strangers: readonly string[], settings: Settings): boolean {
+function hasBaseline(
+  layout: ServiceLayout,
+  versions: ReadonlySet<string>,
+  strangers: readonly string[],
+  settings: Settings,
+): boolean {
   const longLived = new Set(layout.versions.map(({ version }) => version));
-  return Object.keys(layout.service.selector).length === 0
-    || versions.has(layout.baseline.version) || strangers.length > 0
-    || layout.others.some((workload) => !longLived.has(versionIn(workload.templateLabels, settings)));
+  return (
+    Object.keys(layout.service.selector).length === 0 ||
+    versions.has(layout.baseline.version) ||
+    strangers.length > 0 ||
+    layout.others.some((workload) => !longLived.has(versionIn(workload.templateLabels, settings)))
+  );
 }
 
 /** Labels of the ready pods behind a Service. An endpoint whose pod we have not seen (yet) says nothing about versions. */
-function readyPods(snapshot: Snapshot, service: Service, { endpoints, workloads }: { endpoints: SlicesByService; workloads: readonly Workload[] }): readonly Labels[] {
+function readyPods(
+  snapshot: Snapshot,
+  service: Service,
+  { endpoints, workloads }: { endpoints: SlicesByService; workloads: readonly Workload[] },
+): readonly Labels[] {
   const pods = inNamespace(snapshot.pods, service.namespace);
   const listed = endpoints.get(service.name);
   if (listed !== undefined && pods.size > 0) {
-    return listed.filter(({ ready }) => ready).map(({ pod }) => pods.get(pod)?.labels).filter((labels) => labels !== undefined);
+    return listed
+      .filter(({ ready }) => ready)
+      .map(({ pod }) => pods.get(pod)?.labels)
+      .filter((labels) => labels !== undefined);
   }
   const behind = [...pods.values()].filter((pod) => selects(service, pod.labels));
   if (behind.length > 0) return behind.filter((pod) => pod.ready).map((pod) => pod.labels);
   const known = inNamespace(snapshot.workloads, service.namespace);
-  return workloads.filter((workload) => isReady(known.get(workloadKey(workload.kind, workload.name)) ?? workload) && selects(service, workload.templateLabels)).map((workload) => workload.templateLabels);
+  return workloads
+    .filter(
+      (workload) =>
+        isReady(known.get(workloadKey(workload.kind, workload.name)) ?? workload) &&
+        selects(service, workload.templateLabels),
+    )
+    .map((workload) => workload.templateLabels);
 }
 
 /** A workload of a manifest counts as ready, unless it wants no pods or its status says that none is. */

@@ -59,18 +59,42 @@ export interface Circumstances {
 }
 
 /** Decides the routes of one service. */
-export function routesOf(layout: ServiceLayout, readiness: Readiness, circumstances: Circumstances): ServiceRoutes {
+export function routesOf(
+  layout: ServiceLayout,
+  readiness: Readiness,
+  circumstances: Circumstances,
+): ServiceRoutes {
   const { meshOwner, isBaselineKnown } = circumstances;
   const problems = [...problemsOf(layout, readiness, circumstances)];
   const blocked = blockOf(layout, readiness);
-  const reachable = layout.namespace.enabled && isPublic(layout.service, layout.namespace) && layout.ports.length > 0;
-  const plan = blocked === undefined ? versionRoutes(layout, readiness, circumstances) : [baselineRoute(layout, { ...readiness, hasBaseline: true }, false)];
-  const inMesh = blocked === undefined && meshOwner === undefined && hasVersions(layout) && (isBaselineKnown || !layout.hasSubsets);
-  const place = (entry: Entry): readonly Route[] => plan.map((route, order) => ({ ...route, namespace: layout.namespace.name, service: layout.service.name, entry, order }));
+  const reachable =
+    layout.namespace.enabled && isPublic(layout.service, layout.namespace) && layout.ports.length > 0;
+  const plan =
+    blocked === undefined
+      ? versionRoutes(layout, readiness, circumstances)
+      : [baselineRoute(layout, { ...readiness, hasBaseline: true }, false)];
+  const inMesh =
+    blocked === undefined &&
+    meshOwner === undefined &&
+    hasVersions(layout) &&
+    (isBaselineKnown || !layout.hasSubsets);
+  const place = (entry: Entry): readonly Route[] =>
+    plan.map((route, order) => ({
+      ...route,
+      namespace: layout.namespace.name,
+      service: layout.service.name,
+      entry,
+      order,
+    }));
   return {
-    layout, isPublic: reachable, blocked, problems,
+    layout,
+    isPublic: reachable,
+    blocked,
+    problems,
     routes: [...(inMesh ? place('mesh') : []), ...(reachable ? place('ingress') : [])],
-    reasons: new Map(layout.branches.map((one) => [one.branch.id, blocked ?? branchReason(one, readiness, circumstances)])),
+    reasons: new Map(
+      layout.branches.map((one) => [one.branch.id, blocked ?? branchReason(one, readiness, circumstances)]),
+    ),
   };
 }
 
@@ -80,15 +104,38 @@ function hasVersions({ branches, versions, leaving }: ServiceLayout): boolean {
 
 type Unplaced = Pick<Route, 'version' | 'branch' | 'path' | 'target' | 'reason'>;
 
-function versionRoutes(layout: ServiceLayout, readiness: Readiness, circumstances: Circumstances): readonly Unplaced[] {
-  const isServed = (version: string): boolean => readiness.ready.has(version) && !circumstances.waiting.has(version);
-  const branches = layout.branches.filter(({ branch }) => isServed(branch.id)).map((one): Unplaced => ({
-    version: one.branch.id, branch: one, path: undefined, target: branchTarget(layout, one), reason: branchReason(one, readiness, circumstances),
-  }));
-  const versions = layout.versions.filter(({ version }) => isServed(version)).flatMap(({ version, subset }) => pathsOf(layout.service).map((context): Unplaced => ({
-    version, branch: undefined, path: below(context, version), target: { kind: 'subset', service: layout.service.name, subset }, reason: `long-lived version ${version} by path`,
-  })));
-  return [...branches, ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')), baselineRoute(layout, readiness, layout.hasSubsets && circumstances.isBaselineKnown)];
+function versionRoutes(
+  layout: ServiceLayout,
+  readiness: Readiness,
+  circumstances: Circumstances,
+): readonly Unplaced[] {
+  const isServed = (version: string): boolean =>
+    readiness.ready.has(version) && !circumstances.waiting.has(version);
+  const branches = layout.branches
+    .filter(({ branch }) => isServed(branch.id))
+    .map((one): Unplaced => ({
+      version: one.branch.id,
+      branch: one,
+      path: undefined,
+      target: branchTarget(layout, one),
+      reason: branchReason(one, readiness, circumstances),
+    }));
+  const versions = layout.versions
+    .filter(({ version }) => isServed(version))
+    .flatMap(({ version, subset }) =>
+      pathsOf(layout.service).map((context): Unplaced => ({
+        version,
+        branch: undefined,
+        path: below(context, version),
+        target: { kind: 'subset', service: layout.service.name, subset },
+        reason: `long-lived version ${version} by path`,
+      })),
+    );
+  return [
+    ...branches,
+    ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')),
+    baselineRoute(layout, readiness, layout.hasSubsets && circumstances.isBaselineKnown),
+  ];
 }
 
 /** Orders paths: longer first, then by code units. */
@@ -98,7 +145,13 @@ export function longerFirst(a: string, b: string): number {
 
 /** Returns the public paths of a Service without repeats, each beginning with `/` and ending without; what is no path is left out. */
 export function pathsOf(service: Service): readonly string[] {
-  return [...new Set(contextsOf(service).map(pathOf).filter((path) => path !== undefined))];
+  return [
+    ...new Set(
+      contextsOf(service)
+        .map(pathOf)
+        .filter((path) => path !== undefined),
+    ),
+  ];
 }
 
 /** Returns a path as proxies compare it; undefined when it can be none. */
@@ -112,57 +165,109 @@ function below(context: string, version: string): string {
 }
 
 function branchTarget(layout: ServiceLayout, { own, subset }: BranchLayout): Target {
-  return own === undefined ? { kind: 'subset', service: layout.service.name, subset } : { kind: 'service', service: own.name };
+  return own === undefined
+    ? { kind: 'subset', service: layout.service.name, subset }
+    : { kind: 'service', service: own.name };
 }
 
-function baselineRoute({ service, baseline }: ServiceLayout, { hasBaseline }: Readiness, bySubset: boolean): Unplaced {
+function baselineRoute(
+  { service, baseline }: ServiceLayout,
+  { hasBaseline }: Readiness,
+  bySubset: boolean,
+): Unplaced {
   const version = baseline.version;
   if (!hasBaseline) {
     const message = `branchline: ${service.name} has no baseline (${version}); only its branches can be reached`;
-    return { version, branch: undefined, path: undefined, target: { kind: 'unavailable', message }, reason: `no baseline of ${service.name}: 503` };
+    return {
+      version,
+      branch: undefined,
+      path: undefined,
+      target: { kind: 'unavailable', message },
+      reason: `no baseline of ${service.name}: 503`,
+    };
   }
-  const target: Target = bySubset ? { kind: 'subset', service: service.name, subset: baseline.subset } : { kind: 'service', service: service.name };
+  const target: Target = bySubset
+    ? { kind: 'subset', service: service.name, subset: baseline.subset }
+    : { kind: 'service', service: service.name };
   return { version, branch: undefined, path: undefined, target, reason: 'baseline' };
 }
 
-function branchReason({ branch, workloads }: BranchLayout, { ready }: Readiness, { waiting }: Circumstances): string {
+function branchReason(
+  { branch, workloads }: BranchLayout,
+  { ready }: Readiness,
+  { waiting }: Circumstances,
+): string {
   if (isRetiring(workloads)) return `${branch.id} is being retired: baseline`;
   if (!ready.has(branch.id)) return `no ready pod of ${branch.id}: baseline`;
   return waiting.get(branch.id) ?? `${branch.id} is ready`;
 }
 
-function blockOf({ ports, service, hasSubsets }: ServiceLayout, { strangers }: Readiness): string | undefined {
+function blockOf(
+  { ports, service, hasSubsets }: ServiceLayout,
+  { strangers }: Readiness,
+): string | undefined {
   if (ports.length === 0) return `${service.name} has no HTTP port: no routes`;
-  if (hasSubsets && strangers.length > 0) return `ready pods of ${service.name} are not labelled as its baseline: no routes`;
+  if (hasSubsets && strangers.length > 0)
+    return `ready pods of ${service.name} are not labelled as its baseline: no routes`;
   return undefined;
 }
 
-function* problemsOf(layout: ServiceLayout, readiness: Readiness, { meshOwner, versionLabel }: Circumstances): Generator<RoutingProblem> {
+function* problemsOf(
+  layout: ServiceLayout,
+  readiness: Readiness,
+  { meshOwner, versionLabel }: Circumstances,
+): Generator<RoutingProblem> {
   const { service, baseline, branches } = layout;
   const at = { path: '', kind: 'Service', namespace: service.namespace, name: service.name };
-  if (branches.length > 0 && layout.ports.length === 0) yield { ...at, code: 'BL411', message: `${service.name} has branches and no HTTP port: no header can be read there; name its port http` };
+  if (branches.length > 0 && layout.ports.length === 0)
+    yield {
+      ...at,
+      code: 'BL411',
+      message: `${service.name} has branches and no HTTP port: no header can be read there; name its port http`,
+    };
   if (layout.hasSubsets && readiness.strangers.length > 0) {
-    yield { ...at, code: 'BL401', message: `${service.name} has no routes: ready pods carry ${readiness.strangers.map(quote).join(', ')} and not the baseline's version ${quote(baseline.version)}; restart the baseline, or annotate the Service with branchline.dev/baseline` };
+    yield {
+      ...at,
+      code: 'BL401',
+      message: `${service.name} has no routes: ready pods carry ${readiness.strangers.map(quote).join(', ')} and not the baseline's version ${quote(baseline.version)}; restart the baseline, or annotate the Service with branchline.dev/baseline`,
+    };
   }
-  if (extraOf(layout) === undefined) yield { ...at, code: 'BL408', message: `branchline.dev/http of ${service.name} is left out: it is not a YAML mapping of route settings, e.g. timeout: 5s` };
+  if (extraOf(layout) === undefined)
+    yield {
+      ...at,
+      code: 'BL408',
+      message: `branchline.dev/http of ${service.name} is left out: it is not a YAML mapping of route settings, e.g. timeout: 5s`,
+    };
   yield* unlabelled(layout, versionLabel);
   if (meshOwner !== undefined && (branches.length > 0 || layout.versions.length > 0)) {
-    yield { ...at, code: 'BL403', message: `VirtualService ${meshOwner} has the host of ${service.name} in the mesh: no mesh routes of ours; remove it, or route there yourself` };
+    yield {
+      ...at,
+      code: 'BL403',
+      message: `VirtualService ${meshOwner} has the host of ${service.name} in the mesh: no mesh routes of ours; remove it, or route there yourself`,
+    };
   }
 }
 
 /** Returns why ready versions have no route yet: version → reason. */
-export function waitingOf(layout: ServiceLayout, { ready }: Readiness, host: string, pace: Pace): ReadonlyMap<string, string> {
+export function waitingOf(
+  layout: ServiceLayout,
+  { ready }: Readiness,
+  host: string,
+  pace: Pace,
+): ReadonlyMap<string, string> {
   const { namespace, name: service } = layout.service;
   const waiting = new Map<string, string>();
   const ask = (version: string, subset: string | undefined): void => {
     if (!ready.has(version)) return;
-    if (subset !== undefined && !pace.isKnown(host, subset, version)) waiting.set(version, `the proxies do not know ${version} yet: baseline`);
-    else if (!pace.mayAppear({ namespace, service, version })) waiting.set(version, `${version} came and went too often, and waits: baseline`);
+    if (subset !== undefined && !pace.isKnown(host, subset, version))
+      waiting.set(version, `the proxies do not know ${version} yet: baseline`);
+    else if (!pace.mayAppear({ namespace, service, version }))
+      waiting.set(version, `${version} came and went too often, and waits: baseline`);
   };
   for (const { version, subset } of layout.versions) ask(version, subset);
   for (const { branch, subset, own, workloads } of layout.branches) {
-    if (workloads.every(({ leaving }) => leaving)) waiting.set(branch.id, `${branch.id} is being deleted: baseline`);
+    if (workloads.every(({ leaving }) => leaving))
+      waiting.set(branch.id, `${branch.id} is being deleted: baseline`);
     else ask(branch.id, own === undefined ? subset : undefined);
   }
   return waiting;
@@ -173,7 +278,11 @@ function* unlabelled({ branches, service }: ServiceLayout, versionLabel: string)
     for (const workload of own === undefined ? workloads : []) {
       if (workload.templateLabels[versionLabel] === branch.id) continue;
       yield {
-        code: 'BL410', path: 'spec.template.metadata.labels', kind: workload.kind, namespace: workload.namespace, name: workload.name,
+        code: 'BL410',
+        path: 'spec.template.metadata.labels',
+        kind: workload.kind,
+        namespace: workload.namespace,
+        name: workload.name,
         message: `Pods of branch ${branch.id} of ${service.name} do not carry ${versionLabel}=${branch.id}: no request reaches them as the branch; apply the workload again, so that admission labels it`,
       };
     }

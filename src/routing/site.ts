@@ -27,9 +27,20 @@ export interface Site {
 }
 
 /** Returns the sites of a namespace, the tenant's domains first, and which addresses two services claim. */
-export function sitesOf({ namespace, services }: NamespaceLayout, settings: Settings): { readonly sites: readonly Site[]; readonly problems: readonly RoutingProblem[] } {
-  const problems: RoutingProblem[] = [...invalid('Namespace', namespace, [...domainsOf(namespace).filter((domain) => !isDomain(domain)), ...commaList(namespace.declared['gateways']).filter((name) => !gateway.test(name))])];
-  const groups = new Map<string, { readonly domains: readonly string[]; readonly members: ServiceLayout[] }>();
+export function sitesOf(
+  { namespace, services }: NamespaceLayout,
+  settings: Settings,
+): { readonly sites: readonly Site[]; readonly problems: readonly RoutingProblem[] } {
+  const problems: RoutingProblem[] = [
+    ...invalid('Namespace', namespace, [
+      ...domainsOf(namespace).filter((domain) => !isDomain(domain)),
+      ...commaList(namespace.declared['gateways']).filter((name) => !gateway.test(name)),
+    ]),
+  ];
+  const groups = new Map<
+    string,
+    { readonly domains: readonly string[]; readonly members: ServiceLayout[] }
+  >();
   for (const layout of services.values()) {
     if (!isPublic(layout.service, namespace) || layout.ports.length === 0) continue;
     const domains = domainsFor(layout.service, namespace);
@@ -40,12 +51,15 @@ export function sitesOf({ namespace, services }: NamespaceLayout, settings: Sett
     else known.members.push(layout);
   }
   const own = domainsOf(namespace).join();
-  const sites = [...groups].sort(([a], [b]) => Number(b === own) - Number(a === own) || byCodeUnit(a, b))
-    .map(([, { domains, members }]) => siteOf(namespace, domains, members, { settings, problems })).filter(({ addresses }) => addresses.length > 0);
+  const sites = [...groups]
+    .sort(([a], [b]) => Number(b === own) - Number(a === own) || byCodeUnit(a, b))
+    .map(([, { domains, members }]) => siteOf(namespace, domains, members, { settings, problems }))
+    .filter(({ addresses }) => addresses.length > 0);
   return { sites, problems };
 }
 
-const dnsName = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
+const dnsName =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
 const gateway = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 function isDomain(domain: string): boolean {
@@ -53,9 +67,20 @@ function isDomain(domain: string): boolean {
 }
 
 /** One value that a proxy would refuse takes the whole object with it: it is left out and said. */
-function invalid(kind: string, { namespace, name, declared }: Meta, values: readonly string[]): readonly RoutingProblem[] {
+function invalid(
+  kind: string,
+  { namespace, name, declared }: Meta,
+  values: readonly string[],
+): readonly RoutingProblem[] {
   if (declared['ingress'] === 'false') return [];
-  return values.map((value) => ({ code: 'BL413', path: '', kind, namespace, name, message: `${quote(value)} of ${name} is no domain, path or Gateway: nothing is public there; correct the annotation` }));
+  return values.map((value) => ({
+    code: 'BL413',
+    path: '',
+    kind,
+    namespace,
+    name,
+    message: `${quote(value)} of ${name} is no domain, path or Gateway: nothing is public there; correct the annotation`,
+  }));
 }
 
 function invalidOf(service: Service): readonly RoutingProblem[] {
@@ -78,31 +103,62 @@ interface Notes {
   readonly problems: RoutingProblem[];
 }
 
-function siteOf(namespace: Namespace, domains: readonly string[], members: readonly ServiceLayout[], { settings, problems }: Notes): Site {
-  const each = members.map(({ service }) => ({ service, gateways: gatewaysOf(service, namespace, settings) }));
+function siteOf(
+  namespace: Namespace,
+  domains: readonly string[],
+  members: readonly ServiceLayout[],
+  { settings, problems }: Notes,
+): Site {
+  const each = members.map(({ service }) => ({
+    service,
+    gateways: gatewaysOf(service, namespace, settings),
+  }));
   const gateways = [...new Set(each.flatMap((one) => one.gateways))].sort(byCodeUnit);
   const addresses = new Map<string, Address>();
   for (const one of each) {
     for (const path of pathsOf(one.service)) {
       const taken = addresses.get(path);
       if (taken !== undefined) problems.push(clash(one.service, path, taken.service));
-      else addresses.set(path, { path, service: one.service.name, gateways: one.gateways.length === gateways.length ? undefined : one.gateways });
+      else
+        addresses.set(path, {
+          path,
+          service: one.service.name,
+          gateways: one.gateways.length === gateways.length ? undefined : one.gateways,
+        });
     }
   }
-  return { namespace: namespace.name, domains, gateways, addresses: [...addresses.values()].sort((a, b) => longerFirst(a.path, b.path)) };
+  return {
+    namespace: namespace.name,
+    domains,
+    gateways,
+    addresses: [...addresses.values()].sort((a, b) => longerFirst(a.path, b.path)),
+  };
 }
 
 function clash(service: Service, path: string, owner: string): RoutingProblem {
   return {
-    code: 'BL405', path: '', kind: 'Service', namespace: service.namespace, name: service.name,
+    code: 'BL405',
+    path: '',
+    kind: 'Service',
+    namespace: service.namespace,
+    name: service.name,
     message: `${path} is already the public path of Service ${owner}: ${service.name} is not reached there; choose another path`,
   };
 }
 
 /** Returns the Gateways of a public Service as `namespace/name`, sorted: its own, else the namespace's, else the setting's. */
-export function gatewaysOf({ declared }: Service, namespace: Namespace, settings: Settings): readonly string[] {
-  const written = [declared['gateways'], namespace.declared['gateways']].map((names) => commaList(names).filter((name) => gateway.test(name))).find((names) => names.length > 0) ?? settings.gateways;
-  return [...new Set(written.map((name) => (name.includes('/') ? name : `${namespace.name}/${name}`)))].sort(byCodeUnit);
+export function gatewaysOf(
+  { declared }: Service,
+  namespace: Namespace,
+  settings: Settings,
+): readonly string[] {
+  const written =
+    [declared['gateways'], namespace.declared['gateways']]
+      .map((names) => commaList(names).filter((name) => gateway.test(name)))
+      .find((names) => names.length > 0) ?? settings.gateways;
+  return [...new Set(written.map((name) => (name.includes('/') ? name : `${namespace.name}/${name}`)))].sort(
+    byCodeUnit,
+  );
 }
 
 /** Tells whether a path lies below another one, segment by segment, and is not the same. */

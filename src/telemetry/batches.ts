@@ -54,7 +54,8 @@ export function openBatches(fd: number): Batches {
     },
     async flush() {
       handOver();
-      for (let waited = 0; !queue.isIdle() && waited < patienceMilliseconds; waited += pollMilliseconds) await setTimeout(pollMilliseconds);
+      for (let waited = 0; !queue.isIdle() && waited < patienceMilliseconds; waited += pollMilliseconds)
+        await setTimeout(pollMilliseconds);
     },
   };
 }
@@ -87,7 +88,10 @@ function createQueue(fd: number): Queue {
 
   function writeOn(bytes: Buffer): void {
     write(fd, bytes, (error, written) => {
-      if (error?.code === 'EAGAIN') void setTimeout(retryMilliseconds).then(() => { writeOn(bytes); });
+      if (error?.code === 'EAGAIN')
+        void setTimeout(retryMilliseconds).then(() => {
+          writeOn(bytes);
+        });
       else if (error !== null) giveUp();
       else if (written < bytes.length) writeOn(bytes.subarray(written));
       else writeNext();

@@ -16,8 +16,17 @@ export interface OpenLog {
 export async function openLog(level: string, pretty: boolean): Promise<OpenLog> {
   if (pretty) {
     const { PinoPretty } = await import('pino-pretty');
-    const stream = PinoPretty({ sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true });
-    return createLog(level, { write: (line) => { stream.write(line); } });
+    const stream = PinoPretty({
+      sync: true,
+      ignore: 'pid,hostname',
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+    });
+    return createLog(level, {
+      write: (line) => {
+        stream.write(line);
+      },
+    });
   }
   return createLog(level, openBatches(1));
 }
@@ -29,9 +38,19 @@ interface Destination extends DestinationStream {
 
 /** Makes a log that hands each line to `destination.write`. */
 export function createLog(level: string, destination: Destination): OpenLog {
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
   return {
     log,
-    flush: async () => { await destination.flush?.(); },
+    flush: async () => {
+      await destination.flush?.();
+    },
   };
 }

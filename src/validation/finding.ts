@@ -71,8 +71,15 @@ export function members({ value, path }: Placed, key: string): readonly Placed[]
 }
 
 /** Returns the entries of a map field: key, value and path. */
-export function entries({ value, path }: Placed, key: string): readonly (Placed & { readonly key: string })[] {
-  return Object.entries(objectAt(value, key)).map(([name, inner]) => ({ key: name, value: inner, path: `${path}.${key}[${shownName(name)}]` }));
+export function entries(
+  { value, path }: Placed,
+  key: string,
+): readonly (Placed & { readonly key: string })[] {
+  return Object.entries(objectAt(value, key)).map(([name, inner]) => ({
+    key: name,
+    value: inner,
+    path: `${path}.${key}[${shownName(name)}]`,
+  }));
 }
 
 /** Tells whether a field is set: protobuf takes null and absence for the same. */

@@ -18,13 +18,24 @@ function* limitsAreKept(spec: Placed): Generator<Finding> {
   const rules = members(spec, 'rules');
   yield* atMost(listAt(spec.value, 'hostnames').length, hostnamesMax, `${spec.path}.hostnames`);
   yield* atMost(rules.length, rulesMax, `${spec.path}.rules`);
-  for (const rule of rules) yield* atMost(listAt(rule.value, 'matches').length, matchesMax, `${rule.path}.matches`);
+  for (const rule of rules)
+    yield* atMost(listAt(rule.value, 'matches').length, matchesMax, `${rule.path}.matches`);
   const all = rules.reduce((sum, rule) => sum + listAt(rule.value, 'matches').length, 0);
-  if (all > matchesOfRouteMax) yield finding(`${spec.path}.rules`, `have ${all} matches in all; ${matchesOfRouteMax} are allowed`, 'put rules into several routes: routes of one host are merged');
+  if (all > matchesOfRouteMax)
+    yield finding(
+      `${spec.path}.rules`,
+      `have ${all} matches in all; ${matchesOfRouteMax} are allowed`,
+      'put rules into several routes: routes of one host are merged',
+    );
 }
 
 function* atMost(count: number, limit: number, path: string): Generator<Finding> {
-  if (count > limit) yield finding(path, `has ${count} members; ${limit} are allowed`, 'put them into several routes: routes of one host are merged');
+  if (count > limit)
+    yield finding(
+      path,
+      `has ${count} members; ${limit} are allowed`,
+      'put them into several routes: routes of one host are merged',
+    );
 }
 
 function* headersAreMatchedOnce(spec: Placed): Generator<Finding> {
@@ -32,7 +43,12 @@ function* headersAreMatchedOnce(spec: Placed): Generator<Finding> {
     const seen = new Set<string>();
     for (const { value, path } of members(match, 'headers')) {
       const name = (textAt(value, 'name') ?? '').toLowerCase();
-      if (seen.has(name) && at(value, 'name') !== undefined) yield finding(path, `asks for ${quote(name)} again, and only the first one counts`, 'leave one of them out; for two values write two matches');
+      if (seen.has(name) && at(value, 'name') !== undefined)
+        yield finding(
+          path,
+          `asks for ${quote(name)} again, and only the first one counts`,
+          'leave one of them out; for two values write two matches',
+        );
       seen.add(name);
     }
   }

@@ -18,10 +18,25 @@ export function readIgnores(object: unknown): Ignores {
   const reasons = new Map<string, string>();
   const problems: Problem[] = [];
   if (text === undefined) return { reasons, problems };
-  for (const entry of text.trim().split(/[\n;]/).map((one) => one.trim())) {
+  for (const entry of text
+    .trim()
+    .split(/[\n;]/)
+    .map((one) => one.trim())) {
     const { codes, reason } = readEntry(entry);
-    if (codes.length === 0) problems.push({ code: 'BL290', path: ignorePath, message: `${ignorePath} has ${quote(entry)}, which names no problem`, fix });
-    else if (reason === '') problems.push({ code: 'BL290', path: ignorePath, message: `${ignorePath} has ${quote(entry)}, without a reason`, fix });
+    if (codes.length === 0)
+      problems.push({
+        code: 'BL290',
+        path: ignorePath,
+        message: `${ignorePath} has ${quote(entry)}, which names no problem`,
+        fix,
+      });
+    else if (reason === '')
+      problems.push({
+        code: 'BL290',
+        path: ignorePath,
+        message: `${ignorePath} has ${quote(entry)}, without a reason`,
+        fix,
+      });
     else for (const code of codes) reasons.set(code, reason);
   }
   return { reasons, problems };
@@ -29,7 +44,9 @@ export function readIgnores(object: unknown): Ignores {
 
 function readEntry(entry: string): { readonly codes: readonly string[]; readonly reason: string } {
   const colon = entry.indexOf(':');
-  const codes = (colon < 0 ? entry : entry.slice(0, colon)).split(/[, ]+/).filter((code) => Object.hasOwn(problemKinds, code));
+  const codes = (colon < 0 ? entry : entry.slice(0, colon))
+    .split(/[, ]+/)
+    .filter((code) => Object.hasOwn(problemKinds, code));
   return { codes, reason: colon < 0 ? '' : entry.slice(colon + 1).trim() };
 }
 

@@ -20,7 +20,9 @@ const shapes = new Map<string, Shape>();
 function shapeOf(kind: string): Shape | undefined {
   const packed = Object.hasOwn(packedFields, kind) ? packedFields[kind] : undefined;
   if (packed === undefined) return undefined;
-  const shape = shapes.get(kind) ?? { fields: { apiVersion: open, kind: open, metadata: open, status: open, spec: unpack(packed) } };
+  const shape = shapes.get(kind) ?? {
+    fields: { apiVersion: open, kind: open, metadata: open, status: open, spec: unpack(packed) },
+  };
   shapes.set(kind, shape);
   return shape;
 }
@@ -45,7 +47,9 @@ function close(stack: { readonly fields: Record<string, Shape>; name: string }[]
   const inner = stack.pop()?.fields ?? {};
   const outer = stack.at(-1);
   const isOpen = Object.keys(inner).length === 0;
-  if (outer !== undefined) outer.fields[outer.name] = token === '}' ? { mapOf: isOpen ? open : { fields: inner } } : { fields: inner };
+  if (outer !== undefined)
+    outer.fields[outer.name] =
+      token === '}' ? { mapOf: isOpen ? open : { fields: inner } } : { fields: inner };
 }
 
 /** A field that is not known, and those that are in its place. */
@@ -72,11 +76,17 @@ function walk(value: unknown, known: Shape, path: string, found: Unknown[]): voi
     return;
   }
   const { fields, mapOf } = known;
-  if (mapOf !== undefined) for (const [key, inner] of Object.entries(value)) walk(inner, mapOf, `${path}[${shownName(key)}]`, found);
+  if (mapOf !== undefined)
+    for (const [key, inner] of Object.entries(value)) walk(inner, mapOf, `${path}[${shownName(key)}]`, found);
   else if (fields !== undefined) walkFields(value as JsonObject, fields, path, found);
 }
 
-function walkFields(value: JsonObject, fields: Readonly<Record<string, Shape>>, path: string, found: Unknown[]): void {
+function walkFields(
+  value: JsonObject,
+  fields: Readonly<Record<string, Shape>>,
+  path: string,
+  found: Unknown[],
+): void {
   for (const key of Object.keys(value)) {
     const next = Object.hasOwn(fields, key) ? fields[key] : undefined;
     const inner = value[key];
@@ -90,13 +100,24 @@ function walkFields(value: JsonObject, fields: Readonly<Record<string, Shape>>, 
 
 function unknownField(path: string, key: string, fields: readonly string[], api: string): Problem {
   const meant = nearest(key, fields);
-  const fix = meant === undefined ? `fields here are ${fields.slice(0, 12).join(', ')}${fields.length > 12 ? ', ...' : ''}` : `did you mean ${meant}?`;
-  return { code: 'BL240', path, message: `${path}: ${quote(key)} is no field of the ${api}, and the API server drops it or refuses the object`, fix };
+  const fix =
+    meant === undefined
+      ? `fields here are ${fields.slice(0, 12).join(', ')}${fields.length > 12 ? ', ...' : ''}`
+      : `did you mean ${meant}?`;
+  return {
+    code: 'BL240',
+    path,
+    message: `${path}: ${quote(key)} is no field of the ${api}, and the API server drops it or refuses the object`,
+    fix,
+  };
 }
 
 function nearest(key: string, fields: readonly string[]): string | undefined {
   const lower = key.toLowerCase().replaceAll(/[-_]/g, '');
   if (lower.length < 3 || lower.length > 40) return undefined;
   const limit = lower.length < 5 ? 1 : 2;
-  return fields.map((name) => ({ name, distance: distance(lower, name.toLowerCase()) })).filter((one) => one.distance <= limit).sort((a, b) => a.distance - b.distance)[0]?.name;
+  return fields
+    .map((name) => ({ name, distance: distance(lower, name.toLowerCase()) }))
+    .filter((one) => one.distance <= limit)
+    .sort((a, b) => a.distance - b.distance)[0]?.name;
 }

@@ -19,7 +19,9 @@ export function strayProblem(object: JsonObject): Problem | undefined {
   const [meant, served = []] = Object.entries(apiVersions).find(([known]) => isSpelling(kind, known)) ?? [];
   if (meant === undefined || !likelyGroup.test(apiVersion)) return undefined;
   if (kind !== meant) return stray('kind', kind, meant, `write kind: ${meant}`);
-  return served.includes(apiVersion) ? undefined : stray('apiVersion', apiVersion, meant, `write apiVersion: ${served[0] ?? ''}`);
+  return served.includes(apiVersion)
+    ? undefined
+    : stray('apiVersion', apiVersion, meant, `write apiVersion: ${served[0] ?? ''}`);
 }
 
 function isSpelling(kind: string, known: string): boolean {
@@ -27,10 +29,23 @@ function isSpelling(kind: string, known: string): boolean {
 }
 
 function stray(path: string, value: string, meant: string, fix: string): Problem {
-  return { code: 'BL291', path, message: `${path} is ${quote(value)}, which no API server knows for a ${meant}: the object is refused, and was not checked`, fix };
+  return {
+    code: 'BL291',
+    path,
+    message: `${path} is ${quote(value)}, which no API server knows for a ${meant}: the object is refused, and was not checked`,
+    fix,
+  };
 }
 
 /** Says of an object that another one of the same kind, namespace and name stands before it. */
-export function repeatedProblem(kind: string, before: { readonly file: string; readonly line: number }): Problem {
-  return { code: 'BL292', path: 'metadata.name', message: `metadata.name: the same ${kind} stands at ${before.file}:${before.line}, too, and only the last one that is applied stays`, fix: 'join them, or rename or leave out one' };
+export function repeatedProblem(
+  kind: string,
+  before: { readonly file: string; readonly line: number },
+): Problem {
+  return {
+    code: 'BL292',
+    path: 'metadata.name',
+    message: `metadata.name: the same ${kind} stands at ${before.file}:${before.line}, too, and only the last one that is applied stays`,
+    fix: 'join them, or rename or leave out one',
+  };
 }

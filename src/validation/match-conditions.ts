@@ -49,11 +49,16 @@ const anyPath: TextCondition = { kind: 'prefix', text: '/', fold: false };
 
 function asksOf(match: unknown, texts: Texts): ReadonlyMap<string, Condition> {
   const asks = new Map<string, Condition>();
-  if (isObject(at(match, 'uri'))) addPath(asks, textCondition(at(match, 'uri'), at(match, 'ignoreUriCase') === true), texts);
-  for (const key of ['scheme', 'method', 'authority']) if (textCondition(at(match, key)).kind !== 'any') asks.set(key, textCondition(at(match, key)));
-  for (const [name, value] of Object.entries(objectAt(match, 'headers'))) asks.set(headerKey(name), textCondition(value));
-  for (const [name, value] of Object.entries(objectAt(match, 'withoutHeaders'))) asks.set(`without ${headerKey(name)}`, textCondition(value));
-  for (const [name, value] of Object.entries(objectAt(match, 'queryParams'))) asks.set(`query ${name}`, textCondition(value));
+  if (isObject(at(match, 'uri')))
+    addPath(asks, textCondition(at(match, 'uri'), at(match, 'ignoreUriCase') === true), texts);
+  for (const key of ['scheme', 'method', 'authority'])
+    if (textCondition(at(match, key)).kind !== 'any') asks.set(key, textCondition(at(match, key)));
+  for (const [name, value] of Object.entries(objectAt(match, 'headers')))
+    asks.set(headerKey(name), textCondition(value));
+  for (const [name, value] of Object.entries(objectAt(match, 'withoutHeaders')))
+    asks.set(`without ${headerKey(name)}`, textCondition(value));
+  for (const [name, value] of Object.entries(objectAt(match, 'queryParams')))
+    asks.set(`query ${name}`, textCondition(value));
   addClient(asks, match);
   return asks;
 }
@@ -64,22 +69,29 @@ function addPath(asks: Map<string, Condition>, condition: TextCondition, texts: 
 }
 
 function addClient(asks: Map<string, Condition>, match: unknown): void {
-  for (const [name, value] of Object.entries(objectAt(match, 'sourceLabels'))) asks.set(`source ${name}`, { kind: 'exact', text: String(value), fold: false });
-  for (const key of ['port', 'sourceNamespace']) if (isSet(match, key) && at(match, key) !== 0 && at(match, key) !== '') asks.set(key, { kind: 'exact', text: String(at(match, key)), fold: false });
-  if (listAt(match, 'gateways').length > 0) asks.set('gateways', { kind: 'among', text: listAt(match, 'gateways').map(String).join('\n') });
+  for (const [name, value] of Object.entries(objectAt(match, 'sourceLabels')))
+    asks.set(`source ${name}`, { kind: 'exact', text: String(value), fold: false });
+  for (const key of ['port', 'sourceNamespace'])
+    if (isSet(match, key) && at(match, key) !== 0 && at(match, key) !== '')
+      asks.set(key, { kind: 'exact', text: String(at(match, key)), fold: false });
+  if (listAt(match, 'gateways').length > 0)
+    asks.set('gateways', { kind: 'among', text: listAt(match, 'gateways').map(String).join('\n') });
 }
 
 /** Returns the name under which a header is asked for. */
 export function headerKey(name: string): string {
   const lower = name.toLowerCase();
-  return lower === ':authority' || lower === ':method' || lower === ':scheme' ? lower.slice(1) : `header ${lower}`;
+  return lower === ':authority' || lower === ':method' || lower === ':scheme'
+    ? lower.slice(1)
+    : `header ${lower}`;
 }
 
 /** `withoutHeaders` takes the regex `*` for presence. Of several kinds at once, which are refused, the first counts. */
 function textCondition(value: unknown, fold = false): TextCondition {
   for (const kind of ['exact', 'prefix', 'regex'] as const) {
     const text = textAt(value, kind);
-    if (text !== undefined && !(kind === 'regex' && text === '*')) return { kind, text, fold: fold && kind !== 'regex' };
+    if (text !== undefined && !(kind === 'regex' && text === '*'))
+      return { kind, text, fold: fold && kind !== 'regex' };
   }
   return { kind: 'any', text: '', fold: false };
 }
@@ -90,17 +102,36 @@ export function takesAll({ asks }: Conditions, other: Conditions, texts: Texts):
   return true;
 }
 
-function isGiven(key: string, wanted: Condition, given: ReadonlyMap<string, Condition>, texts: Texts): boolean {
+function isGiven(
+  key: string,
+  wanted: Condition,
+  given: ReadonlyMap<string, Condition>,
+  texts: Texts,
+): boolean {
   const same = given.get(key);
-  if (wanted.kind === 'among') return same?.kind === 'among' && same.text.split('\n').every((one) => wanted.text.split('\n').includes(one));
+  if (wanted.kind === 'among')
+    return (
+      same?.kind === 'among' && same.text.split('\n').every((one) => wanted.text.split('\n').includes(one))
+    );
   if (key.startsWith('without ')) return isWithout(wanted, key, given, texts);
   return same !== undefined && same.kind !== 'among' && texts.implies(same, wanted);
 }
 
 /** A header that is not there counts as empty, except where presence is asked for. @see istio pilot/pkg/networking/core/route/route.go translateHeaderMatch */
-function isWithout(unwanted: TextCondition, key: string, given: ReadonlyMap<string, Condition>, texts: Texts): boolean {
+function isWithout(
+  unwanted: TextCondition,
+  key: string,
+  given: ReadonlyMap<string, Condition>,
+  texts: Texts,
+): boolean {
   const header = given.get(key.slice('without '.length));
-  if (header !== undefined && header.kind !== 'among' && unwanted.kind !== 'any' && texts.areApart(header, unwanted)) return true;
+  if (
+    header !== undefined &&
+    header.kind !== 'among' &&
+    unwanted.kind !== 'any' &&
+    texts.areApart(header, unwanted)
+  )
+    return true;
   const same = given.get(key);
   if (same === undefined || same.kind === 'among') return false;
   if (same.kind !== 'any') return unwanted.kind !== 'any' && texts.implies(unwanted, same);
@@ -110,7 +141,9 @@ function isWithout(unwanted: TextCondition, key: string, given: ReadonlyMap<stri
 /** Tells whether a request may meet both matches, as far as their paths tell. */
 export function mayMeet(one: Conditions, other: Conditions, texts: Texts): boolean {
   const [a, b] = [one.asks.get('uri'), other.asks.get('uri')];
-  return a === undefined || b === undefined || a.kind === 'among' || b.kind === 'among' || !texts.areApart(a, b);
+  return (
+    a === undefined || b === undefined || a.kind === 'among' || b.kind === 'among' || !texts.areApart(a, b)
+  );
 }
 
 /** Returns the match with one condition replaced. */

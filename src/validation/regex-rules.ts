@@ -38,7 +38,8 @@ export function checkRoutes(object: JsonObject, readers?: readonly Reader[]): re
     }
     const verdict = known ?? verdictOf(regex.pattern, readers);
     verdicts.set(regex.pattern, verdict);
-    for (const rule of rules) problems.push(...[rule({ ...regex, verdict })].filter((problem) => problem !== undefined));
+    for (const rule of rules)
+      problems.push(...[rule({ ...regex, verdict })].filter((problem) => problem !== undefined));
   }
   return capped([...(unjudged > 0 ? [tooManyToJudge(unjudged)] : []), ...problems]);
 }
@@ -64,7 +65,15 @@ export function capped(problems: readonly Problem[]): readonly Problem[] {
   const ordered = [...problems].sort((one, other) => rank(one) - rank(other));
   const [first, ...rest] = ordered.slice(problemsMax);
   if (first === undefined) return ordered;
-  return [...ordered.slice(0, problemsMax), { code: first.code, path: 'spec', message: `and ${rest.length + 1} more problems with this object`, fix: 'put these right first' }];
+  return [
+    ...ordered.slice(0, problemsMax),
+    {
+      code: first.code,
+      path: 'spec',
+      message: `and ${rest.length + 1} more problems with this object`,
+      fix: 'put these right first',
+    },
+  ];
 }
 
 function rank({ code }: Problem): number {
@@ -78,18 +87,33 @@ function workOf(pattern: string): number {
 }
 
 function tooManyToJudge(count: number): Problem {
-  return { code: 'BL207', path: 'spec', message: `${count} more regexes of this object were not judged: there are too many`, fix: 'put routes into several objects, or match exact values' };
+  return {
+    code: 'BL207',
+    path: 'spec',
+    message: `${count} more regexes of this object were not judged: there are too many`,
+    fix: 'put routes into several objects, or match exact values',
+  };
 }
 
 /** Codes of what is wrong with a regex as a whole; all else is syntax. */
-const wholeCodes: Readonly<Partial<Record<Reason, ProblemCode>>> = { empty: 'BL202', 'too-long': 'BL203', 'too-big': 'BL204' };
+const wholeCodes: Readonly<Partial<Record<Reason, ProblemCode>>> = {
+  empty: 'BL202',
+  'too-long': 'BL203',
+  'too-big': 'BL204',
+};
 
 function regexCompiles({ path, pattern, verdict }: Judged): Problem | undefined {
   if (verdict.accepted) return undefined;
   const { refusal } = verdict;
   const whole = wholeCodes[refusal.reason];
-  if (whole !== undefined) return { code: whole, path, message: `${path} ${quote(pattern)} ${refusal.what}`, fix: refusal.instead };
-  return { code: 'BL201', path, message: `${path} ${quote(pattern)}: at character ${characterOf(pattern, refusal.offset)}, ${quote(shownText(refusal))} ${refusal.what}`, fix: refusal.instead };
+  if (whole !== undefined)
+    return { code: whole, path, message: `${path} ${quote(pattern)} ${refusal.what}`, fix: refusal.instead };
+  return {
+    code: 'BL201',
+    path,
+    message: `${path} ${quote(pattern)}: at character ${characterOf(pattern, refusal.offset)}, ${quote(shownText(refusal))} ${refusal.what}`,
+    fix: refusal.instead,
+  };
 }
 
 /** Counted from 1, as editors do. */
@@ -102,17 +126,32 @@ function shownText({ text }: Refusal): string {
 }
 
 function regexMeansTheSameToAll({ path, pattern, verdict }: Judged): Problem | undefined {
-  return verdict.accepted && verdict.difference !== undefined ? { code: 'BL205', path, message: `${path}: ${differs(pattern, verdict.difference)}`, fix: 'use ASCII only' } : undefined;
+  return verdict.accepted && verdict.difference !== undefined
+    ? {
+        code: 'BL205',
+        path,
+        message: `${path}: ${differs(pattern, verdict.difference)}`,
+        fix: 'use ASCII only',
+      }
+    : undefined;
 }
 
 function differs(pattern: string, { kind, offset }: Difference): string {
   if (kind === 'unicode-class') return 'Envoy 1.39.1 and newer read bytes and match \\p{...} otherwise';
-  if (pattern.startsWith('\\', offset)) return 'a code over \\x7F is a character to some proxies, a byte to others';
+  if (pattern.startsWith('\\', offset))
+    return 'a code over \\x7F is a character to some proxies, a byte to others';
   return `${quote(String.fromCodePoint(pattern.codePointAt(offset) ?? 0))} is one character to some proxies, several bytes to others`;
 }
 
 function dotsOfHostsAreEscaped({ path, pattern, subject, verdict }: Judged): Problem | undefined {
   if (!verdict.accepted || subject === 'path') return undefined;
   const [first] = bareDots(pattern, subject === 'host');
-  return first && { code: 'BL206', path, message: `${path}: a bare . matches any character`, fix: `write \\. in ${quote(first.host)}` };
+  return (
+    first && {
+      code: 'BL206',
+      path,
+      message: `${path}: a bare . matches any character`,
+      fix: `write \\. in ${quote(first.host)}`,
+    }
+  );
 }

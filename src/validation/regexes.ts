@@ -30,24 +30,39 @@ function* read(object: JsonObject): Generator<RouteRegex> {
   else if (kind === 'HTTPRoute' || kind === 'GRPCRoute') yield* ofGatewayRoute(object);
 }
 
-const stringMatches: readonly (readonly [string, Subject])[] = [['uri', 'path'], ['scheme', 'other'], ['method', 'other'], ['authority', 'host']];
+const stringMatches: readonly (readonly [string, Subject])[] = [
+  ['uri', 'path'],
+  ['scheme', 'other'],
+  ['method', 'other'],
+  ['authority', 'host'],
+];
 const matchMaps = ['headers', 'withoutHeaders', 'queryParams'] as const;
 
 function* ofVirtualService(object: JsonObject): Generator<RouteRegex> {
   for (const [index, http] of listAt(object, 'spec', 'http').entries()) {
     const path = `spec.http[${index}]`;
-    for (const [place, match] of listAt(http, 'match').entries()) yield* ofMatch(match, `${path}.match[${place}]`);
-    for (const [place, origin] of listAt(http, 'corsPolicy', 'allowOrigins').entries()) yield* regexAt(origin, 'regex', { path: `${path}.corsPolicy.allowOrigins[${place}]`, subject: 'host' });
-    yield* regexAt(at(http, 'rewrite', 'uriRegexRewrite'), 'match', { path: `${path}.rewrite.uriRegexRewrite`, subject: 'path' });
+    for (const [place, match] of listAt(http, 'match').entries())
+      yield* ofMatch(match, `${path}.match[${place}]`);
+    for (const [place, origin] of listAt(http, 'corsPolicy', 'allowOrigins').entries())
+      yield* regexAt(origin, 'regex', { path: `${path}.corsPolicy.allowOrigins[${place}]`, subject: 'host' });
+    yield* regexAt(at(http, 'rewrite', 'uriRegexRewrite'), 'match', {
+      path: `${path}.rewrite.uriRegexRewrite`,
+      subject: 'path',
+    });
   }
 }
 
 function* ofMatch(match: unknown, path: string): Generator<RouteRegex> {
-  for (const [field, subject] of stringMatches) yield* regexAt(at(match, field), 'regex', { path: `${path}.${field}`, subject });
+  for (const [field, subject] of stringMatches)
+    yield* regexAt(at(match, field), 'regex', { path: `${path}.${field}`, subject });
   for (const field of matchMaps) {
     for (const [name, value] of Object.entries(objectAt(match, field))) {
       const subject = /^(?::authority|host)$/i.test(name) ? 'host' : 'other';
-      yield* regexAt(value, 'regex', { path: `${path}.${field}[${shownName(name)}]`, subject, mayBeStar: field === 'withoutHeaders' });
+      yield* regexAt(value, 'regex', {
+        path: `${path}.${field}[${shownName(name)}]`,
+        subject,
+        mayBeStar: field === 'withoutHeaders',
+      });
     }
   }
 }
@@ -58,14 +73,19 @@ interface Place {
   readonly mayBeStar?: boolean;
 }
 
-function* regexAt(holder: unknown, key: string, { path, subject, mayBeStar = false }: Place): Generator<RouteRegex> {
+function* regexAt(
+  holder: unknown,
+  key: string,
+  { path, subject, mayBeStar = false }: Place,
+): Generator<RouteRegex> {
   const pattern = textAt(holder, key);
   if (pattern !== undefined) yield { path: `${path}.${key}`, pattern, subject, mayBeStar };
 }
 
 function* ofGatewayRoute(object: JsonObject): Generator<RouteRegex> {
   for (const [index, rule] of listAt(object, 'spec', 'rules').entries()) {
-    for (const [place, match] of listAt(rule, 'matches').entries()) yield* ofRouteMatch(match, `spec.rules[${index}].matches[${place}]`);
+    for (const [place, match] of listAt(rule, 'matches').entries())
+      yield* ofRouteMatch(match, `spec.rules[${index}].matches[${place}]`);
   }
 }
 
@@ -73,7 +93,8 @@ function* ofRouteMatch(match: unknown, path: string): Generator<RouteRegex> {
   yield* typedRegex(at(match, 'path'), ['value'], { path: `${path}.path`, subject: 'path' });
   yield* typedRegex(at(match, 'method'), ['service', 'method'], { path: `${path}.method`, subject: 'path' });
   for (const field of ['headers', 'queryParams']) {
-    for (const [place, item] of listAt(match, field).entries()) yield* typedRegex(item, ['value'], { path: `${path}.${field}[${place}]`, subject: 'other' });
+    for (const [place, item] of listAt(match, field).entries())
+      yield* typedRegex(item, ['value'], { path: `${path}.${field}[${place}]`, subject: 'other' });
   }
 }
 
@@ -81,4 +102,3 @@ function* typedRegex(item: unknown, keys: readonly string[], place: Place): Gene
   if (!isObject(item) || textAt(item, 'type') !== 'RegularExpression') return;
   for (const key of keys) yield* regexAt(item, key, place);
 }
-

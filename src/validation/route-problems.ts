@@ -18,23 +18,48 @@ export interface RouteName {
 }
 
 /** Returns everything that is wrong with a route object. */
-export function routeProblems(object: JsonObject, { namespace, name, oldObject }: RouteName, { settings, snapshot }: Pick<FactOwner, 'settings' | 'snapshot'>): readonly Problem[] {
+export function routeProblems(
+  object: JsonObject,
+  { namespace, name, oldObject }: RouteName,
+  { settings, snapshot }: Pick<FactOwner, 'settings' | 'snapshot'>,
+): readonly Problem[] {
   const owner: FactOwner = { object, namespace, name, settings, snapshot };
-  return [...checkRoutes(object, settings.regexReaders), ...objectProblems(owner), ...factProblems(owner, oldObject), ...unansweredProblems(owner)];
+  return [
+    ...checkRoutes(object, settings.regexReaders),
+    ...objectProblems(owner),
+    ...factProblems(owner, oldObject),
+    ...unansweredProblems(owner),
+  ];
 }
 
 /** Last, when all rules have asked. */
 function unansweredProblems({ object, settings }: FactOwner): readonly Problem[] {
-  const count = object['kind'] === 'VirtualService' ? matchesOf(specOf(object), settings.regexReaders).texts.unanswered() : 0;
+  const count =
+    object['kind'] === 'VirtualService'
+      ? matchesOf(specOf(object), settings.regexReaders).texts.unanswered()
+      : 0;
   if (count === 0) return [];
-  return [{ code: 'BL272', path: 'spec.http', message: `spec.http has regexes whose meaning takes too long to compare (${count} ${count === 1 ? 'question' : 'questions'}): routes that hide each other may not have been told`, fix: 'write smaller regexes, or exact values' }];
+  return [
+    {
+      code: 'BL272',
+      path: 'spec.http',
+      message: `spec.http has regexes whose meaning takes too long to compare (${count} ${count === 1 ? 'question' : 'questions'}): routes that hide each other may not have been told`,
+      fix: 'write smaller regexes, or exact values',
+    },
+  ];
 }
 
 function factProblems(owner: FactOwner, before: JsonObject | undefined): readonly Problem[] {
   const { object, snapshot } = owner;
   const isVirtualService = object['kind'] === 'VirtualService';
   if ((!isVirtualService && object['kind'] !== 'DestinationRule') || !isObject(object['spec'])) return [];
-  if (!snapshot.synced) return [{ code: 'BL267', path: '', message: 'the cluster is not read yet: only the object itself was checked' }];
+  if (!snapshot.synced)
+    return [
+      { code: 'BL267', path: '', message: 'the cluster is not read yet: only the object itself was checked' },
+    ];
   if (isVirtualService) return [...virtualServiceFactProblems(owner)];
-  return [...destinationRuleFactProblems(owner), ...(before === undefined ? [] : lostSubsetProblems(owner, before, object))];
+  return [
+    ...destinationRuleFactProblems(owner),
+    ...(before === undefined ? [] : lostSubsetProblems(owner, before, object)),
+  ];
 }

@@ -4,10 +4,21 @@ import type { Problem } from '../model/problem.ts';
 import { destinationRuleRows } from './destination-rule.ts';
 import { members, run, type Owner, type Placed, type Row } from './finding.ts';
 import { gatewayRouteRows } from './gateway-route.ts';
-import { destinationRuleSpellingRows, httpSpellingRows, regexSpellingRows, virtualServiceSpellingRows } from './spelling.ts';
+import {
+  destinationRuleSpellingRows,
+  httpSpellingRows,
+  regexSpellingRows,
+  virtualServiceSpellingRows,
+} from './spelling.ts';
 import { actionRows } from './virtual-service-action.ts';
 import { matchRows } from './virtual-service-match.ts';
-import { noRemovedFields, objectRows, removedFieldNames, specOf, virtualServiceRows } from './virtual-service-object.ts';
+import {
+  noRemovedFields,
+  objectRows,
+  removedFieldNames,
+  specOf,
+  virtualServiceRows,
+} from './virtual-service-object.ts';
 import { orderRows } from './virtual-service-order.ts';
 import { policyRows } from './virtual-service-policy.ts';
 import { streamRows } from './virtual-service-streams.ts';
@@ -22,12 +33,24 @@ interface RuleTables {
 const routeTables: RuleTables = { object: regexSpellingRows, spec: gatewayRouteRows, http: [] };
 
 const tables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
-  ['VirtualService', {
-    object: [...objectRows, ...regexSpellingRows],
-    spec: [...virtualServiceRows, ...streamRows, ...orderRows, ...virtualServiceSpellingRows],
-    http: [{ code: 'BL239', check: noRemovedFields, about: [...removedFieldNames, 'corsPolicy'] }, ...matchRows, ...actionRows, ...policyRows, ...httpSpellingRows],
-  }],
-  ['DestinationRule', { object: objectRows, spec: [...destinationRuleRows, ...destinationRuleSpellingRows], http: [] }],
+  [
+    'VirtualService',
+    {
+      object: [...objectRows, ...regexSpellingRows],
+      spec: [...virtualServiceRows, ...streamRows, ...orderRows, ...virtualServiceSpellingRows],
+      http: [
+        { code: 'BL239', check: noRemovedFields, about: [...removedFieldNames, 'corsPolicy'] },
+        ...matchRows,
+        ...actionRows,
+        ...policyRows,
+        ...httpSpellingRows,
+      ],
+    },
+  ],
+  [
+    'DestinationRule',
+    { object: objectRows, spec: [...destinationRuleRows, ...destinationRuleSpellingRows], http: [] },
+  ],
   ['HTTPRoute', routeTables],
   ['GRPCRoute', routeTables],
 ]);
@@ -38,8 +61,11 @@ export function* objectProblems(owner: Owner): Generator<Problem> {
   const rules = tables.get(textAt(object, 'kind') ?? '');
   if (rules === undefined) return;
   const whole: Placed = { value: object, path: '' };
-  const spec = isObject(at(object, 'spec')) ? specOf(object) : { value: {} satisfies JsonObject, path: 'spec' };
+  const spec = isObject(at(object, 'spec'))
+    ? specOf(object)
+    : { value: {} satisfies JsonObject, path: 'spec' };
   yield* run(rules.object, whole, owner);
   yield* run(rules.spec, spec, owner);
-  for (const route of rules.http.length === 0 ? [] : members(spec, 'http')) yield* run(rules.http, route, owner);
+  for (const route of rules.http.length === 0 ? [] : members(spec, 'http'))
+    yield* run(rules.http, route, owner);
 }

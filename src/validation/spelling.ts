@@ -3,7 +3,16 @@ import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { bareDots } from '../regex/literal.ts';
 import { fewValuesOf } from '../regex/meaning.ts';
-import { entries, field, finding, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import {
+  entries,
+  field,
+  finding,
+  members,
+  type Finding,
+  type Owner,
+  type Placed,
+  type Row,
+} from './finding.ts';
 import { hostFault, isLabel } from './istio-names.ts';
 import { matchesOf } from './match-conditions.ts';
 import { regexesOf } from './regexes.ts';
@@ -35,10 +44,14 @@ export const regexSpellingRows: readonly Row[] = [
 
 function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
   const routes = ['http', 'tls', 'tcp'].flatMap((key) => members(spec, key));
-  const targets = routes.flatMap((route) => [...members(route, 'route'), ...members(route, 'mirrors')].map((target) => field(target, 'destination')));
+  const targets = routes.flatMap((route) =>
+    [...members(route, 'route'), ...members(route, 'mirrors')].map((target) => field(target, 'destination')),
+  );
   const mirrors = routes.map((route) => field(route, 'mirror'));
   const hosts = members(spec, 'hosts');
-  for (const { value, path } of hosts) if (typeof value === 'string' && value !== '*' && !isAlias(value, spec.value, owner)) yield* partialHost(value, path, owner);
+  for (const { value, path } of hosts)
+    if (typeof value === 'string' && value !== '*' && !isAlias(value, spec.value, owner))
+      yield* partialHost(value, path, owner);
   const seen = new Set<string>();
   for (const { value, path } of [...targets, ...mirrors]) {
     const host = textAt(value, 'host');
@@ -51,7 +64,11 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
 /** A Gateway takes `name.namespace` for what it says; beside the full name it is another name for sidecars, too. */
 function isAlias(host: string, spec: unknown, { settings }: Owner): boolean {
   const [name = '', namespace] = host.split('.');
-  return namespace !== undefined && (!isBoundToMesh(spec) || listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`));
+  return (
+    namespace !== undefined &&
+    (!isBoundToMesh(spec) ||
+      listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`))
+  );
 }
 
 function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Finding> {
@@ -64,18 +81,35 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
   if (hostFault(host) !== undefined || host.startsWith('*')) return;
   const full = `svc.${settings.clusterDomain}`;
   const labels = host.split('.');
-  const isHalf = (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
-  if (labels.length === 1) yield finding(path, `is ${quote(host)}, which Istio completes with the namespace of this object`, `write ${host}.${namespace}.${full}`);
-  else if (isHalf) yield finding(path, `is ${quote(host)}, which Istio takes as it is and so is no Service`, `write ${labels.slice(0, 2).join('.')}.${full}`);
+  const isHalf =
+    (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
+  if (labels.length === 1)
+    yield finding(
+      path,
+      `is ${quote(host)}, which Istio completes with the namespace of this object`,
+      `write ${host}.${namespace}.${full}`,
+    );
+  else if (isHalf)
+    yield finding(
+      path,
+      `is ${quote(host)}, which Istio takes as it is and so is no Service`,
+      `write ${labels.slice(0, 2).join('.')}.${full}`,
+    );
 }
 
 function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {
   const seen = new Set<string>();
-  for (const route of ['http', 'tls', 'tcp'].flatMap((key) => members(spec, key)).flatMap((one) => members(one, 'route'))) {
+  for (const route of ['http', 'tls', 'tcp']
+    .flatMap((key) => members(spec, key))
+    .flatMap((one) => members(one, 'route'))) {
     const subset = textAt(route.value, 'destination', 'subset') ?? '';
     if (!isLabel(subset) || subset === subset.toLowerCase() || seen.has(subset)) continue;
     seen.add(subset);
-    yield finding(`${route.path}.destination.subset`, `is ${quote(subset)}: traffic between networks does not find a subset with upper case`, `name it ${quote(subset.toLowerCase())} here and in the DestinationRule; its label keeps ${quote(subset)}`);
+    yield finding(
+      `${route.path}.destination.subset`,
+      `is ${quote(subset)}: traffic between networks does not find a subset with upper case`,
+      `name it ${quote(subset.toLowerCase())} here and in the DestinationRule; its label keeps ${quote(subset)}`,
+    );
   }
 }
 
@@ -85,8 +119,18 @@ function* matchesCanMatch(route: Placed): Generator<Finding> {
   for (const match of members(route, 'match')) {
     for (const { key, path } of entries(match, 'headers')) {
       const name = key.toLowerCase();
-      if (pseudoFields.includes(name)) yield finding(path, `asks for a header of the name ${quote(key)}, which no request has`, `write ${name} beside headers, not in it`);
-      else if (name === 'host') yield finding(path, 'asks for the header host, which proxies do not see as a header', 'write authority beside headers, or name the host in hosts');
+      if (pseudoFields.includes(name))
+        yield finding(
+          path,
+          `asks for a header of the name ${quote(key)}, which no request has`,
+          `write ${name} beside headers, not in it`,
+        );
+      else if (name === 'host')
+        yield finding(
+          path,
+          'asks for the header host, which proxies do not see as a header',
+          'write authority beside headers, or name the host in hosts',
+        );
     }
   }
 }
@@ -94,7 +138,12 @@ function* matchesCanMatch(route: Placed): Generator<Finding> {
 function* headerNamesAreInLowerCase(route: Placed): Generator<Finding> {
   for (const match of members(route, 'match')) {
     for (const { key, path } of [...entries(match, 'headers'), ...entries(match, 'withoutHeaders')]) {
-      if (key !== key.toLowerCase() && !key.startsWith('@')) yield finding(path, `names ${quote(key)}; the Istio API asks for lower case, and readers take it for another header`, `write ${quote(key.toLowerCase())}`);
+      if (key !== key.toLowerCase() && !key.startsWith('@'))
+        yield finding(
+          path,
+          `names ${quote(key)}; the Istio API asks for lower case, and readers take it for another header`,
+          `write ${quote(key.toLowerCase())}`,
+        );
     }
   }
 }
@@ -103,7 +152,11 @@ function* routingHeaderIsSet(route: Placed, { settings }: Owner): Generator<Find
   for (const place of [route, ...members(route, 'route')]) {
     for (const { key, path } of entries(field(field(place, 'headers'), 'request'), 'add')) {
       if (key.toLowerCase() !== settings.routingHeader) continue;
-      yield finding(path, `adds a second ${settings.routingHeader} to requests that have one: the values arrive as "a,b" and match no route`, `write headers.request.set with ${settings.routingHeader}`);
+      yield finding(
+        path,
+        `adds a second ${settings.routingHeader} to requests that have one: the values arrive as "a,b" and match no route`,
+        `write headers.request.set with ${settings.routingHeader}`,
+      );
     }
   }
 }
@@ -113,12 +166,22 @@ const regexLongBytes = 512;
 
 function* objectIsCheap({ value, path }: Placed): Generator<Finding> {
   const count = listAt(value, 'http').length;
-  if (count > routesMany) yield finding(`${path}.http`, `has ${count} routes, which proxies try one after another for every request`, 'split them by host');
+  if (count > routesMany)
+    yield finding(
+      `${path}.http`,
+      `has ${count} routes, which proxies try one after another for every request`,
+      'split them by host',
+    );
 }
 
 function* regexIsShort({ value }: Placed): Generator<Finding> {
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
-    if (pattern.length > regexLongBytes && pattern.length <= 1024) yield finding(path, `has ${pattern.length} characters and is tried on every request`, 'match exact values, one match each');
+    if (pattern.length > regexLongBytes && pattern.length <= 1024)
+      yield finding(
+        path,
+        `has ${pattern.length} characters and is tried on every request`,
+        'match exact values, one match each',
+      );
   }
 }
 
@@ -129,9 +192,20 @@ function* regexIsNeeded({ value }: Placed, { settings }: Owner): Generator<Findi
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
     const values = path.endsWith('uriRegexRewrite.match') ? [] : plainValues(pattern);
     // Of a header that must not be there only one value can be named, and some want regexes.
-    if (values.length === 0 || (values.length > 1 && (settings.regexMatches || path.includes('.withoutHeaders[')))) continue;
-    const [named, exact] = [values.map(quote).join(', '), values.map((one) => `exact: ${quote(one)}`).join(', ')];
-    yield finding(path, `is ${quote(pattern)}, which matches ${named} and nothing else`, `write ${values.length === 1 ? exact : `a match for each: ${exact}`}, which is faster and cannot be wrong`);
+    if (
+      values.length === 0 ||
+      (values.length > 1 && (settings.regexMatches || path.includes('.withoutHeaders[')))
+    )
+      continue;
+    const [named, exact] = [
+      values.map(quote).join(', '),
+      values.map((one) => `exact: ${quote(one)}`).join(', '),
+    ];
+    yield finding(
+      path,
+      `is ${quote(pattern)}, which matches ${named} and nothing else`,
+      `write ${values.length === 1 ? exact : `a match for each: ${exact}`}, which is faster and cannot be wrong`,
+    );
   }
 }
 
@@ -144,7 +218,9 @@ function plainValues(pattern: string): readonly string[] {
 /** The pattern with the dots escaped that were meant as dots: what it matches then is a host. */
 function withDots(pattern: string): string {
   const offsets = new Set(bareDots(pattern, true).map(({ offset }) => offset));
-  return Array.from({ length: pattern.length }, (_, at) => (offsets.has(at) ? '\\.' : pattern.charAt(at))).join('');
+  return Array.from({ length: pattern.length }, (_, at) =>
+    offsets.has(at) ? '\\.' : pattern.charAt(at),
+  ).join('');
 }
 
 /** `authority` is the Host as it was sent: with its port, in its case. Browsers send lower case, other clients what was typed. */
@@ -153,8 +229,18 @@ function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Ge
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
     if (!path.endsWith('.authority.regex')) continue;
     const host = texts.common(withDots(pattern), '[A-Za-z0-9.-]+');
-    const sent = host === undefined ? [] : [`${host}:443`, host.toLowerCase(), host.replace(/^[^.]*/, (label) => label.toUpperCase())];
-    const missed = sent.filter((one) => texts.meets(one, { kind: 'regex', text: pattern, fold: false }) === false);
-    if (missed.length > 0) yield finding(path, `${quote(pattern)} matches ${quote(host ?? '')}, and not ${missed.map(quote).join(' or ')}, as some clients send it`, 'name the host in hosts instead, or begin with (?i) and end in (:\\d+)?');
+    const sent =
+      host === undefined
+        ? []
+        : [`${host}:443`, host.toLowerCase(), host.replace(/^[^.]*/, (label) => label.toUpperCase())];
+    const missed = sent.filter(
+      (one) => texts.meets(one, { kind: 'regex', text: pattern, fold: false }) === false,
+    );
+    if (missed.length > 0)
+      yield finding(
+        path,
+        `${quote(pattern)} matches ${quote(host ?? '')}, and not ${missed.map(quote).join(' or ')}, as some clients send it`,
+        'name the host in hosts instead, or begin with (?i) and end in (:\\d+)?',
+      );
   }
 }

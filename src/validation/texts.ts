@@ -2,7 +2,17 @@
  * Conditions on a text (a path, a header's value): whether one holds wherever another does, whether both can hold. Regexes are compared by what they match, as
  * every kind of Envoy that counts reads them. Bounded for one object as a whole: what is not told within the bound is counted, and never guessed.
  */
-import { costOf, covers, fewValuesOf, matches, meaningOf, overlap, stepsMax, type MatchingReader, type Meaning } from '../regex/meaning.ts';
+import {
+  costOf,
+  covers,
+  fewValuesOf,
+  matches,
+  meaningOf,
+  overlap,
+  stepsMax,
+  type MatchingReader,
+  type Meaning,
+} from '../regex/meaning.ts';
 import type { Reader } from '../regex/scan.ts';
 
 /** One condition: `any` is presence. `fold`: letters in either case (regexes say so themselves). */
@@ -62,19 +72,24 @@ function envoysOf(readers: readonly Reader[]): Envoys {
   let unanswered = 0;
 
   const askedOf = (reader: MatchingReader): Asked => ({
-    ready: (pattern) => remember(meanings, `${reader} ${pattern}`, () => {
-      const made = meaningOf(pattern, reader);
-      left -= costOf(made);
-      return made;
-    }),
-    few: (pattern) => remember(values, `${reader} ${pattern}`, () => {
-      left -= pattern.length;
-      return fewValuesOf(pattern, reader);
-    }),
+    ready: (pattern) =>
+      remember(meanings, `${reader} ${pattern}`, () => {
+        const made = meaningOf(pattern, reader);
+        left -= costOf(made);
+        return made;
+      }),
+    few: (pattern) =>
+      remember(values, `${reader} ${pattern}`, () => {
+        left -= pattern.length;
+        return fewValuesOf(pattern, reader);
+      }),
     max: Math.min(questionSteps, left),
   });
 
-  function ask<A extends { readonly steps: number }>(reader: MatchingReader, question: (asked: Asked) => A): A | undefined {
+  function ask<A extends { readonly steps: number }>(
+    reader: MatchingReader,
+    question: (asked: Asked) => A,
+  ): A | undefined {
     if (left <= 0) return unknown();
     const answer = question(askedOf(reader));
     left -= answer.steps;
@@ -116,7 +131,9 @@ function remember<V>(memory: Map<string, V>, key: string, make: () => V): V {
 function doesMatch(text: string, pattern: string): (asked: Asked) => Answer {
   return ({ ready, few, max }) => {
     const values = few(pattern);
-    return values === undefined ? matches(ready(pattern), text, max) : { answer: values.has(text) ? 'yes' : 'no', steps: 1 };
+    return values === undefined
+      ? matches(ready(pattern), text, max)
+      : { answer: values.has(text) ? 'yes' : 'no', steps: 1 };
   };
 }
 
@@ -139,7 +156,8 @@ function doOverlap(one: string, other: string): (asked: Asked) => Answer {
 /** Makes a bound and a memory for the conditions of one object. */
 export function createTexts(readers: readonly Reader[]): Texts {
   const envoys = envoysOf(readers);
-  const areAll = (wanted: 'yes' | 'no', text: string, pattern: string): boolean => envoys.all(wanted, doesMatch(text, pattern)) === true;
+  const areAll = (wanted: 'yes' | 'no', text: string, pattern: string): boolean =>
+    envoys.all(wanted, doesMatch(text, pattern)) === true;
   const few = (pattern: string): readonly string[] | undefined => {
     const found = envoys.first((asked) => ({ values: asked.few(pattern), steps: 1 }))?.values;
     return found && [...found];
@@ -149,7 +167,8 @@ export function createTexts(readers: readonly Reader[]): Texts {
     if (wanted.kind === 'any' || isSame(given, wanted)) return true;
     if (given.kind === 'any') return false;
     if (wanted.kind === 'exact') return impliesExact(given, wanted);
-    if (given.kind !== 'regex' && wanted.kind === 'prefix') return spells(given, wanted) && cased(given, wanted).startsWith(cased(wanted, given));
+    if (given.kind !== 'regex' && wanted.kind === 'prefix')
+      return spells(given, wanted) && cased(given, wanted).startsWith(cased(wanted, given));
     if (given.kind === 'exact' && !given.fold) return areAll('yes', given.text, wanted.text);
     return envoys.all('yes', doesCover(patternOf(wanted), patternOf(given))) === true;
   }
@@ -157,7 +176,11 @@ export function createTexts(readers: readonly Reader[]): Texts {
   function impliesExact(given: TextCondition, wanted: TextCondition): boolean {
     if (given.kind === 'exact') return spells(given, wanted) && cased(given, wanted) === cased(wanted, given);
     const values = given.kind === 'regex' ? few(given.text) : undefined;
-    return values !== undefined && values.length > 0 && values.every((text) => cased({ ...given, text }, wanted) === cased(wanted));
+    return (
+      values !== undefined &&
+      values.length > 0 &&
+      values.every((text) => cased({ ...given, text }, wanted) === cased(wanted))
+    );
   }
 
   function areApart(one: TextCondition, other: TextCondition): boolean {
@@ -189,7 +212,10 @@ function isSame(one: TextCondition, other: TextCondition): boolean {
 }
 
 function areApartTexts(one: TextCondition, other: TextCondition): boolean {
-  const [a, b] = [cased({ ...one, fold: one.fold || other.fold }), cased({ ...other, fold: one.fold || other.fold })];
+  const [a, b] = [
+    cased({ ...one, fold: one.fold || other.fold }),
+    cased({ ...other, fold: one.fold || other.fold }),
+  ];
   if (one.kind === 'exact' && other.kind === 'exact') return a !== b;
   if (one.kind === 'exact') return !a.startsWith(b);
   if (other.kind === 'exact') return !b.startsWith(a);

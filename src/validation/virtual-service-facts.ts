@@ -13,6 +13,9 @@ const rows: readonly FactRow[] = [...subsetRows, ...hostRows, ...neighbourRows, 
 /** Runs every rule about a VirtualService that needs the cluster. */
 export function* virtualServiceFactProblems(owner: FactOwner): Generator<Problem> {
   const self = subjectOf(owner);
-  const bound: readonly Row[] = rows.map(({ code, check }) => ({ code, check: ((here) => check(here, owner, self)) satisfies Check }));
+  const bound: readonly Row[] = rows.map(({ code, check }) => ({
+    code,
+    check: ((here) => check(here, owner, self)) satisfies Check,
+  }));
   yield* run(bound, specOf(owner.object), owner);
 }

@@ -16,12 +16,22 @@ export const hostRows: readonly FactRow[] = [
 const othersMax = 10;
 
 /** Sidecars take the routes of one VirtualService for a host, and which one is undefined. */
-function* meshHostsHaveOneOwner(spec: Placed, { snapshot, settings }: FactOwner, self: VirtualService): Generator<Finding> {
+function* meshHostsHaveOneOwner(
+  spec: Placed,
+  { snapshot, settings }: FactOwner,
+  self: VirtualService,
+): Generator<Finding> {
   if (!takesWholeHosts(self)) return;
   const told = new Set<VirtualService>();
   for (const [index, host] of self.hosts.entries()) {
     for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
-      if (told.has(other) || !takesWholeHosts(other) || isSame(self, other) || !haveClientsInCommon(self, other)) continue;
+      if (
+        told.has(other) ||
+        !takesWholeHosts(other) ||
+        isSame(self, other) ||
+        !haveClientsInCommon(self, other)
+      )
+        continue;
       if (told.size === othersMax) return;
       told.add(other);
       yield secondOwner(`${spec.path}.hosts[${index}]`, host, other);
@@ -39,7 +49,11 @@ function isSame(one: VirtualService, other: VirtualService): boolean {
 
 function secondOwner(path: string, host: string, other: VirtualService): Finding {
   const name = `${other.namespace}/${other.name}`;
-  return finding(path, `is ${quote(host)}, which VirtualService ${name} has, too: sidecars take one of them and drop the other`, `put the routes into ${name}, or delete it first`);
+  return finding(
+    path,
+    `is ${quote(host)}, which VirtualService ${name} has, too: sidecars take one of them and drop the other`,
+    `put the routes into ${name}, or delete it first`,
+  );
 }
 
 function haveClientsInCommon(one: VirtualService, other: VirtualService): boolean {
@@ -51,8 +65,17 @@ function haveClientsInCommon(one: VirtualService, other: VirtualService): boolea
 function* gatewaysAreThere(spec: Placed, { snapshot }: FactOwner, self: VirtualService): Generator<Finding> {
   if (snapshot.gateways.size === 0) return;
   for (const { value, path } of members(spec, 'gateways')) {
-    if (typeof value !== 'string' || value === 'mesh' || gatewayOf(snapshot, value, self.namespace) !== undefined) continue;
-    yield finding(path, `is ${quote(value)}, and no Gateway ${value.includes('/') ? value : `${self.namespace}/${value}`} is known here`, 'create it, or write namespace/name of another');
+    if (
+      typeof value !== 'string' ||
+      value === 'mesh' ||
+      gatewayOf(snapshot, value, self.namespace) !== undefined
+    )
+      continue;
+    yield finding(
+      path,
+      `is ${quote(value)}, and no Gateway ${value.includes('/') ? value : `${self.namespace}/${value}`} is known here`,
+      'create it, or write namespace/name of another',
+    );
   }
 }
 
@@ -61,9 +84,19 @@ function* hostsAreServed(spec: Placed, { snapshot }: FactOwner, self: VirtualSer
   const gateways = self.gateways.map((written) => gatewayOf(snapshot, written, self.namespace));
   if (gateways.length === 0 || gateways.includes(undefined)) return;
   for (const { value, path } of members(spec, 'hosts')) {
-    if (typeof value !== 'string' || gateways.some((gateway) => gateway !== undefined && serves(gateway, value.toLowerCase(), self.namespace))) continue;
+    if (
+      typeof value !== 'string' ||
+      gateways.some(
+        (gateway) => gateway !== undefined && serves(gateway, value.toLowerCase(), self.namespace),
+      )
+    )
+      continue;
     const names = [...new Set(gateways.flatMap((gateway) => gateway?.hosts ?? []))];
-    yield finding(path, `is ${quote(value)}, and no server of ${self.gateways.join(', ')} has it (${names.slice(0, 5).join(', ')})`, 'add the host to the Gateway, or leave it out here');
+    yield finding(
+      path,
+      `is ${quote(value)}, and no server of ${self.gateways.join(', ')} has it (${names.slice(0, 5).join(', ')})`,
+      'add the host to the Gateway, or leave it out here',
+    );
   }
 }
 

@@ -1,7 +1,18 @@
 /** Rules about the matches of HTTP routes. Regexes are judged elsewhere. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
 import { isObject, objectAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
-import { entries, field, fieldsSet, finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import {
+  entries,
+  field,
+  fieldsSet,
+  finding,
+  isSet,
+  members,
+  type Finding,
+  type Owner,
+  type Placed,
+  type Row,
+} from './finding.ts';
 import { isClaim, isLabel, isMatchableName, labelFindings, portFault, shown } from './istio-names.ts';
 import { isBoundToMesh } from './virtual-service-object.ts';
 
@@ -23,16 +34,34 @@ function* headersCanBeMatched(route: Placed, owner: Owner): Generator<Finding> {
   for (const match of members(route, 'match')) {
     for (const header of [...entries(match, 'headers'), ...entries(match, 'withoutHeaders')]) {
       yield* nameFindings(header, owner);
-      if (!isObject(header.value)) yield finding(header.path, `is ${shown(header.value)}`, 'write exact, prefix or regex; {} means that the header is there');
+      if (!isObject(header.value))
+        yield finding(
+          header.path,
+          `is ${shown(header.value)}`,
+          'write exact, prefix or regex; {} means that the header is there',
+        );
       else yield* stringMatchFindings(header);
     }
   }
 }
 
-function* nameFindings({ key, path }: Placed & { readonly key: string }, { object }: Owner): Generator<Finding> {
+function* nameFindings(
+  { key, path }: Placed & { readonly key: string },
+  { object }: Owner,
+): Generator<Finding> {
   if (key === '') yield finding(path, 'names no header', 'write its name');
-  else if (!isMatchableName(key)) yield finding(path, `names ${quote(key)}, which is no header name`, 'use letters, digits and -; for the host of a request write authority');
-  else if (isClaim(key) && isBoundToMesh(objectAt(object, 'spec'))) yield finding(path, 'matches a claim of a token, which only Gateways can do', 'bind the object to Gateways only');
+  else if (!isMatchableName(key))
+    yield finding(
+      path,
+      `names ${quote(key)}, which is no header name`,
+      'use letters, digits and -; for the host of a request write authority',
+    );
+  else if (isClaim(key) && isBoundToMesh(objectAt(object, 'spec')))
+    yield finding(
+      path,
+      'matches a claim of a token, which only Gateways can do',
+      'bind the object to Gateways only',
+    );
 }
 
 /** One of exact, prefix, regex; no empty prefix. */
@@ -41,8 +70,10 @@ function* stringMatchFindings({ value, path }: Placed, mayBeEmptyPrefix = false)
   if (kinds.length > 1) yield finding(path, `has ${kinds.join(' and ')}`, 'write one of them');
   for (const kind of kinds) {
     const text = objectAt(value)[kind];
-    if (typeof text !== 'string') yield finding(`${path}.${kind}`, `is ${shown(text)}, which is no text`, 'write it in quotes');
-    else if (kind === 'prefix' && text === '' && !mayBeEmptyPrefix) yield finding(`${path}.prefix`, 'is empty', 'write a prefix; {} means that it is there');
+    if (typeof text !== 'string')
+      yield finding(`${path}.${kind}`, `is ${shown(text)}, which is no text`, 'write it in quotes');
+    else if (kind === 'prefix' && text === '' && !mayBeEmptyPrefix)
+      yield finding(`${path}.prefix`, 'is empty', 'write a prefix; {} means that it is there');
   }
 }
 
@@ -60,8 +91,16 @@ function* sourcesAreValid(route: Placed): Generator<Finding> {
     const fault = port === 0 || !isSet(match.value, 'port') ? undefined : portFault(port);
     if (fault !== undefined) yield finding(`${match.path}.port`, fault, 'write a number from 1 to 65535');
     yield* labelFindings(match, 'sourceLabels');
-    if (isSet(match.value, 'sourceNamespace') && sourceNamespace !== '' && (typeof sourceNamespace !== 'string' || !isLabel(sourceNamespace))) {
-      yield finding(`${match.path}.sourceNamespace`, `is ${shown(sourceNamespace)}`, 'write the name of a namespace');
+    if (
+      isSet(match.value, 'sourceNamespace') &&
+      sourceNamespace !== '' &&
+      (typeof sourceNamespace !== 'string' || !isLabel(sourceNamespace))
+    ) {
+      yield finding(
+        `${match.path}.sourceNamespace`,
+        `is ${shown(sourceNamespace)}`,
+        'write the name of a namespace',
+      );
     }
   }
 }

@@ -29,28 +29,61 @@ interface Party {
 const lookedAtMax = 600;
 
 /** Who asks for a branch at a Gateway's host must get an answer without the branch, too: here, or by another object of the host. */
-function* somethingIsLeftForTheBaseline(spec: Placed, { snapshot, settings }: FactOwner, self: Subject): Generator<Finding> {
+function* somethingIsLeftForTheBaseline(
+  spec: Placed,
+  { snapshot, settings }: FactOwner,
+  self: Subject,
+): Generator<Finding> {
   const { all, texts } = self.matches;
   const branchKey = headerKey(settings.routingHeader);
   const choosing = all.slice(0, lookedAtMax).filter(({ asks }) => asks.has(branchKey));
   if (choosing.length === 0 || isBoundToMesh(spec.value) || self.hosts.length === 0) return;
-  const others = new Set(self.hosts.flatMap((host) => routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)).filter((other) => !isSame(self, other) && shareAGateway(self, other)));
-  const plain = [...all, ...[...others].flatMap((other) => conditionsOf({ value: other.spec, path: 'spec' }, texts))].filter(({ asks }) => !asks.has(branchKey));
-  const orphan = texts.spend(plain.length * choosing.length) ? choosing.find((match) => !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']), texts))) : undefined;
-  if (orphan !== undefined) yield finding(orphan.path, `takes requests of a branch, and no route takes the same ones without ${settings.routingHeader}: they get 404`, 'end with a route without match, to the baseline\'s subset');
+  const others = new Set(
+    self.hosts
+      .flatMap((host) => routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings))
+      .filter((other) => !isSame(self, other) && shareAGateway(self, other)),
+  );
+  const plain = [
+    ...all,
+    ...[...others].flatMap((other) => conditionsOf({ value: other.spec, path: 'spec' }, texts)),
+  ].filter(({ asks }) => !asks.has(branchKey));
+  const orphan = texts.spend(plain.length * choosing.length)
+    ? choosing.find(
+        (match) => !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']), texts)),
+      )
+    : undefined;
+  if (orphan !== undefined)
+    yield finding(
+      orphan.path,
+      `takes requests of a branch, and no route takes the same ones without ${settings.routingHeader}: they get 404`,
+      "end with a route without match, to the baseline's subset",
+    );
 }
 
-function* gatewayHostsAreShared(spec: Placed, { snapshot, settings }: FactOwner, self: Subject): Generator<Finding> {
+function* gatewayHostsAreShared(
+  spec: Placed,
+  { snapshot, settings }: FactOwner,
+  self: Subject,
+): Generator<Finding> {
   const { texts } = self.matches;
   const mine: Party = { route: self, all: self.matches.all };
   const told = new Set<VirtualService>();
   for (const [index, host] of self.hosts.entries()) {
     for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
-      if (told.has(other) || isSame(self, other) || !shareAGateway(self, other) || !texts.spend(mine.all.length)) continue;
+      if (
+        told.has(other) ||
+        isSame(self, other) ||
+        !shareAGateway(self, other) ||
+        !texts.spend(mine.all.length)
+      )
+        continue;
       told.add(other);
       const theirs: Party = { route: other, all: conditionsOf({ value: other.spec, path: 'spec' }, texts) };
       const place = `${spec.path}.hosts[${index}]`;
-      const found = hiddenBy(theirs, mine, { texts, settings }) ?? hidingFor(mine, theirs, { texts, settings }) ?? twoEnds(mine, theirs, { path: place, host });
+      const found =
+        hiddenBy(theirs, mine, { texts, settings }) ??
+        hidingFor(mine, theirs, { texts, settings }) ??
+        twoEnds(mine, theirs, { path: place, host });
       if (found !== undefined) yield found;
     }
   }
@@ -66,13 +99,16 @@ function shareAGateway(one: VirtualService, other: VirtualService): boolean {
 }
 
 function gatewaysOf({ gateways, namespace }: VirtualService): readonly string[] {
-  return gateways.filter((gateway) => gateway !== 'mesh').map((gateway) => (gateway.includes('/') ? gateway : `${namespace}/${gateway}`));
+  return gateways
+    .filter((gateway) => gateway !== 'mesh')
+    .map((gateway) => (gateway.includes('/') ? gateway : `${namespace}/${gateway}`));
 }
 
 /** Tells which of two stands first; undefined where neither says how old it is, as in manifests. What is not there yet is the younger one. */
 function isBefore(one: VirtualService, other: VirtualService): boolean | undefined {
   if (one.created === '' && other.created === '') return undefined;
-  if (one.created !== other.created) return one.created !== '' && (other.created === '' || one.created < other.created);
+  if (one.created !== other.created)
+    return one.created !== '' && (other.created === '' || one.created < other.created);
   return `${one.name} ${one.namespace}` < `${other.name} ${other.namespace}`;
 }
 
@@ -86,7 +122,11 @@ function hiddenBy(older: Party, mine: Party, manner: Manner): Finding | undefine
   const order = isBefore(older.route, mine.route);
   const pair = order === false ? undefined : hiddenPair(older, mine, manner);
   if (pair === undefined) return undefined;
-  return finding(pair.match.path, `comes after ${pair.by.path} of VirtualService ${nameOf(older.route)}${order === undefined ? ', if that is the older one' : ', which is older'}: that takes requests of the branch without looking at ${manner.settings.routingHeader}`, fix);
+  return finding(
+    pair.match.path,
+    `comes after ${pair.by.path} of VirtualService ${nameOf(older.route)}${order === undefined ? ', if that is the older one' : ', which is older'}: that takes requests of the branch without looking at ${manner.settings.routingHeader}`,
+    fix,
+  );
 }
 
 /** A branch route of a younger object that the one under review keeps from requests. */
@@ -94,7 +134,11 @@ function hidingFor(mine: Party, younger: Party, manner: Manner): Finding | undef
   const order = isBefore(mine.route, younger.route);
   const pair = order === false ? undefined : hiddenPair(mine, younger, manner);
   if (pair === undefined) return undefined;
-  return finding(pair.by.path, `comes before ${pair.match.path} of VirtualService ${nameOf(younger.route)}${order === undefined ? ', if that is the younger one' : ', which is younger'}: it takes requests of the branch there without looking at ${manner.settings.routingHeader}`, fix);
+  return finding(
+    pair.by.path,
+    `comes before ${pair.match.path} of VirtualService ${nameOf(younger.route)}${order === undefined ? ', if that is the younger one' : ', which is younger'}: it takes requests of the branch there without looking at ${manner.settings.routingHeader}`,
+    fix,
+  );
 }
 
 const fix = 'put the routes of the host into one object, those of branches first';
@@ -104,14 +148,29 @@ function nameOf({ namespace, name }: VirtualService): string {
 }
 
 /** What takes every request is put last, whatever its age. */
-function hiddenPair(first: Party, second: Party, { texts, settings }: Manner): { readonly match: Conditions; readonly by: Conditions } | undefined {
+function hiddenPair(
+  first: Party,
+  second: Party,
+  { texts, settings }: Manner,
+): { readonly match: Conditions; readonly by: Conditions } | undefined {
   const branchKey = headerKey(settings.routingHeader);
-  const blind = first.all.filter(({ asks }) => asks.size > 0 && !asks.has(branchKey) && !asks.has('authority'));
+  const blind = first.all.filter(
+    ({ asks }) => asks.size > 0 && !asks.has(branchKey) && !asks.has('authority'),
+  );
   const branches = second.all.filter(({ asks }) => asks.has(branchKey));
-  if (blind.length === 0 || branches.length === 0 || !texts.spend(blind.length * branches.length)) return undefined;
-  const hosts = [first, second].map(({ route }) => listAt(route.spec, 'http').map((http) => hostsOf(http, route, settings)));
+  if (blind.length === 0 || branches.length === 0 || !texts.spend(blind.length * branches.length))
+    return undefined;
+  const hosts = [first, second].map(({ route }) =>
+    listAt(route.spec, 'http').map((http) => hostsOf(http, route, settings)),
+  );
   for (const match of branches) {
-    const by = blind.find((one) => takesAll(one, match, texts) || (onlyPath(one) && isShared(hosts[0]?.[one.route], hosts[1]?.[match.route]) && mayMeet(one, match, texts)));
+    const by = blind.find(
+      (one) =>
+        takesAll(one, match, texts) ||
+        (onlyPath(one) &&
+          isShared(hosts[0]?.[one.route], hosts[1]?.[match.route]) &&
+          mayMeet(one, match, texts)),
+    );
     if (by !== undefined) return { match, by };
   }
   return undefined;
@@ -121,8 +180,16 @@ function onlyPath({ asks }: Conditions): boolean {
   return [...asks.keys()].every((key) => key === 'uri');
 }
 
-function hostsOf(http: unknown, { namespace }: VirtualService, settings: FactOwner['settings']): ReadonlySet<string> {
-  return new Set(listAt(http, 'route').map((target) => fullHost(textAt(target, 'destination', 'host') ?? '', namespace, settings)));
+function hostsOf(
+  http: unknown,
+  { namespace }: VirtualService,
+  settings: FactOwner['settings'],
+): ReadonlySet<string> {
+  return new Set(
+    listAt(http, 'route').map((target) =>
+      fullHost(textAt(target, 'destination', 'host') ?? '', namespace, settings),
+    ),
+  );
 }
 
 function isShared(one: ReadonlySet<string> = new Set(), other: ReadonlySet<string> = new Set()): boolean {
@@ -130,10 +197,18 @@ function isShared(one: ReadonlySet<string> = new Set(), other: ReadonlySet<strin
 }
 
 /** Two routes for everything: one of them is never reached. */
-function twoEnds(mine: Party, theirs: Party, { path, host }: { readonly path: string; readonly host: string }): Finding | undefined {
+function twoEnds(
+  mine: Party,
+  theirs: Party,
+  { path, host }: { readonly path: string; readonly host: string },
+): Finding | undefined {
   const [one, other] = [endOf(mine), endOf(theirs)];
   if (one === undefined || other === undefined || isEqual(one, other)) return undefined;
-  return finding(path, `is ${quote(host)}, for which VirtualService ${nameOf(theirs.route)} has a route that takes every request, too: that of the older object counts`, 'keep one of the two');
+  return finding(
+    path,
+    `is ${quote(host)}, for which VirtualService ${nameOf(theirs.route)} has a route that takes every request, too: that of the older object counts`,
+    'keep one of the two',
+  );
 }
 
 function endOf({ route, all }: Party): unknown {

@@ -24,7 +24,8 @@ function* tlsRoutesAreValid(spec: Placed, { object }: Owner): Generator<Finding>
     for (const match of matches) {
       const names = members(match, 'sniHosts');
       if (names.length === 0) yield finding(match.path, 'has no sniHosts', 'name the hosts');
-      for (const name of names.filter(({ value }) => !(mayBeMade && isMadeServerName(value)))) yield* sniFindings(name, hosts);
+      for (const name of names.filter(({ value }) => !(mayBeMade && isMadeServerName(value))))
+        yield* sniFindings(name, hosts);
       yield* matchFindings(match);
     }
   }
@@ -33,13 +34,21 @@ function* tlsRoutesAreValid(spec: Placed, { object }: Owner): Generator<Finding>
 /** Addresses are told elsewhere. */
 function* sniFindings({ value, path }: Placed, hosts: readonly string[]): Generator<Finding> {
   if (typeof value === 'string' && isAddress(value)) return;
-  if (typeof value !== 'string' || (value !== '*' && hostFault(value) !== undefined)) yield finding(path, `is ${shown(value)}, which is no host`, 'write a DNS name');
-  else if (!hosts.some((host) => coversHost(host, value))) yield finding(path, `is ${shown(value)}, which is not in hosts`, 'add it to hosts, or name one of them');
+  if (typeof value !== 'string' || (value !== '*' && hostFault(value) !== undefined))
+    yield finding(path, `is ${shown(value)}, which is no host`, 'write a DNS name');
+  else if (!hosts.some((host) => coversHost(host, value)))
+    yield finding(path, `is ${shown(value)}, which is not in hosts`, 'add it to hosts, or name one of them');
 }
 
 function* serverNamesAreNames(spec: Placed): Generator<Finding> {
   for (const match of members(spec, 'tls').flatMap((route) => members(route, 'match'))) {
-    for (const { value, path } of members(match, 'sniHosts')) if (typeof value === 'string' && isAddress(value)) yield finding(path, `is ${shown(value)}: clients send no server name for an address`, 'match the port in a tcp route');
+    for (const { value, path } of members(match, 'sniHosts'))
+      if (typeof value === 'string' && isAddress(value))
+        yield finding(
+          path,
+          `is ${shown(value)}: clients send no server name for an address`,
+          'match the port in a tcp route',
+        );
   }
 }
 
@@ -51,7 +60,12 @@ function streamsOf(spec: Placed): readonly (readonly Placed[])[] {
 function* streamsComeBeforeTheLast(spec: Placed): Generator<Finding> {
   for (const routes of streamsOf(spec)) {
     const end = routes.findIndex((route) => members(route, 'match').length === 0);
-    for (const { path } of end < 0 ? [] : routes.slice(end + 1)) yield finding(path, `comes after ${routes[end]?.path ?? ''}, which takes every connection, so it is never reached`, `move ${routes[end]?.path ?? ''} to the end`);
+    for (const { path } of end < 0 ? [] : routes.slice(end + 1))
+      yield finding(
+        path,
+        `comes after ${routes[end]?.path ?? ''}, which takes every connection, so it is never reached`,
+        `move ${routes[end]?.path ?? ''} to the end`,
+      );
   }
 }
 
@@ -59,9 +73,15 @@ function* streamMatchesAreThereOnce(spec: Placed): Generator<Finding> {
   for (const routes of streamsOf(spec)) {
     const seen = new Map<string, string>();
     for (const { value, path } of routes.flatMap((route) => members(route, 'match'))) {
-      const text = JSON.stringify(value, Object.keys(objectAt(value)).sort().concat(Object.keys(objectAt(value, 'sourceLabels')).sort()));
+      const text = JSON.stringify(
+        value,
+        Object.keys(objectAt(value))
+          .sort()
+          .concat(Object.keys(objectAt(value, 'sourceLabels')).sort()),
+      );
       const first = seen.get(text);
-      if (first !== undefined) yield finding(path, `asks for the same as ${first}, so it is never reached`, 'leave one of them out');
+      if (first !== undefined)
+        yield finding(path, `asks for the same as ${first}, so it is never reached`, 'leave one of them out');
       else seen.set(text, path);
     }
   }
@@ -79,18 +99,27 @@ function* matchFindings(match: Placed): Generator<Finding> {
     if (fault !== undefined) yield finding(`${match.path}.port`, fault, 'write a number from 1 to 65535');
   }
   yield* labelFindings(match, 'sourceLabels');
-  for (const { value, path } of members(match, 'destinationSubnets')) if (typeof value !== 'string' || !isSubnet(value)) yield finding(path, `is ${shown(value)}, which is no range of addresses`, 'write e.g. 10.0.0.0/8');
+  for (const { value, path } of members(match, 'destinationSubnets'))
+    if (typeof value !== 'string' || !isSubnet(value))
+      yield finding(path, `is ${shown(value)}, which is no range of addresses`, 'write e.g. 10.0.0.0/8');
 }
 
 function isSubnet(text: string): boolean {
   const [address = '', bits, ...others] = text.split('/');
-  return others.length === 0 && isAddress(address) && (bits === undefined || (/^(?:0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= (address.includes(':') ? 128 : 32)));
+  return (
+    others.length === 0 &&
+    isAddress(address) &&
+    (bits === undefined ||
+      (/^(?:0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= (address.includes(':') ? 128 : 32)))
+  );
 }
 
 function* tcpRoutesAreValid(spec: Placed): Generator<Finding> {
-  for (const route of members(spec, 'tcp')) for (const match of members(route, 'match')) yield* matchFindings(match);
+  for (const route of members(spec, 'tcp'))
+    for (const match of members(route, 'match')) yield* matchFindings(match);
   for (const route of [...members(spec, 'tcp'), ...members(spec, 'tls')]) {
-    if (members(route, 'route').length === 0) yield finding(route.path, 'has no route', 'write route with a destination');
+    if (members(route, 'route').length === 0)
+      yield finding(route.path, 'has no route', 'write route with a destination');
   }
 }
 

@@ -1,7 +1,20 @@
 /** A VirtualService under review with what its rules ask again and again: where it sends requests, who calls by it, what these see. */
-import { fullHost, isExported, namespacesWithRules, resolveRules, serviceOfHost } from '../model/destination-rules.ts';
+import {
+  fullHost,
+  isExported,
+  namespacesWithRules,
+  resolveRules,
+  serviceOfHost,
+} from '../model/destination-rules.ts';
 import { covers, isObject, listAt, numberAt, textAt } from '../model/json.ts';
-import { readVirtualService, type DestinationRule, type Gateway, type Service, type Subset, type VirtualService } from '../model/kubernetes.ts';
+import {
+  readVirtualService,
+  type DestinationRule,
+  type Gateway,
+  type Service,
+  type Subset,
+  type VirtualService,
+} from '../model/kubernetes.ts';
 import { baselineOf } from '../model/membership.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
@@ -50,25 +63,49 @@ export interface Target {
 /** Reads the VirtualService under review. */
 export function subjectOf(owner: FactOwner): Subject {
   const spec = specOf(owner.object);
-  const route: VirtualService = { ...readVirtualService(owner.object), namespace: owner.namespace, name: owner.name };
+  const route: VirtualService = {
+    ...readVirtualService(owner.object),
+    namespace: owner.namespace,
+    name: owner.name,
+  };
   const matches = matchesOf(spec, owner.settings.regexReaders);
   return { ...route, matches, targets: targetsOf(spec, owner, route, matches), views: new Map() };
 }
 
-function targetsOf(spec: Placed, { settings, snapshot, namespace }: FactOwner, self: VirtualService, { all }: Matches): readonly Target[] {
+function targetsOf(
+  spec: Placed,
+  { settings, snapshot, namespace }: FactOwner,
+  self: VirtualService,
+  { all }: Matches,
+): readonly Target[] {
   const branchKey = headerKey(settings.routingHeader);
-  const plain = new Set(all.filter(({ asks }) => !asks.has(branchKey) && !asks.has('authority')).map(({ route }) => route));
+  const plain = new Set(
+    all.filter(({ asks }) => !asks.has(branchKey) && !asks.has('authority')).map(({ route }) => route),
+  );
   const isMesh = boundToMesh(self);
   const byRoute = Map.groupBy(all, ({ route }) => route);
-  return members(spec, 'http').flatMap((http, index) => destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
-    const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
-    const subset = textAt(value, 'subset') ?? '';
-    const service = serviceOf(snapshot, host, settings);
-    const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
-    const everybody = plain.has(index) && !isMirror && (isMesh || subset === baseline);
-    const gateways = gatewaysOf(byRoute.get(index) ?? []) ?? self.gateways;
-    return { path, route: index, host, service, subset, gateways, hasPort: isSet(value, 'port', 'number'), isMirror, isLive, everybody };
-  }));
+  return members(spec, 'http').flatMap((http, index) =>
+    destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
+      const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
+      const subset = textAt(value, 'subset') ?? '';
+      const service = serviceOf(snapshot, host, settings);
+      const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
+      const everybody = plain.has(index) && !isMirror && (isMesh || subset === baseline);
+      const gateways = gatewaysOf(byRoute.get(index) ?? []) ?? self.gateways;
+      return {
+        path,
+        route: index,
+        host,
+        service,
+        subset,
+        gateways,
+        hasPort: isSet(value, 'port', 'number'),
+        isMirror,
+        isLive,
+        everybody,
+      };
+    }),
+  );
 }
 
 /** Gateways that the matches of a route name; undefined where one of them names none. */
@@ -85,13 +122,24 @@ interface WrittenTarget {
 
 function destinationsOf(http: Placed): readonly WrittenTarget[] {
   const several = listAt(http.value, 'route').length > 1;
-  const routes = members(http, 'route').map((target) => ({ place: field(target, 'destination'), isMirror: false, isLive: !several || (numberAt(target.value, 'weight') ?? 0) > 0 }));
-  const mirrors = [...members(http, 'mirrors').map((target) => field(target, 'destination')), field(http, 'mirror')].map((place) => ({ place, isMirror: true, isLive: true }));
+  const routes = members(http, 'route').map((target) => ({
+    place: field(target, 'destination'),
+    isMirror: false,
+    isLive: !several || (numberAt(target.value, 'weight') ?? 0) > 0,
+  }));
+  const mirrors = [
+    ...members(http, 'mirrors').map((target) => field(target, 'destination')),
+    field(http, 'mirror'),
+  ].map((place) => ({ place, isMirror: true, isLive: true }));
   return [...routes, ...mirrors].filter(({ place }) => isObject(place.value));
 }
 
 /** Returns the Service that a full host stands for, when it is known. */
-export function serviceOf(snapshot: Snapshot, host: string, mesh: FactOwner['settings']): Service | undefined {
+export function serviceOf(
+  snapshot: Snapshot,
+  host: string,
+  mesh: FactOwner['settings'],
+): Service | undefined {
   const found = serviceOfHost(host, mesh);
   return found && inNamespace(snapshot.services, found.namespace).get(found.name);
 }
@@ -108,7 +156,8 @@ export interface View {
 function viewOf(host: string, client: string, { snapshot, settings }: FactOwner): Omit<View, 'isBystander'> {
   const rules = resolveRules(snapshot.destinationRules, { host, client }, settings);
   const subsets = new Map<string, Subset>();
-  for (const subset of rules.flatMap((rule) => rule.subsets)) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  for (const subset of rules.flatMap((rule) => rule.subsets))
+    if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   return { client, rule: rules[0], subsets };
 }
 
@@ -121,13 +170,24 @@ export function viewsOf({ host, gateways }: Target, owner: FactOwner, self: Subj
 }
 
 function makeViews(self: VirtualService, host: string, owner: FactOwner): readonly View[] {
-  const clients = clientsOf(self, host, owner).map((client) => ({ ...viewOf(host, client, owner), isBystander: false }));
-  return [...clients, ...bystandersOf(self, host, owner).map((client) => ({ ...viewOf(host, client, owner), isBystander: true }))];
+  const clients = clientsOf(self, host, owner).map((client) => ({
+    ...viewOf(host, client, owner),
+    isBystander: false,
+  }));
+  return [
+    ...clients,
+    ...bystandersOf(self, host, owner).map((client) => ({
+      ...viewOf(host, client, owner),
+      isBystander: true,
+    })),
+  ];
 }
 
 /** Returns the pod labels of a target's subset as its first client sees them; undefined when that is not known. */
 export function subsetOf(target: Target, owner: FactOwner, self: Subject): Subset | undefined {
-  return viewsOf(target, owner, self).map(({ subsets }) => subsets.get(target.subset)).find((found) => found !== undefined);
+  return viewsOf(target, owner, self)
+    .map(({ subsets }) => subsets.get(target.subset))
+    .find((found) => found !== undefined);
 }
 
 /** Tells whether a VirtualService applies to sidecars. */
@@ -139,33 +199,60 @@ export function boundToMesh({ gateways }: VirtualService): boolean {
  * Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's and those that `exportTo` names.
  * Others may call, too: see {@link bystandersOf}.
  */
-export function clientsOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
+export function clientsOf(
+  self: VirtualService,
+  host: string,
+  { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>,
+): readonly string[] {
   const clients = new Set<string>();
-  for (const gateway of self.gateways) if (gateway !== 'mesh') clients.add(homeOf(gatewayOf(snapshot, gateway, self.namespace), snapshot, settings.istioRootNamespace));
+  for (const gateway of self.gateways)
+    if (gateway !== 'mesh')
+      clients.add(
+        homeOf(gatewayOf(snapshot, gateway, self.namespace), snapshot, settings.istioRootNamespace),
+      );
   const named = self.exportTo.filter((target) => target !== '*' && target !== '.');
-  for (const caller of [serviceOfHost(host, settings)?.namespace ?? self.namespace, self.namespace, ...named]) if (isCaller(self, caller, settings)) clients.add(caller);
+  for (const caller of [serviceOfHost(host, settings)?.namespace ?? self.namespace, self.namespace, ...named])
+    if (isCaller(self, caller, settings)) clients.add(caller);
   return [...clients];
 }
 
 /** Other namespaces that may call, and have rules of their own for the host. Their rules are theirs to mend: nobody else is refused for them. */
-export function bystandersOf(self: VirtualService, host: string, { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>): readonly string[] {
+export function bystandersOf(
+  self: VirtualService,
+  host: string,
+  { snapshot, settings }: Pick<FactOwner, 'snapshot' | 'settings'>,
+): readonly string[] {
   const clients = clientsOf(self, host, { snapshot, settings });
-  return namespacesWithRules(snapshot.destinationRules, host, settings).filter((caller) => !clients.includes(caller) && isCaller(self, caller, settings));
+  return namespacesWithRules(snapshot.destinationRules, host, settings).filter(
+    (caller) => !clients.includes(caller) && isCaller(self, caller, settings),
+  );
 }
 
 /** Tells whether sidecars of a namespace get a VirtualService. Nothing calls from the root namespace. */
-function isCaller(self: VirtualService, caller: string, { istioRootNamespace }: FactOwner['settings']): boolean {
+function isCaller(
+  self: VirtualService,
+  caller: string,
+  { istioRootNamespace }: FactOwner['settings'],
+): boolean {
   return boundToMesh(self) && caller !== istioRootNamespace && isExported(self, caller);
 }
 
 /** Where a Gateway's pods run: beside it, or in the root namespace; `''` when they are not found there. */
 function homeOf(gateway: Gateway | undefined, snapshot: Snapshot, root: string): string {
   if (gateway === undefined) return '';
-  return [gateway.namespace, root].find((namespace) => [...inNamespace(snapshot.pods, namespace).values()].some(({ labels }) => covers(labels, gateway.selector))) ?? '';
+  return (
+    [gateway.namespace, root].find((namespace) =>
+      [...inNamespace(snapshot.pods, namespace).values()].some(({ labels }) =>
+        covers(labels, gateway.selector),
+      ),
+    ) ?? ''
+  );
 }
 
 /** Returns the Gateway that a VirtualService of a namespace names. */
 export function gatewayOf(snapshot: Snapshot, written: string, namespace: string): Gateway | undefined {
   const parts = written.split('/');
-  return parts.length === 2 ? inNamespace(snapshot.gateways, parts[0] ?? '').get(parts[1] ?? '') : inNamespace(snapshot.gateways, namespace).get(written);
+  return parts.length === 2
+    ? inNamespace(snapshot.gateways, parts[0] ?? '').get(parts[1] ?? '')
+    : inNamespace(snapshot.gateways, namespace).get(written);
 }

@@ -7,7 +7,15 @@ import { podsBehind, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { finding, type FactOwner, type Finding } from './finding.ts';
 import { isLabel } from './istio-names.ts';
-import { serviceOf, subsetOf, viewsOf, type FactRow, type Subject, type Target, type View } from './virtual-service-subject.ts';
+import {
+  serviceOf,
+  subsetOf,
+  viewsOf,
+  type FactRow,
+  type Subject,
+  type Target,
+  type View,
+} from './virtual-service-subject.ts';
 
 /** Rules over a VirtualService. */
 export const subsetRows: readonly FactRow[] = [
@@ -27,11 +35,18 @@ function* subsetsAreThere(owner: FactOwner, self: Subject, about: Missing): Gene
   const seen = new Set<string>();
   for (const target of self.targets) {
     if (!isLabel(target.subset)) continue;
-    const key = [target.host, ...target.gateways, ...(about === 'unknown' ? [] : [target.subset, target.everybody])].join(' ');
+    const key = [
+      target.host,
+      ...target.gateways,
+      ...(about === 'unknown' ? [] : [target.subset, target.everybody]),
+    ].join(' ');
     if (seen.has(key)) continue;
     seen.add(key);
-    const wrong = viewsOf(target, owner, self).find((view) => !view.subsets.has(target.subset) && missingFor(view, target) === about);
-    if (wrong !== undefined) yield about === 'unknown' ? unknownRule(target, wrong) : missingSubset(target, wrong);
+    const wrong = viewsOf(target, owner, self).find(
+      (view) => !view.subsets.has(target.subset) && missingFor(view, target) === about,
+    );
+    if (wrong !== undefined)
+      yield about === 'unknown' ? unknownRule(target, wrong) : missingSubset(target, wrong);
   }
 }
 
@@ -42,13 +57,29 @@ function missingFor({ rule, isBystander }: View, { everybody }: Target): Missing
 }
 
 function unknownRule({ path, host, subset }: Target, { client }: View): Finding {
-  return finding(`${path}.subset`, `is ${quote(subset)}, and no DestinationRule for ${host} that ${clientWords(client)} would use is known here`, 'create it, and wait some seconds, before the route');
+  return finding(
+    `${path}.subset`,
+    `is ${quote(subset)}, and no DestinationRule for ${host} that ${clientWords(client)} would use is known here`,
+    'create it, and wait some seconds, before the route',
+  );
 }
 
-function missingSubset({ path, host, subset }: Target, { client, rule, subsets, isBystander }: View): Finding {
+function missingSubset(
+  { path, host, subset }: Target,
+  { client, rule, subsets, isBystander }: View,
+): Finding {
   const from = `${rule?.namespace ?? ''}/${rule?.name ?? ''}`;
-  const has = subsets.size === 0 ? 'no subsets' : `only ${[...subsets.keys()].slice(0, 5).map(quote).join(', ')}${subsets.size > 5 ? ', ...' : ''}`;
-  return finding(`${path}.subset`, `is ${quote(subset)}, but DestinationRule ${from}, which ${clientWords(client)} uses for ${host}, has ${has}: requests would get 503`, isBystander ? 'add the subset there, or leave that namespace out of exportTo' : 'add the subset there first, wait some seconds, then apply this');
+  const has =
+    subsets.size === 0
+      ? 'no subsets'
+      : `only ${[...subsets.keys()].slice(0, 5).map(quote).join(', ')}${subsets.size > 5 ? ', ...' : ''}`;
+  return finding(
+    `${path}.subset`,
+    `is ${quote(subset)}, but DestinationRule ${from}, which ${clientWords(client)} uses for ${host}, has ${has}: requests would get 503`,
+    isBystander
+      ? 'add the subset there, or leave that namespace out of exportTo'
+      : 'add the subset there first, wait some seconds, then apply this',
+  );
 }
 
 function clientWords(client: string): string {
@@ -72,8 +103,12 @@ function unreadyPods(target: Target, owner: FactOwner, self: Subject): number | 
   const { service, subset } = target;
   const labels = subset === '' ? {} : subsetOf(target, owner, self)?.labels;
   if (service === undefined || labels === undefined) return undefined;
-  const pods = podsBehind(inNamespace(owner.snapshot.pods, service.namespace), service).filter((pod) => covers(pod.labels, labels));
-  const workloads = workloadsBehind(inNamespace(owner.snapshot.workloads, service.namespace), service).filter(({ templateLabels }) => covers(templateLabels, labels));
+  const pods = podsBehind(inNamespace(owner.snapshot.pods, service.namespace), service).filter((pod) =>
+    covers(pod.labels, labels),
+  );
+  const workloads = workloadsBehind(inNamespace(owner.snapshot.workloads, service.namespace), service).filter(
+    ({ templateLabels }) => covers(templateLabels, labels),
+  );
   return isKnownUnready(pods, workloads) ? pods.length : undefined;
 }
 
@@ -85,7 +120,11 @@ function isKnownUnready(pods: readonly Pod[], workloads: readonly Workload[]): b
 
 function noReadyPods({ path, host, subset }: Target, pods: number): Finding {
   const what = subset === '' ? host : `subset ${quote(subset)} of ${host}`;
-  return finding(subset === '' ? path : `${path}.subset`, `leads to ${what}, which has ${pods === 0 ? 'no pods' : 'no ready pod'}: requests get 503`, 'wait until it is ready, then apply this');
+  return finding(
+    subset === '' ? path : `${path}.subset`,
+    `leads to ${what}, which has ${pods === 0 ? 'no pods' : 'no ready pod'}: requests get 503`,
+    'wait until it is ready, then apply this',
+  );
 }
 
 /** Istio then takes the port by which the request came: that of a Gateway's server is seldom one of the Service. @see istio pilot/pkg/networking/core/route/route.go GetDestinationCluster */
@@ -94,16 +133,33 @@ function* portsAreClear(owner: FactOwner, self: Subject): Generator<Finding> {
   const seen = new Set<string>();
   for (const { path, host, service, hasPort } of self.targets) {
     const ports = portsOf(service);
-    if (hasPort || ports.length < 2 || seen.has(host) || callers?.every((port) => ports.includes(port)) === true) continue;
+    if (
+      hasPort ||
+      ports.length < 2 ||
+      seen.has(host) ||
+      callers?.every((port) => ports.includes(port)) === true
+    )
+      continue;
     seen.add(host);
-    yield finding(path, `names no port, and ${host} has ${ports.slice(0, 5).join(', ')}: requests go to the port by which they came, maybe one that it does not have`, `write port: { number: ${ports[0] ?? 80} }`);
+    yield finding(
+      path,
+      `names no port, and ${host} has ${ports.slice(0, 5).join(', ')}: requests go to the port by which they came, maybe one that it does not have`,
+      `write port: { number: ${ports[0] ?? 80} }`,
+    );
   }
 }
 
 /** Ports by which sidecars call the hosts; undefined when they are not known, or Gateways call, too. */
-function callerPorts({ snapshot, settings, namespace }: FactOwner, self: Subject): readonly number[] | undefined {
-  const services = self.hosts.map((host) => serviceOf(snapshot, fullHost(host, namespace, settings), settings));
-  return self.gateways.some((gateway) => gateway !== 'mesh') || services.includes(undefined) ? undefined : services.flatMap(portsOf);
+function callerPorts(
+  { snapshot, settings, namespace }: FactOwner,
+  self: Subject,
+): readonly number[] | undefined {
+  const services = self.hosts.map((host) =>
+    serviceOf(snapshot, fullHost(host, namespace, settings), settings),
+  );
+  return self.gateways.some((gateway) => gateway !== 'mesh') || services.includes(undefined)
+    ? undefined
+    : services.flatMap(portsOf);
 }
 
 function portsOf(service: Service | undefined): readonly number[] {

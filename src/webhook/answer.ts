@@ -30,7 +30,13 @@ export interface Arrived extends Arrival {
 
 /** An answer: the body of an HTTP 200, or why there can be none. `review` is undefined when only the head was read. */
 export type Answer =
-  | { readonly kind: 'review'; readonly body: string; readonly review: Pick<Review, 'operation'> | undefined; readonly decision: Decision; readonly failure: Failure | undefined }
+  | {
+      readonly kind: 'review';
+      readonly body: string;
+      readonly review: Pick<Review, 'operation'> | undefined;
+      readonly decision: Decision;
+      readonly failure: Failure | undefined;
+    }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 const toBase64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -57,17 +63,39 @@ function read(text: string): Review | string {
 }
 
 const unreadWords = {
-  'too-large': 'the body is larger than the limit (bodyLimitBytes), and no request.uid stands at its start to answer to',
+  'too-large':
+    'the body is larger than the limit (bodyLimitBytes), and no request.uid stands at its start to answer to',
   'too-deep': 'the body is nested too deeply to be read, and no request.uid stands at its start to answer to',
 } as const;
 
 /** Answers a review of which only the start was read, in its own name where that shows one. */
-export function answerUnread(arrival: Arrival, head: string, failure: 'too-large' | 'too-deep', { facts, log, now }: Deciding): Answer {
+export function answerUnread(
+  arrival: Arrival,
+  head: string,
+  failure: 'too-large' | 'too-deep',
+  { facts, log, now }: Deciding,
+): Answer {
   const identity = peekIdentity(head);
   if (identity === undefined) return { kind: 'unreadable', reason: unreadWords[failure] };
   const decision = answerFailure(failure, undefined, facts().settings.severities);
-  log.warn({ uid: identity.uid, path: arrival.path, outcome: decision.outcome, failure, codes: codesOf(decision), milliseconds: since(arrival, now) }, 'not read');
-  return { kind: 'review', body: JSON.stringify(encodeReview(identity, decision, toBase64)), review: undefined, decision, failure };
+  log.warn(
+    {
+      uid: identity.uid,
+      path: arrival.path,
+      outcome: decision.outcome,
+      failure,
+      codes: codesOf(decision),
+      milliseconds: since(arrival, now),
+    },
+    'not read',
+  );
+  return {
+    kind: 'review',
+    body: JSON.stringify(encodeReview(identity, decision, toBase64)),
+    review: undefined,
+    decision,
+    failure,
+  };
 }
 
 interface Decided {
@@ -80,8 +108,13 @@ interface Decided {
 function decideInTime(review: Review, { path, deadline }: Arrived, deciding: Deciding): Decided {
   const { now, decide = decideReview } = deciding;
   const facts = deciding.facts();
-  const answer = (decision: Decision, failure?: Failure): Decided => ({ decision, failure, body: JSON.stringify(encodeReview(review, decision, toBase64)) });
-  const failed = (failure: Failure): Decided => answer(answerFailure(failure, review, facts.settings.severities), failure);
+  const answer = (decision: Decision, failure?: Failure): Decided => ({
+    decision,
+    failure,
+    body: JSON.stringify(encodeReview(review, decision, toBase64)),
+  });
+  const failed = (failure: Failure): Decided =>
+    answer(answerFailure(failure, review, facts.settings.severities), failure);
   if (now() >= deadline) return failed('deadline');
   try {
     const decided = answer(decide(path, review, facts));
@@ -101,7 +134,10 @@ export function framesOf(error: unknown): readonly string[] {
 
 /** Whoever needs the message turns on debug. */
 function logBug(error: unknown, { uid }: Review, { path, log }: { path: ReviewPath; log: Log }): void {
-  log.error({ uid, path, error: error instanceof Error ? error.name : typeof error, stack: framesOf(error) }, 'deciding failed: this is a bug');
+  log.error(
+    { uid, path, error: error instanceof Error ? error.name : typeof error, stack: framesOf(error) },
+    'deciding failed: this is a bug',
+  );
   log.debug({ uid, message: String(error) }, 'deciding failed, in its own words (they may quote the object)');
 }
 
@@ -110,19 +146,26 @@ interface DecisionLog {
   readonly deciding: Deciding;
 }
 
-function logDecision(review: Review, { decision, failure }: Decided, { arrived, deciding }: DecisionLog): void {
-  deciding.log.info({
-    uid: review.uid,
-    path: arrived.path,
-    operation: review.operation,
-    kind: review.kind,
-    object: `${review.namespace}/${nameToShow(review)}`,
-    outcome: decision.outcome,
-    codes: codesOf(decision),
-    failure,
-    dryRun: review.dryRun,
-    milliseconds: since(arrived, deciding.now),
-  }, 'decided');
+function logDecision(
+  review: Review,
+  { decision, failure }: Decided,
+  { arrived, deciding }: DecisionLog,
+): void {
+  deciding.log.info(
+    {
+      uid: review.uid,
+      path: arrived.path,
+      operation: review.operation,
+      kind: review.kind,
+      object: `${review.namespace}/${nameToShow(review)}`,
+      outcome: decision.outcome,
+      codes: codesOf(decision),
+      failure,
+      dryRun: review.dryRun,
+      milliseconds: since(arrived, deciding.now),
+    },
+    'decided',
+  );
 }
 
 function codesOf(decision: Decision): readonly string[] {

@@ -53,7 +53,11 @@ const headBytes = 4096;
 const discardFactor = 4;
 
 /** Reads the body of a request; calls `done` once. */
-export function readBody(request: IncomingMessage, { limitBytes, budget, milliseconds }: BodyBounds, done: (body: Body) => void): void {
+export function readBody(
+  request: IncomingMessage,
+  { limitBytes, budget, milliseconds }: BodyBounds,
+  done: (body: Body) => void,
+): void {
   let chunks: Buffer[] = [];
   let size = 0;
   let held = 0;
@@ -80,7 +84,8 @@ export function readBody(request: IncomingMessage, { limitBytes, budget, millise
     chunks = [];
     release();
   };
-  const ended = (): Body => (refused === 'late' || refused === undefined ? { outcome: 'late' } : { outcome: refused, head });
+  const ended = (): Body =>
+    refused === 'late' || refused === undefined ? { outcome: 'late' } : { outcome: refused, head };
   const timer = setTimeout(() => {
     if (refused === undefined) refuse('late');
     finish(ended());
@@ -98,7 +103,12 @@ export function readBody(request: IncomingMessage, { limitBytes, budget, millise
     else refuse('over-budget');
   });
   request.on('end', () => {
-    if (refused === undefined) finish({ outcome: 'whole', bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks), release });
+    if (refused === undefined)
+      finish({
+        outcome: 'whole',
+        bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
+        release,
+      });
     else finish(ended());
   });
   request.on('error', () => undefined);
@@ -106,7 +116,14 @@ export function readBody(request: IncomingMessage, { limitBytes, budget, millise
 }
 
 /** Quote, backslash, brackets and braces in ASCII. */
-const ascii = { quote: 0x22, backslash: 0x5c, openList: 0x5b, closeList: 0x5d, openObject: 0x7b, closeObject: 0x7d } as const;
+const ascii = {
+  quote: 0x22,
+  backslash: 0x5c,
+  openList: 0x5b,
+  closeList: 0x5d,
+  openObject: 0x7b,
+  closeObject: 0x7d,
+} as const;
 
 /**
  * Tells whether JSON is nested more than `levelsMax` deep, without parsing it: a level costs the parser some 100 bytes, so 7 MiB of

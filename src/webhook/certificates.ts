@@ -13,7 +13,10 @@ export interface ServingPair {
 }
 
 /** The settings that say which pair to serve, and whose certificates callers must show. */
-export type CertificateSettings = Pick<Settings, 'tlsCertFile' | 'tlsKeyFile' | 'certDirectory' | 'tlsNames' | 'clientCaFile'>;
+export type CertificateSettings = Pick<
+  Settings,
+  'tlsCertFile' | 'tlsKeyFile' | 'certDirectory' | 'tlsNames' | 'clientCaFile'
+>;
 
 /** A source of what TLS needs. */
 export interface Certificates {
@@ -27,7 +30,10 @@ export interface Certificates {
 }
 
 /** What happened to the files; each distinct refusal is reported once. */
-export type CertificateReport = (event: { readonly outcome: 'loaded' | 'refused'; readonly message: string }) => void;
+export type CertificateReport = (event: {
+  readonly outcome: 'loaded' | 'refused';
+  readonly message: string;
+}) => void;
 
 /** What the files hold at one moment. */
 interface Material {
@@ -42,10 +48,12 @@ interface Material {
  */
 export function checkPair(cert: string, key: string, now: number): ServingPair {
   const leaf = new X509Certificate(cert);
-  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not the certificate\'s');
-  if (leaf.subjectAltName === undefined) throw new Error('the certificate has no subject alternative name, so the API server would not accept it');
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error("the key is not the certificate's");
+  if (leaf.subjectAltName === undefined)
+    throw new Error('the certificate has no subject alternative name, so the API server would not accept it');
   const pair = { cert, key, expires: leaf.validToDate.getTime() };
-  if (now < leaf.validFromDate.getTime()) throw new Error(`the certificate is not valid before ${leaf.validFrom}`);
+  if (now < leaf.validFromDate.getTime())
+    throw new Error(`the certificate is not valid before ${leaf.validFrom}`);
   if (now >= pair.expires) throw new Error(`the certificate expired on ${leaf.validTo}`);
   createSecureContext({ cert, key });
   return pair;
@@ -56,7 +64,11 @@ export function checkPair(cert: string, key: string, now: number): ServingPair {
  *
  * @throws Error when there is nothing usable to start with.
  */
-export async function openCertificates(settings: CertificateSettings, now: number, report: CertificateReport): Promise<Certificates> {
+export async function openCertificates(
+  settings: CertificateSettings,
+  now: number,
+  report: CertificateReport,
+): Promise<Certificates> {
   let current = await load(settings, now);
   let lastRefusal = '';
   return {
@@ -73,11 +85,15 @@ export async function openCertificates(settings: CertificateSettings, now: numbe
         lastRefusal = '';
         if (isSame(next, current)) return false;
         current = next;
-        report({ outcome: 'loaded', message: `serving new certificate files, valid until ${new Date(next.pair.expires).toISOString()}` });
+        report({
+          outcome: 'loaded',
+          message: `serving new certificate files, valid until ${new Date(next.pair.expires).toISOString()}`,
+        });
         return true;
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (message !== lastRefusal) report({ outcome: 'refused', message: `the old certificate stays: ${message}` });
+        if (message !== lastRefusal)
+          report({ outcome: 'refused', message: `the old certificate stays: ${message}` });
         lastRefusal = message;
         return false;
       }
@@ -87,7 +103,8 @@ export async function openCertificates(settings: CertificateSettings, now: numbe
 
 async function load(settings: CertificateSettings, now: number): Promise<Material> {
   const { tlsCertFile, tlsKeyFile, certDirectory, tlsNames, clientCaFile } = settings;
-  const pair = tlsCertFile === '' ? loadSelfMade(certDirectory, tlsNames, now) : loadGiven(tlsCertFile, tlsKeyFile, now);
+  const pair =
+    tlsCertFile === '' ? loadSelfMade(certDirectory, tlsNames, now) : loadGiven(tlsCertFile, tlsKeyFile, now);
   return { pair: await pair, clientCa: clientCaFile === '' ? undefined : await readClientCa(clientCaFile) };
 }
 
@@ -107,7 +124,10 @@ async function loadGiven(certFile: string, keyFile: string, now: number): Promis
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     return checkPair(cert, key, now);
   } catch (error) {
-    throw new Error(`${certFile} and ${keyFile} (tlsCertFile, tlsKeyFile) are no pair to serve: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(
+      `${certFile} and ${keyFile} (tlsCertFile, tlsKeyFile) are no pair to serve: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -115,9 +135,12 @@ async function loadGiven(certFile: string, keyFile: string, now: number): Promis
 export async function readClientCa(file: string): Promise<string> {
   try {
     const pem = await readFile(file, 'utf8');
-    if (!new X509Certificate(pem).ca) throw new Error('the certificate is not a CA\'s');
+    if (!new X509Certificate(pem).ca) throw new Error("the certificate is not a CA's");
     return pem;
   } catch (error) {
-    throw new Error(`${file} (clientCaFile) is no CA: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(
+      `${file} (clientCaFile) is no CA: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }

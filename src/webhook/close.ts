@@ -62,10 +62,16 @@ export function followConnections(server: Server, now: () => number): Connection
       await acceptLast();
       if (!server.listening) return;
       // Not the server's own close(): that one also closes idle connections at once, under the feet of whoever has just connected.
-      const closed = new Promise<void>((resolve) => { NetServer.prototype.close.call(server, () => { resolve(); }); });
+      const closed = new Promise<void>((resolve) => {
+        NetServer.prototype.close.call(server, () => {
+          resolve();
+        });
+      });
       sweep();
       const sweeping = setInterval(sweep, sweepMilliseconds);
-      const force = setTimeout(() => { for (const socket of open) socket.destroy(); }, graceMilliseconds);
+      const force = setTimeout(() => {
+        for (const socket of open) socket.destroy();
+      }, graceMilliseconds);
       await closed;
       clearInterval(sweeping);
       clearTimeout(force);

@@ -20,11 +20,15 @@ const keyBits = 2048;
 /** Makes a CA that signs leaves only. Its name is new each time, so that two of them are never mistaken for each other. */
 export async function makeAuthority(life: Life): Promise<PemPair> {
   const name = [{ name: 'commonName', value: `branchline ${randomBytes(4).toString('hex')}` }];
-  return sign({ subject: name, life, extensions: [
-    { name: 'basicConstraints', cA: true, critical: true, pathLenConstraint: 0 },
-    { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    { name: 'subjectKeyIdentifier' },
-  ] });
+  return sign({
+    subject: name,
+    life,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true, pathLenConstraint: 0 },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+      { name: 'subjectKeyIdentifier' },
+    ],
+  });
 }
 
 /** Makes a serving certificate for DNS names and IP addresses. */
@@ -32,14 +36,19 @@ export async function issueLeaf(ca: PemPair, names: readonly string[], life: Lif
   const { default: forge } = await import('node-forge');
   const caCert = forge.pki.certificateFromPem(ca.cert);
   const altNames = names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name }));
-  return sign({ subject: [{ name: 'commonName', value: 'branchline webhook' }], life, ca, extensions: [
-    { name: 'basicConstraints', cA: false, critical: true },
-    { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
-    { name: 'extKeyUsage', serverAuth: true },
-    { name: 'subjectAltName', altNames },
-    { name: 'subjectKeyIdentifier' },
-    { name: 'authorityKeyIdentifier', keyIdentifier: caCert.generateSubjectKeyIdentifier().getBytes() },
-  ] });
+  return sign({
+    subject: [{ name: 'commonName', value: 'branchline webhook' }],
+    life,
+    ca,
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'subjectAltName', altNames },
+      { name: 'subjectKeyIdentifier' },
+      { name: 'authorityKeyIdentifier', keyIdentifier: caCert.generateSubjectKeyIdentifier().getBytes() },
+    ],
+  });
 }
 
 interface Wanted {
@@ -53,7 +62,9 @@ interface Wanted {
 async function sign({ subject, extensions, life, ca }: Wanted): Promise<PemPair> {
   const { default: forge } = await import('node-forge');
   const keys = await promisify(generateKeyPair)('rsa', {
-    modulusLength: keyBits, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    modulusLength: keyBits,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);

@@ -19,7 +19,11 @@ export interface ReviewSurroundings extends Deciding {
 }
 
 /** Answers one request to a review path, now or later. Never throws. */
-export type ReviewHandler = (path: ReviewPath, request: IncomingMessage, response: ServerResponse<IncomingMessage>) => void;
+export type ReviewHandler = (
+  path: ReviewPath,
+  request: IncomingMessage,
+  response: ServerResponse<IncomingMessage>,
+) => void;
 
 interface Visit extends Arrival {
   readonly request: IncomingMessage;
@@ -36,12 +40,17 @@ const levelsMax = 10_000;
 /** Makes the handler. It keeps the body budget and the queue of large bodies for all requests together. */
 export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHandler {
   const { settings, metrics, now } = surroundings;
-  const bounds = { limitBytes: settings.bodyLimitBytes, budget: createBodyBudget(settings.bodyBudgetBytes, settings.bodyLimitBytes) };
+  const bounds = {
+    limitBytes: settings.bodyLimitBytes,
+    budget: createBodyBudget(settings.bodyBudgetBytes, settings.bodyLimitBytes),
+  };
   const turns = createTurns();
   return (path, request, response) => {
     metrics.began(path);
     const arrivedAt = now();
-    const deadline = arrivedAt + Math.min(readTimeout(request.url ?? '') * deadlineShare, settings.decisionTimeoutMilliseconds);
+    const deadline =
+      arrivedAt +
+      Math.min(readTimeout(request.url ?? '') * deadlineShare, settings.decisionTimeoutMilliseconds);
     const visit: Visit = { path, request, response, arrivedAt, deadline };
     const unread = whyNotRead(request, surroundings);
     if (unread !== undefined) {
@@ -49,7 +58,10 @@ export function createReviewHandler(surroundings: ReviewSurroundings): ReviewHan
       return;
     }
     readBody(request, { ...bounds, milliseconds: deadline - arrivedAt }, (body) => {
-      if (body.outcome === 'whole' && body.bytes.length > largeBodyBytes) turns.take(() => { answerSurely(visit, body, surroundings); });
+      if (body.outcome === 'whole' && body.bytes.length > largeBodyBytes)
+        turns.take(() => {
+          answerSurely(visit, body, surroundings);
+        });
       else answerSurely(visit, body, surroundings);
     });
   };
@@ -64,11 +76,23 @@ function readTimeout(url: string): number {
 
 type OutcomeRefusal = Refusal & { readonly outcome: ReviewOutcome };
 
-function whyNotRead({ headers, socket }: IncomingMessage, { isAllowed }: ReviewSurroundings): OutcomeRefusal | undefined {
-  if (!isAllowed(socket)) return { code: 403, outcome: 'forbidden', message: 'your certificate carries none of the names that may post reviews (clientNames)' };
+function whyNotRead(
+  { headers, socket }: IncomingMessage,
+  { isAllowed }: ReviewSurroundings,
+): OutcomeRefusal | undefined {
+  if (!isAllowed(socket))
+    return {
+      code: 403,
+      outcome: 'forbidden',
+      message: 'your certificate carries none of the names that may post reviews (clientNames)',
+    };
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
-  return { code: 415, outcome: 'unreadable', message: `content-encoding ${encoding} is not read here; send the review as it is` };
+  return {
+    code: 415,
+    outcome: 'unreadable',
+    message: `content-encoding ${encoding} is not read here; send the review as it is`,
+  };
 }
 
 /** What failed here failed outside a decision, whose failures are answers; the caller is told, and the process goes on. */
@@ -77,7 +101,11 @@ function answerSurely(visit: Visit, body: Body, surroundings: ReviewSurroundings
     answerBody(visit, body, surroundings);
   } catch (error) {
     surroundings.log.error({ path: visit.path, stack: framesOf(error) }, 'answering failed: this is a bug');
-    refuse(visit, surroundings, { code: 500, outcome: 'bug', message: 'branchline failed on this request; its log says why' });
+    refuse(visit, surroundings, {
+      code: 500,
+      outcome: 'bug',
+      message: 'branchline failed on this request; its log says why',
+    });
   }
 }
 
@@ -97,7 +125,11 @@ function answerBody(visit: Visit, body: Body, surroundings: ReviewSurroundings):
       shed(visit, surroundings);
       return;
     case 'late':
-      refuse(visit, surroundings, { code: 408, outcome: 'late', message: 'the review did not arrive within the time that its caller gives for the answer' });
+      refuse(visit, surroundings, {
+        code: 408,
+        outcome: 'late',
+        message: 'the review did not arrive within the time that its caller gives for the answer',
+      });
       return;
     case 'aborted':
       end(visit, surroundings, 'aborted');
@@ -111,7 +143,10 @@ function answerWhole(visit: Visit, bytes: Buffer, surroundings: ReviewSurroundin
   const isTooDeep = bytes.length > largeBodyBytes && isDeeperThan(levelsMax, bytes);
   const said = isTooDeep
     ? answerUnread(visit, bytes.toString('latin1', 0, largeBodyBytes), 'too-deep', surroundings)
-    : answerReview({ path: visit.path, arrivedAt: visit.arrivedAt, deadline: visit.deadline, text: bytes.toString() }, surroundings);
+    : answerReview(
+        { path: visit.path, arrivedAt: visit.arrivedAt, deadline: visit.deadline, text: bytes.toString() },
+        surroundings,
+      );
   answer(visit, surroundings, said, 400);
 }
 
@@ -120,10 +155,20 @@ function answerWhole(visit: Visit, bytes: Buffer, surroundings: ReviewSurroundin
  * knows what we have not read: whether the object declares a branch.
  */
 function shed(visit: Visit, surroundings: ReviewSurroundings): void {
-  refuse(visit, surroundings, { code: 429, outcome: 'shed', message: 'too much is being reviewed at this moment; try again in a second', headers: { 'retry-after': '1' } });
+  refuse(visit, surroundings, {
+    code: 429,
+    outcome: 'shed',
+    message: 'too much is being reviewed at this moment; try again in a second',
+    headers: { 'retry-after': '1' },
+  });
 }
 
-function answer(visit: Visit, surroundings: ReviewSurroundings, said: Answer, codeWhenUnreadable: number): void {
+function answer(
+  visit: Visit,
+  surroundings: ReviewSurroundings,
+  said: Answer,
+  codeWhenUnreadable: number,
+): void {
   if (said.kind === 'unreadable') {
     refuse(visit, surroundings, { code: codeWhenUnreadable, outcome: 'unreadable', message: said.reason });
     return;
@@ -136,10 +181,18 @@ function answer(visit: Visit, surroundings: ReviewSurroundings, said: Answer, co
 function refuse(visit: Visit, surroundings: ReviewSurroundings, refusal: OutcomeRefusal): void {
   sendRefusal(visit.response, refusal, { last: surroundings.isDraining() });
   const { path } = visit;
-  surroundings.log.warn({ path, outcome: refusal.outcome, status: refusal.code, reason: refusal.message }, 'refused');
+  surroundings.log.warn(
+    { path, outcome: refusal.outcome, status: refusal.code, reason: refusal.message },
+    'refused',
+  );
   end(visit, surroundings, refusal.outcome);
 }
 
-function end({ path, arrivedAt }: Visit, { metrics, now }: ReviewSurroundings, outcome: ReviewOutcome, operation = ''): void {
+function end(
+  { path, arrivedAt }: Visit,
+  { metrics, now }: ReviewSurroundings,
+  outcome: ReviewOutcome,
+  operation = '',
+): void {
   metrics.ended({ path, operation, outcome, milliseconds: now() - arrivedAt });
 }

@@ -24,8 +24,15 @@ const skewMilliseconds = 5 * 60_000;
  *
  * @throws Error when the folder cannot be written and holds nothing that is still valid.
  */
-export async function ensureSelfMadePair(folder: string, names: readonly string[], now: number): Promise<PemPair> {
-  if (names.length === 0) throw new Error('tlsNames is empty: a certificate for nobody; name at least one host, or give tlsCertFile and tlsKeyFile');
+export async function ensureSelfMadePair(
+  folder: string,
+  names: readonly string[],
+  now: number,
+): Promise<PemPair> {
+  if (names.length === 0)
+    throw new Error(
+      'tlsNames is empty: a certificate for nobody; name at least one host, or give tlsCertFile and tlsKeyFile',
+    );
   const kept = await readKept(folder, names, now);
   if (kept.leaf !== undefined) return kept.leaf;
   try {
@@ -33,7 +40,10 @@ export async function ensureSelfMadePair(folder: string, names: readonly string[
     return await withLock(join(folder, '.making'), () => makeMissing(folder, names, now));
   } catch (error) {
     if (kept.aging !== undefined) return kept.aging;
-    throw new Error(`cannot keep certificates in ${folder} (certDirectory): ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`, { cause: error });
+    throw new Error(
+      `cannot keep certificates in ${folder} (certDirectory): ${error instanceof Error ? error.message : String(error)}; make it writable, or give tlsCertFile and tlsKeyFile`,
+      { cause: error },
+    );
   }
 }
 
@@ -62,7 +72,7 @@ async function readKept(folder: string, names: readonly string[], now: number): 
 async function makeMissing(folder: string, names: readonly string[], now: number): Promise<PemPair> {
   const kept = await readKept(folder, names, now);
   if (kept.leaf !== undefined) return kept.leaf;
-  const ca = kept.ca ?? await makeAuthority(lifeOf(caDays, now));
+  const ca = kept.ca ?? (await makeAuthority(lifeOf(caDays, now)));
   const leaf = await issueLeaf(ca, names, lifeOf(leafDays, now));
   if (kept.ca === undefined) await writePair(folder, 'ca', ca);
   await writePair(folder, 'tls', leaf);
@@ -93,14 +103,21 @@ async function tryLock(lock: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const made = await stat(lock).then(({ mtimeMs }) => mtimeMs, () => undefined);
-  if (made !== undefined && Date.now() - made > lockMilliseconds) await rm(lock, { recursive: true, force: true });
+  const made = await stat(lock).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  );
+  if (made !== undefined && Date.now() - made > lockMilliseconds)
+    await rm(lock, { recursive: true, force: true });
   return false;
 }
 
 async function readPair(folder: string, name: string): Promise<PemPair | undefined> {
   try {
-    const [cert, key] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')]);
+    const [cert, key] = await Promise.all([
+      readFile(join(folder, `${name}.crt`), 'utf8'),
+      readFile(join(folder, `${name}.key`), 'utf8'),
+    ]);
     return { cert, key };
   } catch {
     return undefined;
@@ -123,14 +140,18 @@ function isValid(pair: PemPair | undefined, now: number, share: number): pair is
 function isLeafFor(leaf: PemPair, ca: PemPair, names: readonly string[]): boolean {
   const cert = new X509Certificate(leaf.cert);
   const dnsNames = new Set((cert.subjectAltName ?? '').split(', '));
-  const isNamed = (name: string): boolean => (isIP(name) === 0 ? dnsNames.has(`DNS:${name}`) : cert.checkIP(name) !== undefined);
+  const isNamed = (name: string): boolean =>
+    isIP(name) === 0 ? dnsNames.has(`DNS:${name}`) : cert.checkIP(name) !== undefined;
   return cert.verify(new X509Certificate(ca.cert).publicKey) && names.every(isNamed);
 }
 
 /** A rename is atomic: whoever reads sees a whole old file or a whole new one. */
 async function writePair(folder: string, name: string, pair: PemPair): Promise<void> {
   const suffix = `.${randomBytes(6).toString('hex')}`;
-  for (const [file, text, mode] of [[`${name}.key`, pair.key, 0o600], [`${name}.crt`, pair.cert, 0o644]] as const) {
+  for (const [file, text, mode] of [
+    [`${name}.key`, pair.key, 0o600],
+    [`${name}.crt`, pair.cert, 0o644],
+  ] as const) {
     const target = join(folder, file);
     await writeFile(target + suffix, text, { mode });
     await rename(target + suffix, target);

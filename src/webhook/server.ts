@@ -55,7 +55,9 @@ const fastifyOptions = {
   return503OnClosing: false,
   forceCloseConnections: false,
   exposeHeadRoutes: true,
-  schemaController: { compilersFactory: { buildValidator: () => noSchemas, buildSerializer: () => noSchemas } },
+  schemaController: {
+    compilersFactory: { buildValidator: () => noSchemas, buildSerializer: () => noSchemas },
+  },
 } as const;
 
 /**
@@ -65,15 +67,22 @@ const fastifyOptions = {
  */
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const { settings, now = () => performance.now() } = options;
-  const state: State = { ...options, now, draining: false, policy: { ca: options.clientCa, names: settings.clientNames } };
+  const state: State = {
+    ...options,
+    now,
+    draining: false,
+    policy: { ca: options.clientCa, names: settings.clientNames },
+  };
   const secure = openSecure(state);
   const connections = followConnections(secure.server, now);
   const plain = openPlain(state);
   const url = await secure.listen({ host: settings.listenHost, port: settings.listenPort });
-  const plainUrl = await plain.listen({ host: settings.plainHost, port: settings.plainPort }).catch(async (error: unknown) => {
-    await secure.close();
-    throw error;
-  });
+  const plainUrl = await plain
+    .listen({ host: settings.plainHost, port: settings.plainPort })
+    .catch(async (error: unknown) => {
+      await secure.close();
+      throw error;
+    });
   return {
     url,
     plainUrl,
@@ -124,7 +133,11 @@ function openPlain(state: State): FastifyInstance<PlainServer> {
   const { settings } = state;
   const plain = fastify({
     ...fastifyOptions,
-    http: { headersTimeout: settings.headersTimeoutSeconds * 1000, requestTimeout: settings.requestTimeoutSeconds * 1000, connectionsCheckingInterval: timeoutCheckMilliseconds },
+    http: {
+      headersTimeout: settings.headersTimeoutSeconds * 1000,
+      requestTimeout: settings.requestTimeoutSeconds * 1000,
+      connectionsCheckingInterval: timeoutCheckMilliseconds,
+    },
     requestTimeout: settings.requestTimeoutSeconds * 1000,
     clientErrorHandler: sayClientError,
   });
@@ -139,7 +152,11 @@ function openPlain(state: State): FastifyInstance<PlainServer> {
  * more than 1 MiB, a content type they do not know), and cost a tenth of a small review's time.
  */
 function addReviews(server: FastifyInstance<Server>, state: State): void {
-  const handle = createReviewHandler({ ...state, isDraining: () => state.draining, isAllowed: (socket) => isAllowedCaller(socket, state.policy) });
+  const handle = createReviewHandler({
+    ...state,
+    isDraining: () => state.draining,
+    isAllowed: (socket) => isAllowedCaller(socket, state.policy),
+  });
   for (const path of reviewPaths) {
     server.route({
       method: 'POST',
@@ -164,7 +181,12 @@ function addHealth(server: AnyServer, state: State): void {
   server.get('/readyz', (_request, reply) => {
     reply.hijack();
     const reasons = [...(state.draining ? ['it is shutting down'] : []), ...state.unready()];
-    say(reply.raw, state, reasons.length === 0 ? 200 : 503, reasons.length === 0 ? 'ok' : `not ready: ${reasons.join('; ')}`);
+    say(
+      reply.raw,
+      state,
+      reasons.length === 0 ? 200 : 503,
+      reasons.length === 0 ? 'ok' : `not ready: ${reasons.join('; ')}`,
+    );
   });
 }
 
@@ -175,26 +197,54 @@ function addMetrics(server: AnyServer, state: State): void {
   });
 }
 
-function say(response: ServerResponse<IncomingMessage>, { draining }: State, status: number, words: string): void {
+function say(
+  response: ServerResponse<IncomingMessage>,
+  { draining }: State,
+  status: number,
+  words: string,
+): void {
   const text = `${words}\n`;
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text), ...(draining ? { connection: 'close' } : {}) }).end(text);
+  response
+    .writeHead(status, {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': Buffer.byteLength(text),
+      ...(draining ? { connection: 'close' } : {}),
+    })
+    .end(text);
 }
 
 /** Everything that is not a route: in words, whatever the content type and however large the body. */
 function addRefusals(server: AnyServer, state: State, whatIsHere: string): void {
   server.removeAllContentTypeParsers();
-  const refuse = (response: ServerResponse<IncomingMessage>, refusal: Refusal): void => { sendRefusal(response, refusal, { last: state.draining }); };
+  const refuse = (response: ServerResponse<IncomingMessage>, refusal: Refusal): void => {
+    sendRefusal(response, refusal, { last: state.draining });
+  };
   server.setNotFoundHandler((request, reply) => {
     reply.hijack();
-    const allowed = server.supportedMethods.filter((method) => server.hasRoute({ method, url: request.url.split('?')[0] ?? '' })).join(', ');
-    if (allowed === '') refuse(reply.raw, { code: 404, message: `nothing is at ${JSON.stringify(request.url.slice(0, 200))}; ${whatIsHere}` });
-    else refuse(reply.raw, { code: 405, message: `${request.method} is not for this path; use ${allowed}`, headers: { allow: allowed } });
+    const allowed = server.supportedMethods
+      .filter((method) => server.hasRoute({ method, url: request.url.split('?')[0] ?? '' }))
+      .join(', ');
+    if (allowed === '')
+      refuse(reply.raw, {
+        code: 404,
+        message: `nothing is at ${JSON.stringify(request.url.slice(0, 200))}; ${whatIsHere}`,
+      });
+    else
+      refuse(reply.raw, {
+        code: 405,
+        message: `${request.method} is not for this path; use ${allowed}`,
+        headers: { allow: allowed },
+      });
   });
   server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const code = error.statusCode ?? 500;
     reply.hijack();
-    if (code >= 500) state.log.error({ error: error.name, stack: error.stack }, 'a request failed: this is a bug');
-    refuse(reply.raw, { code, message: code >= 500 ? 'branchline failed on this request; its log says why' : error.message });
+    if (code >= 500)
+      state.log.error({ error: error.name, stack: error.stack }, 'a request failed: this is a bug');
+    refuse(reply.raw, {
+      code,
+      message: code >= 500 ? 'branchline failed on this request; its log says why' : error.message,
+    });
   });
 }
 
@@ -206,10 +256,21 @@ function sayClientError(error: Error & { code?: string }, socket: Socket): void 
   }
   const refusal = clientErrors.get(error.code ?? '') ?? { code: 400, message: 'this is no HTTP/1.1 request' };
   const body = toStatus(refusal);
-  socket.end(`HTTP/1.1 ${refusal.code} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`, () => { socket.destroy(); });
+  socket.end(
+    `HTTP/1.1 ${refusal.code} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => {
+      socket.destroy();
+    },
+  );
 }
 
 const clientErrors: ReadonlyMap<string, Refusal> = new Map([
-  ['ERR_HTTP_REQUEST_TIMEOUT', { code: 408, message: 'the request took longer to arrive than it may (requestTimeoutSeconds, headersTimeoutSeconds)' }],
+  [
+    'ERR_HTTP_REQUEST_TIMEOUT',
+    {
+      code: 408,
+      message: 'the request took longer to arrive than it may (requestTimeoutSeconds, headersTimeoutSeconds)',
+    },
+  ],
   ['HPE_HEADER_OVERFLOW', { code: 431, message: 'the headers are larger than 16 KiB' }],
 ]);

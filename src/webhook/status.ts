@@ -19,8 +19,16 @@ type Response = ServerResponse<IncomingMessage>;
 
 /** @see https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/types.go (StatusReason) */
 const reasons: Readonly<Record<number, string>> = {
-  400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound', 405: 'MethodNotAllowed', 408: 'Timeout', 413: 'RequestEntityTooLarge',
-  415: 'UnsupportedMediaType', 429: 'TooManyRequests', 431: 'RequestHeaderFieldsTooLarge', 500: 'InternalError',
+  400: 'BadRequest',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  408: 'Timeout',
+  413: 'RequestEntityTooLarge',
+  415: 'UnsupportedMediaType',
+  429: 'TooManyRequests',
+  431: 'RequestHeaderFieldsTooLarge',
+  500: 'InternalError',
 };
 
 /** Time for a client to read an answer that came before it had sent everything. */
@@ -28,7 +36,14 @@ const lingerMilliseconds = 2000;
 
 /** Renders a refusal as JSON. */
 export function toStatus({ code, message }: Refusal): string {
-  return JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason: reasons[code] ?? 'Unknown', message });
+  return JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    status: 'Failure',
+    code,
+    reason: reasons[code] ?? 'Unknown',
+    message,
+  });
 }
 
 /** Sends a refusal. */
@@ -42,9 +57,16 @@ export function sendRefusal(response: Response, refusal: Refusal, sending: Sendi
  */
 export function sendJson(response: Response, code: number, text: string, { last, headers }: Sending): void {
   if (response.destroyed) return;
-  const fields: Record<string, string | number> = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers };
+  const fields: Record<string, string | number> = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  };
   const { req: request } = response;
-  if (!request.complete) setTimeout(() => { if (!request.complete) request.socket.destroy(); }, lingerMilliseconds).unref();
+  if (!request.complete)
+    setTimeout(() => {
+      if (!request.complete) request.socket.destroy();
+    }, lingerMilliseconds).unref();
   else if (last) fields['connection'] = 'close';
   response.writeHead(code, fields).end(text);
 }

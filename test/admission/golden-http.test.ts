@@ -19,15 +19,27 @@ test('every golden case has the same answer over TLS', async (t) => {
   const certificates = await openCertificates(settings, Date.now(), silent);
   const cases = readCases();
   let current = cases[0] as Case;
-  const webhook = await startWebhook({ settings, facts: () => current, log, metrics: createMetrics(() => []), pair: certificates.current, clientCa: undefined, unready: () => [] });
+  const webhook = await startWebhook({
+    settings,
+    facts: () => current,
+    log,
+    metrics: createMetrics(() => []),
+    pair: certificates.current,
+    clientCa: undefined,
+    unready: () => [],
+  });
   t.teardown(() => webhook.close(1000));
   const agent = new Agent({ keepAlive: true, ca: await readFile(join(folder, 'certs/ca.crt')) });
-  t.teardown(() => { agent.destroy(); });
+  t.teardown(() => {
+    agent.destroy();
+  });
   for (const one of cases) {
     current = one;
     const review = decodeReview(structuredClone(one.body));
     if (typeof review === 'string') throw new Error(review);
-    const expected = encodeReview(review, decide(one.path, review, one), (text) => Buffer.from(text).toString('base64'));
+    const expected = encodeReview(review, decide(one.path, review, one), (text) =>
+      Buffer.from(text).toString('base64'),
+    );
     const answer = await post(agent, `${webhook.url}${one.path}?timeout=10s`, JSON.stringify(one.body));
     t.equal(answer.status, 200);
     t.same(JSON.parse(answer.text), JSON.parse(JSON.stringify(expected)), one.name);
@@ -37,7 +49,14 @@ test('every golden case has the same answer over TLS', async (t) => {
 function post(agent: Agent, url: string, body: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     request(url, { agent, method: 'POST', headers: { 'content-type': 'application/json' } }, (response) => {
-      response.setEncoding('utf8').toArray().then((parts) => { resolve({ status: response.statusCode ?? 0, text: parts.join('') }); }, reject);
-    }).on('error', reject).end(body);
+      response
+        .setEncoding('utf8')
+        .toArray()
+        .then((parts) => {
+          resolve({ status: response.statusCode ?? 0, text: parts.join('') });
+        }, reject);
+    })
+      .on('error', reject)
+      .end(body);
   });
 }

@@ -10,7 +10,10 @@ import { outOf, readCases, staleFiles, type Case } from './golden.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
-function run(one: Case, body: JsonObject): { decision: ReturnType<typeof decide>; review: Exclude<ReturnType<typeof decodeReview>, string> } {
+function run(
+  one: Case,
+  body: JsonObject,
+): { decision: ReturnType<typeof decide>; review: Exclude<ReturnType<typeof decodeReview>, string> } {
   const review = decodeReview(structuredClone(body));
   if (typeof review === 'string') throw new Error(review);
   return { decision: decide(one.path, review, one), review };
@@ -36,7 +39,9 @@ for (const one of readCases()) {
     const raw = structuredClone(request['object']);
     if (decision.outcome === 'mutated') {
       const answer = encodeReview(review, decision, (text) => Buffer.from(text).toString('base64'));
-      const patch = JSON.parse(Buffer.from(answer.response.patch ?? '', 'base64').toString()) as Parameters<typeof jsonPatch.applyPatch>[1];
+      const patch = JSON.parse(Buffer.from(answer.response.patch ?? '', 'base64').toString()) as Parameters<
+        typeof jsonPatch.applyPatch
+      >[1];
       const patched: unknown = jsonPatch.applyPatch(raw, patch, true).newDocument;
       t.same(patched, out['object'], 'the emitted patch makes the object from the raw input');
     } else t.same(review.object ?? null, raw ?? null, 'nothing is changed without a patch');
@@ -67,14 +72,26 @@ for (const one of readCases()) {
 }
 
 test('every rule about routes has a neighbour that does not trip it', (t) => {
-  const passed = new Set(readCases().flatMap(({ name }) => /^routes\/(BL2[0-9]{2})-passes-/.exec(name)?.[1] ?? []));
-  t.same(Object.keys(problemKinds).filter((code) => code.startsWith('BL2') && !onlyInFiles.includes(code) && !passed.has(code)), []);
+  const passed = new Set(
+    readCases().flatMap(({ name }) => /^routes\/(BL2[0-9]{2})-passes-/.exec(name)?.[1] ?? []),
+  );
+  t.same(
+    Object.keys(problemKinds).filter(
+      (code) => code.startsWith('BL2') && !onlyInFiles.includes(code) && !passed.has(code),
+    ),
+    [],
+  );
   t.end();
 });
 
 test('every problem of a declaration or a route has a case that trips it', (t) => {
   const tripped = new Set([...codesOf.values()].flatMap((codes) => [...codes]));
-  const rules = Object.keys(problemKinds).filter((code) => /^BL(?:1|2|3)/.test(code) && !onlyInFiles.includes(code));
-  t.same(rules.filter((code) => !tripped.has(code)), []);
+  const rules = Object.keys(problemKinds).filter(
+    (code) => /^BL(?:1|2|3)/.test(code) && !onlyInFiles.includes(code),
+  );
+  t.same(
+    rules.filter((code) => !tripped.has(code)),
+    [],
+  );
   t.end();
 });

@@ -44,7 +44,11 @@ export function reviewOf(object: unknown, request: JsonObject = {}): JsonObject 
     kind: 'AdmissionReview',
     request: {
       uid: 'a1b2c3d4-0000-4000-8000-000000000001',
-      kind: { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind: textAt(subject, 'kind') ?? '' },
+      kind: {
+        group: slash < 0 ? '' : apiVersion.slice(0, slash),
+        version: apiVersion.slice(slash + 1),
+        kind: textAt(subject, 'kind') ?? '',
+      },
       operation: 'CREATE',
       name: textAt(subject, 'metadata', 'name') ?? '',
       namespace: textAt(subject, 'metadata', 'namespace') ?? '',
@@ -68,7 +72,9 @@ export function readCases(): readonly Case[] {
 
 /** Every file of the folder that belongs to no case: stale. */
 export function staleFiles(): readonly string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.out.yaml'));
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.out.yaml'),
+  );
   const known = new Set(readCases().map((one) => one.outFile));
   return names.map((name) => join(folder, name)).filter((name) => !known.has(name));
 }
@@ -76,15 +82,36 @@ export function staleFiles(): readonly string[] {
 function readCase(file: string): Case {
   const given: unknown = parse(readFileSync(join(folder, file), 'utf8'));
   if (!isObject(given)) throw new Error(`${file} is no mapping`);
-  const known = ['path', 'operation', 'use', 'cluster', 'without', 'object', 'oldObject', 'settings', 'unsynced', 'why', 'subResource', 'request', 'kubernetesMinor'];
+  const known = [
+    'path',
+    'operation',
+    'use',
+    'cluster',
+    'without',
+    'object',
+    'oldObject',
+    'settings',
+    'unsynced',
+    'why',
+    'subResource',
+    'request',
+    'kubernetesMinor',
+  ];
   const unknown = Object.keys(given).filter((key) => !known.includes(key));
   if (unknown.length > 0) throw new Error(`${file}: unknown keys ${unknown.join(', ')}`);
   const used = typeof given['use'] === 'string' ? readObjects(join(folder, given['use'])) : [];
   const without = (given['without'] ?? []) as readonly string[];
-  const cluster = [...used.filter((object) => !without.includes(`${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`)), ...((given['cluster'] ?? []) as readonly unknown[])];
+  const cluster = [
+    ...used.filter(
+      (object) =>
+        !without.includes(`${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`),
+    ),
+    ...((given['cluster'] ?? []) as readonly unknown[]),
+  ];
   const flags = (given['settings'] ?? {}) as JsonObject;
   const path = reviewPaths.find((one) => one === given['path']);
-  if (path === undefined) throw new Error(`${file}: path ${String(given['path'])} is not one of ${reviewPaths.join(', ')}`);
+  if (path === undefined)
+    throw new Error(`${file}: path ${String(given['path'])} is not one of ${reviewPaths.join(', ')}`);
   return {
     name: file.slice(0, -'.in.yaml'.length),
     path,
@@ -107,7 +134,9 @@ export function outOf(decision: Decision, after: unknown): JsonObject {
     outcome: decision.outcome,
     ...(decision.warnings.length > 0 ? { warnings: decision.warnings } : {}),
     ...(decision.outcome === 'denied' ? { message: decision.message } : {}),
-    ...(decision.problems.length > 0 ? { problems: decision.problems.map(({ code, severity, path }) => ({ code, severity, path })) } : {}),
+    ...(decision.problems.length > 0
+      ? { problems: decision.problems.map(({ code, severity, path }) => ({ code, severity, path })) }
+      : {}),
     ...(decision.outcome === 'mutated' ? { object: after } : {}),
   };
 }

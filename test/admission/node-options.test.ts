@@ -25,7 +25,11 @@ for (const { options, words } of rows) {
 test('node itself agrees about quotes: a title of them, and an end where one is open', (t) => {
   for (const { options } of rows.filter(({ options: one }) => one.includes('title'))) {
     // By a shell: the test runner adds options of its own to the node processes that it sees started.
-    const ran = spawnSync('sh', ['-c', 'NODE_OPTIONS="$1" exec "$2" -p process.title', 'sh', options, process.execPath], { encoding: 'utf8' });
+    const ran = spawnSync(
+      'sh',
+      ['-c', 'NODE_OPTIONS="$1" exec "$2" -p process.title', 'sh', options, process.execPath],
+      { encoding: 'utf8' },
+    );
     const words = wordsOf(options);
     if (words === undefined) t.not(ran.status, 0, options);
     else t.equal(ran.stdout, `${(words[0] ?? '').slice('--title='.length)}\n`, options);
@@ -34,19 +38,45 @@ test('node itself agrees about quotes: a title of them, and an end where one is 
 });
 
 test('whatever stands there stays in front, the agent comes once, and a second time changes nothing', (t) => {
-  const word = fc.oneof(fc.constantFrom('--require', '-r', '"', '\\', ' ', '$(HEAP)', '/branchline/agent.cjs', '--title="a b"', preloadFlag), fc.string());
-  fc.assert(fc.property(fc.array(word).map((parts) => parts.join(' ')), fc.boolean(), (options, hasEmptyOptions) => {
-    const before = { name: 'app', env: [{ name: 'NODE_OPTIONS', value: options }] };
-    const { container, refusal } = preload(before, hasEmptyOptions);
-    if (refusal !== undefined) return wordsOf(options) === undefined || options.includes('--experimental-permission');
-    const after = (container['env'] as readonly { readonly value: string }[])[0]?.value ?? '';
-    const kept = options.trim() === '' || after.startsWith(options);
-    return kept && preloads(container) && preload(container, hasEmptyOptions).container === container;
-  }));
+  const word = fc.oneof(
+    fc.constantFrom(
+      '--require',
+      '-r',
+      '"',
+      '\\',
+      ' ',
+      '$(HEAP)',
+      '/branchline/agent.cjs',
+      '--title="a b"',
+      preloadFlag,
+    ),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(word).map((parts) => parts.join(' ')),
+      fc.boolean(),
+      (options, hasEmptyOptions) => {
+        const before = { name: 'app', env: [{ name: 'NODE_OPTIONS', value: options }] };
+        const { container, refusal } = preload(before, hasEmptyOptions);
+        if (refusal !== undefined)
+          return wordsOf(options) === undefined || options.includes('--experimental-permission');
+        const after = (container['env'] as readonly { readonly value: string }[])[0]?.value ?? '';
+        const kept = options.trim() === '' || after.startsWith(options);
+        return kept && preloads(container) && preload(container, hasEmptyOptions).container === container;
+      },
+    ),
+  );
   t.end();
 });
 
 test('reads megabytes of quotes in one pass', (t) => {
-  for (const options of ['"\\"'.repeat(400_000), 'a'.repeat(1_000_000), '"a" '.repeat(300_000), '\\'.repeat(1_000_000)]) t.doesNotThrow(() => wordsOf(options));
+  for (const options of [
+    '"\\"'.repeat(400_000),
+    'a'.repeat(1_000_000),
+    '"a" '.repeat(300_000),
+    '\\'.repeat(1_000_000),
+  ])
+    t.doesNotThrow(() => wordsOf(options));
   t.end();
 });

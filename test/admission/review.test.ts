@@ -14,11 +14,21 @@ function decoded(body: unknown): Review {
 }
 
 const unreadable: readonly (readonly [string, unknown, RegExp])[] = [
-  ['a list', [], /not a JSON object/], ['null', null, /not a JSON object/], ['another kind', { kind: 'Pod' }, /kind/],
+  ['a list', [], /not a JSON object/],
+  ['null', null, /not a JSON object/],
+  ['another kind', { kind: 'Pod' }, /kind/],
   ['another group', { kind: 'AdmissionReview', apiVersion: 'v1' }, /apiVersion/],
   ['no request', { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1' }, /request is missing/],
-  ['no uid', { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { operation: 'CREATE' } }, /uid/],
-  ['no operation', { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { uid: 'u' } }, /operation/],
+  [
+    'no uid',
+    { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { operation: 'CREATE' } },
+    /uid/,
+  ],
+  [
+    'no operation',
+    { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { uid: 'u' } },
+    /operation/,
+  ],
 ];
 for (const [name, body, reason] of unreadable) {
   test(`says why ${name} is no review`, (t) => {
@@ -36,17 +46,44 @@ test('takes name and namespace from the object where the request has none', (t) 
 test('echoes uid and version, and has patch and patchType together or not at all', (t) => {
   const review = decoded({ ...reviewOf(deployment), apiVersion: 'admission.k8s.io/v1beta1' });
   const plain = encodeReview(review, allow(), toBase64);
-  t.same(plain, { apiVersion: 'admission.k8s.io/v1beta1', kind: 'AdmissionReview', response: { uid: review.uid, allowed: true } });
+  t.same(plain, {
+    apiVersion: 'admission.k8s.io/v1beta1',
+    kind: 'AdmissionReview',
+    response: { uid: review.uid, allowed: true },
+  });
   const patched = encodeReview(review, mutate([{ op: 'add', path: '/a', value: 1 }], ['w']), toBase64);
-  t.same(patched.response, { uid: review.uid, allowed: true, warnings: ['w'], patchType: 'JSONPatch', patch: toBase64('[{"op":"add","path":"/a","value":1}]') });
+  t.same(patched.response, {
+    uid: review.uid,
+    allowed: true,
+    warnings: ['w'],
+    patchType: 'JSONPatch',
+    patch: toBase64('[{"op":"add","path":"/a","value":1}]'),
+  });
   t.notOk('patch' in encodeReview(review, mutate([], []), toBase64).response);
   t.end();
 });
 
 test('a refusal stands in status, one problem a line, with warnings beside it', (t) => {
-  const problems = judge([{ code: 'BL101', path: 'a', message: 'one' }, { code: 'BL112', path: '', message: 'two' }, { code: 'BL116', path: '', message: 'three' }, { code: 'BL117', path: '', message: 'four' }], { BL116: 'off' });
-  const { response } = encodeReview({ apiVersion: 'admission.k8s.io/v1', uid: 'u' }, deny(problems), toBase64);
-  t.same(response, { uid: 'u', allowed: false, status: { code: 403, reason: 'Forbidden', message: 'one [BL101]\nfour [BL117]' }, warnings: ['branchline: two [BL112]'] });
+  const problems = judge(
+    [
+      { code: 'BL101', path: 'a', message: 'one' },
+      { code: 'BL112', path: '', message: 'two' },
+      { code: 'BL116', path: '', message: 'three' },
+      { code: 'BL117', path: '', message: 'four' },
+    ],
+    { BL116: 'off' },
+  );
+  const { response } = encodeReview(
+    { apiVersion: 'admission.k8s.io/v1', uid: 'u' },
+    deny(problems),
+    toBase64,
+  );
+  t.same(response, {
+    uid: 'u',
+    allowed: false,
+    status: { code: 403, reason: 'Forbidden', message: 'one [BL101]\nfour [BL117]' },
+    warnings: ['branchline: two [BL112]'],
+  });
   t.end();
 });
 
@@ -63,9 +100,19 @@ test('warnings are one line, without control characters or repeats, at most 120 
   t.end();
 });
 
-const branch = decoded(reviewOf({ ...deployment, metadata: { ...deployment.metadata, annotations: { 'branchline.dev/branch': 'OPS-1' } } }));
+const branch = decoded(
+  reviewOf({
+    ...deployment,
+    metadata: { ...deployment.metadata, annotations: { 'branchline.dev/branch': 'OPS-1' } },
+  }),
+);
 const plain = decoded(reviewOf(deployment));
-const failures: readonly (readonly [Failure, number, boolean])[] = [['bug', 500, true], ['deadline', 504, true], ['too-deep', 422, true], ['too-large', 413, false]];
+const failures: readonly (readonly [Failure, number, boolean])[] = [
+  ['bug', 500, true],
+  ['deadline', 504, true],
+  ['too-deep', 422, true],
+  ['too-large', 413, false],
+];
 for (const [failure, code, plainAllowed] of failures) {
   test(`on ${failure} a branch is refused with ${code} and anything else is ${plainAllowed ? 'let through with a warning' : 'refused too'}`, (t) => {
     const refused = answerFailure(failure, branch);
@@ -84,7 +131,10 @@ test('settings cannot make a failure of ours refuse what is not a branch', (t) =
 });
 
 test('finds the uid at the start of a review too large to read', (t) => {
-  t.same(peekIdentity(JSON.stringify(reviewOf(deployment)).slice(0, 150)), { apiVersion: 'admission.k8s.io/v1', uid: 'a1b2c3d4-0000-4000-8000-000000000001' });
+  t.same(peekIdentity(JSON.stringify(reviewOf(deployment)).slice(0, 150)), {
+    apiVersion: 'admission.k8s.io/v1',
+    uid: 'a1b2c3d4-0000-4000-8000-000000000001',
+  });
   t.equal(peekIdentity('{"spec":{}}'), undefined);
   t.end();
 });

@@ -9,8 +9,12 @@ import { builtAgent, guests, runNode } from './built.ts';
 
 const { path: agent, bytes } = await builtAgent();
 
-async function factsWith(env: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<string, unknown>>> {
-  return JSON.parse((await runNode(agent, [join(guests, 'defects.js')], env)).stdout) as Readonly<Record<string, unknown>>;
+async function factsWith(
+  env: Readonly<Record<string, string>> = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  return JSON.parse((await runNode(agent, [join(guests, 'defects.js')], env)).stdout) as Readonly<
+    Record<string, unknown>
+  >;
 }
 
 const facts = await factsWith();
@@ -21,9 +25,17 @@ test('the built agent is at most 8 KB', (t) => {
 });
 
 const answers: readonly { readonly name: string; readonly fact: string; readonly want: unknown }[] = [
-  { name: 'a server that was made without a listener answers, and carries', fact: 'stringCallback', want: 'v1' },
+  {
+    name: 'a server that was made without a listener answers, and carries',
+    fact: 'stringCallback',
+    want: 'v1',
+  },
   { name: 'a shared headers object serves a call', fact: 'sharedObject', want: 'v1' },
-  { name: 'a request tells of the headers that the application gave: what follows a redirect takes those along', fact: 'toldHeaders', want: ['x-own', 'host'] },
+  {
+    name: 'a request tells of the headers that the application gave: what follows a redirect takes those along',
+    fact: 'toldHeaders',
+    want: ['x-own', 'host'],
+  },
   { name: 'a header that the application gives to fetch stays', fact: 'fetchOwn', want: 'mine' },
   { name: 'a header in an array stays', fact: 'ownInList', want: 'mine' },
   { name: 'a function that was imported by its name carries', fact: 'namedImport', want: 'v1' },
@@ -32,14 +44,30 @@ const answers: readonly { readonly name: string; readonly fact: string; readonly
   { name: 'an id that is too long is dropped, not cut', fact: 'tooLong', want: null },
   { name: 'an id in another alphabet is dropped', fact: 'latin', want: null },
 ];
-for (const { name, fact, want } of answers) test(name, (t) => { t.same(facts[fact], want); t.end(); });
+for (const { name, fact, want } of answers)
+  test(name, (t) => {
+    t.same(facts[fact], want);
+    t.end();
+  });
 
-for (const { name, fact, want } of defects) test(`hpropagate ${name}; the agent does not`, (t) => { t.same(facts[fact], want); t.end(); });
+for (const { name, fact, want } of defects)
+  test(`hpropagate ${name}; the agent does not`, (t) => {
+    t.same(facts[fact], want);
+    t.end();
+  });
 
 test('hpropagate repeats x-correlation-id in every response and makes one for every request; the agent does so when asked', async (t) => {
-  const headersOf = async (env: Readonly<Record<string, string>>): Promise<object> => (await factsWith(env))['response'] as object;
-  t.notOk(Object.hasOwn(await headersOf({ BRANCHLINE_AGENT_GENERATE: 'x-correlation-id' }), 'x-correlation-id'));
-  t.ok(Object.hasOwn(await headersOf({ BRANCHLINE_AGENT_GENERATE: 'x-correlation-id', BRANCHLINE_AGENT_RESPONSE: 'true' }), 'x-correlation-id'));
+  const headersOf = async (env: Readonly<Record<string, string>>): Promise<object> =>
+    (await factsWith(env))['response'] as object;
+  t.notOk(
+    Object.hasOwn(await headersOf({ BRANCHLINE_AGENT_GENERATE: 'x-correlation-id' }), 'x-correlation-id'),
+  );
+  t.ok(
+    Object.hasOwn(
+      await headersOf({ BRANCHLINE_AGENT_GENERATE: 'x-correlation-id', BRANCHLINE_AGENT_RESPONSE: 'true' }),
+      'x-correlation-id',
+    ),
+  );
 });
 
 test('hpropagate keeps what requests carried until their connections end; the agent lets go of it', async (t) => {
@@ -61,12 +89,21 @@ test('hpropagate keeps what requests carried until their connections end; the ag
 });
 
 test('responses say nothing of what is carried, unless asked', async (t) => {
-  t.notOk((facts['response'] as object | undefined ?? {}).hasOwnProperty('x-variant-id'));
-  t.match((await factsWith({ BRANCHLINE_AGENT_RESPONSE: 'true' }))['response'], { 'x-variant-id': 'v1', 'x-correlation-id': 'c1' });
+  t.notOk(((facts['response'] as object | undefined) ?? {}).hasOwnProperty('x-variant-id'));
+  t.match((await factsWith({ BRANCHLINE_AGENT_RESPONSE: 'true' }))['response'], {
+    'x-variant-id': 'v1',
+    'x-correlation-id': 'c1',
+  });
 });
 
 test('a header is made when asked and none came', async (t) => {
-  const answer = (await factsWith({ BRANCHLINE_AGENT_HEADERS: 'x-request-id', BRANCHLINE_AGENT_GENERATE: 'x-request-id', BRANCHLINE_AGENT_RESPONSE: 'true' }))['response'];
+  const answer = (
+    await factsWith({
+      BRANCHLINE_AGENT_HEADERS: 'x-request-id',
+      BRANCHLINE_AGENT_GENERATE: 'x-request-id',
+      BRANCHLINE_AGENT_RESPONSE: 'true',
+    })
+  )['response'];
   t.match(answer, { 'x-request-id': /^[0-9a-f-]{36}$/ });
 });
 
@@ -92,39 +129,62 @@ test('says where it would carry to when asked, never what', async (t) => {
 });
 
 test('prints nothing, keeps no process alive, and may be preloaded twice', async (t) => {
-  const { stdout, stderr } = await runNode(agent, ['--require', agent, '-e', 'console.log(Object.keys(globalThis[Symbol.for("branchline.agent")]).join())']);
+  const { stdout, stderr } = await runNode(agent, [
+    '--require',
+    agent,
+    '-e',
+    'console.log(Object.keys(globalThis[Symbol.for("branchline.agent")]).join())',
+  ]);
   t.equal(stdout, 'version,active\n');
   t.equal(stderr, '');
 });
 
 test('carries where a tracing library wrapped the servers before', async (t) => {
   const first = join(mkdtempSync(join(tmpdir(), 'branchline-agent-first-')), 'first.cjs');
-  writeFileSync(first, "for (const name of ['http', 'https']) { const { prototype } = require(name).Server; const emit = prototype.emit; prototype.emit = function () { return emit.apply(this, arguments); }; }");
-  const { stdout } = await runNode(agent, [join(guests, 'defects.js')], { NODE_OPTIONS: `--require ${first} --require ${agent}` });
+  writeFileSync(
+    first,
+    "for (const name of ['http', 'https']) { const { prototype } = require(name).Server; const emit = prototype.emit; prototype.emit = function () { return emit.apply(this, arguments); }; }",
+  );
+  const { stdout } = await runNode(agent, [join(guests, 'defects.js')], {
+    NODE_OPTIONS: `--require ${first} --require ${agent}`,
+  });
   t.match(JSON.parse(stdout), { urlOptionsCallback: 'v1', outside: null, afterwards: null });
 });
 
 test('a message carries what its request does, and its consumer works for nobody else', async (t) => {
   const library = join(mkdtempSync(join(tmpdir(), 'branchline-agent-queue-')), 'channel_model.js');
-  writeFileSync(library, `exports.Channel = class {
+  writeFileSync(
+    library,
+    `exports.Channel = class {
     assertExchange() {}
     publish(exchange, routingKey, content, options = {}) { return this.sendMessage({}, { headers: options.headers }); }
     sendToQueue(queue, content, options) { return this.publish('', queue, content, options); }
     async consume(queue, callback) { this.registerConsumer('t', callback); }
-  };`);
-  const { sent, seen } = JSON.parse((await runNode(agent, [join(guests, 'messages.js'), library])).stdout) as Readonly<Record<string, unknown>>;
+  };`,
+  );
+  const { sent, seen } = JSON.parse(
+    (await runNode(agent, [join(guests, 'messages.js'), library])).stdout,
+  ) as Readonly<Record<string, unknown>>;
   t.same(sent, [{ own: '1', variant: 'v1' }, { variant: 'v1' }, { own: '1' }]);
   t.same(seen, ['v2', null, null, null]);
 });
 
 test('a record of kafkajs carries what its request does, and each message is consumed for nobody else', async (t) => {
   const library = join(mkdtempSync(join(tmpdir(), 'branchline-agent-kafka-')), 'kafkajs.js');
-  writeFileSync(library, `exports.Kafka = class {
+  writeFileSync(
+    library,
+    `exports.Kafka = class {
     producer() { const sent = []; return { sent, send: async ({ messages }) => { sent.push(messages.map(({ headers }) => headers || null)); } }; }
     consumer() { let options; return { run: async (given) => { options = given; }, deliver: (payload) => options.eachMessage(payload) }; }
-  };`);
-  const { sent, seen } = JSON.parse((await runNode(agent, [join(guests, 'kafka.js'), library])).stdout) as Readonly<Record<string, unknown>>;
-  t.same(sent, [[{ own: '1', 'x-variant-id': 'v1' }, { 'x-variant-id': 'v1' }], [{ own: '1' }, null]]);
+  };`,
+  );
+  const { sent, seen } = JSON.parse(
+    (await runNode(agent, [join(guests, 'kafka.js'), library])).stdout,
+  ) as Readonly<Record<string, unknown>>;
+  t.same(sent, [
+    [{ own: '1', 'x-variant-id': 'v1' }, { 'x-variant-id': 'v1' }],
+    [{ own: '1' }, null],
+  ]);
   t.same(seen, ['v2', null, null, null]);
 });
 
@@ -136,6 +196,7 @@ test('a Node that is too old is left alone', (t) => {
 });
 
 test('starts no context storage before a request carries something', async (t) => {
-  const program = 'const h=require("http");const s=h.createServer((q,r)=>r.end()).listen(0,"127.0.0.1",()=>h.get({port:s.address().port,host:"127.0.0.1"},(r)=>{r.resume().on("end",()=>{console.log(process.moduleLoadList.includes("NativeModule http2"));process.exit()})}))';
+  const program =
+    'const h=require("http");const s=h.createServer((q,r)=>r.end()).listen(0,"127.0.0.1",()=>h.get({port:s.address().port,host:"127.0.0.1"},(r)=>{r.resume().on("end",()=>{console.log(process.moduleLoadList.includes("NativeModule http2"));process.exit()})}))';
   t.equal((await runNode(agent, ['-e', program])).stdout, 'false\n');
 });

@@ -17,6 +17,13 @@ export async function builtAgent(): Promise<{ readonly path: string; readonly by
 }
 
 /** Runs node with the agent in it; on nothing but what is given as environment. */
-export async function runNode(agent: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  return promisify(execFile)(process.execPath, args, { timeout: 60_000, env: { PATH: process.env['PATH'], NODE_OPTIONS: `--require ${agent}`, ...env } });
+export async function runNode(
+  agent: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  return promisify(execFile)(process.execPath, args, {
+    timeout: 60_000,
+    env: { PATH: process.env['PATH'], NODE_OPTIONS: `--require ${agent}`, ...env },
+  });
 }

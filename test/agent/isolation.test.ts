@@ -10,7 +10,14 @@ const { path: agent } = await builtAgent();
 const pair = mkdtempSync(join(tmpdir(), 'branchline-agent-pair-'));
 await ensureSelfMadePair(pair, ['localhost', '127.0.0.1'], Date.now());
 // What this checkout has: the rest is in the matrix (`npm run test:agent`).
-const rows = (await runGuest({ node: process.execPath, program: [join(guests, 'main.js')], preloads: [agent], options: { pair } })).filter(({ absent }) => absent === undefined);
+const rows = (
+  await runGuest({
+    node: process.execPath,
+    program: [join(guests, 'main.js')],
+    preloads: [agent],
+    options: { pair },
+  })
+).filter(({ absent }) => absent === undefined);
 
 test('sixty requests at once, every fourth without a header, through clients with full pools and through every server', (t) => {
   t.ok(rows.length > 30, `${rows.length} clients and servers`);

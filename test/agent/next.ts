@@ -19,17 +19,37 @@ export async function tryNext(node: string, agent: string): Promise<readonly Row
     install(home, { next: '15', react: '19', 'react-dom': '19' });
     cpSync(new URL('guest/next', import.meta.url).pathname, home, { recursive: true });
     writeFileSync(join(home, 'next.config.mjs'), "export default { output: 'standalone' };\n");
-    execFileSync('npx', ['next', 'build'], { cwd: home, env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1' }, stdio: 'ignore' });
+    execFileSync('npx', ['next', 'build'], {
+      cwd: home,
+      env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1' },
+      stdio: 'ignore',
+    });
   }
-  const down = createServer((incoming, response) => { setTimeout(() => { response.setHeader('content-type', 'application/json').end(JSON.stringify(incoming.headers)); }, 2); });
+  const down = createServer((incoming, response) => {
+    setTimeout(() => {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(incoming.headers));
+    }, 2);
+  });
   const address = await listening(down);
   const port = await freePort();
   const child = spawn(node, [built], {
-    env: { PATH: process.env['PATH'], PORT: String(port), HOSTNAME: '127.0.0.1', DOWN: address, NODE_OPTIONS: `--require ${agent}` }, stdio: 'ignore',
+    env: {
+      PATH: process.env['PATH'],
+      PORT: String(port),
+      HOSTNAME: '127.0.0.1',
+      DOWN: address,
+      NODE_OPTIONS: `--require ${agent}`,
+    },
+    stdio: 'ignore',
   });
   try {
     const deadline = performance.now() + startSeconds * 1000;
-    while (!await send(port, 'http', undefined).then(() => true, () => false)) {
+    while (
+      !(await send(port, 'http', undefined).then(
+        () => true,
+        () => false,
+      ))
+    ) {
       if (performance.now() > deadline || child.exitCode !== null) throw new Error('Next.js does not start');
       await wait(100);
     }
@@ -42,7 +62,9 @@ export async function tryNext(node: string, agent: string): Promise<readonly Row
 }
 
 async function listening(server: ReturnType<typeof createServer>): Promise<string> {
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
@@ -50,14 +72,18 @@ async function listening(server: ReturnType<typeof createServer>): Promise<strin
 async function freePort(): Promise<number> {
   const server = createServer();
   const { port } = new URL(await listening(server));
-  await new Promise((resolve) => { server.close(resolve); });
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
   return Number(port);
 }
 
 async function measure(port: number, how: string): Promise<Row> {
   const counts = { right: 0, wrong: 0, lost: 0, of: 0 };
   for (const round of ['a', 'b']) {
-    const sent = Array.from({ length: atOnce }, (_, index) => (index % 4 === 3 ? undefined : `v-${round}-${index}`));
+    const sent = Array.from({ length: atOnce }, (_, index) =>
+      index % 4 === 3 ? undefined : `v-${round}-${index}`,
+    );
     const arrived = await Promise.all(sent.map((id) => send(port, how, id)));
     arrived.forEach(({ 'x-variant-id': got }, index) => {
       counts.of += 1;
@@ -72,10 +98,17 @@ function send(port: number, how: string, id: string | undefined): Promise<Incomi
     const headers = { 'x-how': how, ...(id === undefined ? {} : { 'x-variant-id': id }) };
     request({ host: '127.0.0.1', port, path: '/api', method: 'POST', headers }, (response) => {
       let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text) as IncomingHttpHeaders);
-        else reject(new Error(`status ${response.statusCode ?? 0}`));
-      });
-    }).on('error', reject).end('body');
+      response
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => {
+          text += chunk;
+        })
+        .on('end', () => {
+          if (response.statusCode === 200) resolve(JSON.parse(text) as IncomingHttpHeaders);
+          else reject(new Error(`status ${response.statusCode ?? 0}`));
+        });
+    })
+      .on('error', reject)
+      .end('body');
   });
 }

@@ -38,16 +38,31 @@ export interface GuestRun {
 const patienceMs = 480_000;
 
 /** Runs it. @throws Error with what it printed when it ends otherwise than well. */
-export function runGuest({ node, program, preloads, preload = '--require', env: more = {}, options = {} }: GuestRun): Promise<readonly Row[]> {
+export function runGuest({
+  node,
+  program,
+  preloads,
+  preload = '--require',
+  env: more = {},
+  options = {},
+}: GuestRun): Promise<readonly Row[]> {
   const env = {
     // Who starts `node` by its name gets this one.
-    PATH: `${dirname(node)}:${process.env['PATH'] ?? ''}`, HOME: process.env['HOME'], NODE_TLS_REJECT_UNAUTHORIZED: '0',
-    NODE_OPTIONS: preloads.map((path) => `${preload} ${path}`).join(' '), ...more,
+    PATH: `${dirname(node)}:${process.env['PATH'] ?? ''}`,
+    HOME: process.env['HOME'],
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    NODE_OPTIONS: preloads.map((path) => `${preload} ${path}`).join(' '),
+    ...more,
   };
   return new Promise((resolve, reject) => {
-    execFile(node, [...program, JSON.stringify(options)], { env, timeout: patienceMs, maxBuffer: 1e8 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${error.message}\n${stderr}`));
-      else resolve(JSON.parse(stdout) as readonly Row[]);
-    });
+    execFile(
+      node,
+      [...program, JSON.stringify(options)],
+      { env, timeout: patienceMs, maxBuffer: 1e8 },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message}\n${stderr}`));
+        else resolve(JSON.parse(stdout) as readonly Row[]);
+      },
+    );
   });
 }

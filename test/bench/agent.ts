@@ -26,8 +26,16 @@ const contenders = [
   { name: 'OpenTelemetry, every request', preload: 'tracing-http.cjs', isCarrying: true, isSeen: true },
 ] as const;
 
-interface Cost { readonly cpuUs: number; readonly rssMb: number; readonly heapMb: number }
-interface Started { readonly port: number; ask(what: string): Promise<Cost>; end(): void }
+interface Cost {
+  readonly cpuUs: number;
+  readonly rssMb: number;
+  readonly heapMb: number;
+}
+interface Started {
+  readonly port: number;
+  ask(what: string): Promise<Cost>;
+  end(): void;
+}
 
 /** Returns the tables. Processor time of the service is counted, not the clock: others work on the machine. */
 export async function agent(): Promise<string> {
@@ -40,12 +48,15 @@ export async function agent(): Promise<string> {
   writeFileSync(join(guest, 'hpropagate.cjs'), hpropagateText);
   writeFileSync(join(guest, 'tracing-http.cjs'), tracingText.replace(', new UndiciInstrumentation()', ''));
   await buildAgent(join(guest, 'agent.cjs'));
-  const down = createServer((_request, response) => { response.end('{}'); }).listen(0, '127.0.0.1');
+  const down = createServer((_request, response) => {
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
   await new Promise((resolve) => down.once('listening', resolve));
   const downstream = `http://127.0.0.1:${(down.address() as AddressInfo).port}`;
   try {
     const rows: Row[] = [];
-    for (const scenario of Object.keys(scenarios) as (keyof typeof scenarios)[]) rows.push(...await compare(guest, scenario, downstream));
+    for (const scenario of Object.keys(scenarios) as (keyof typeof scenarios)[])
+      rows.push(...(await compare(guest, scenario, downstream)));
     return `${toTable(`Header agent: processor time of a service per request, ${connections} connections, ${rounds} rounds of ${requestsARound} in turn`, rows)}\n${toTable('Header agent: start and memory', [startRow(guest), await memoryRow(guest, downstream)])}`;
   } finally {
     down.close();
@@ -53,8 +64,18 @@ export async function agent(): Promise<string> {
   }
 }
 
-async function compare(guest: string, scenario: keyof typeof scenarios, downstream: string): Promise<readonly Row[]> {
-  const started = await Promise.all(contenders.map(async (contender) => ({ ...contender, server: await start(guest, contender.preload, [scenario, downstream]), costs: [] as number[] })));
+async function compare(
+  guest: string,
+  scenario: keyof typeof scenarios,
+  downstream: string,
+): Promise<readonly Row[]> {
+  const started = await Promise.all(
+    contenders.map(async (contender) => ({
+      ...contender,
+      server: await start(guest, contender.preload, [scenario, downstream]),
+      costs: [] as number[],
+    })),
+  );
   for (const { server, isSeen, isCarrying } of started) {
     if (isSeen) await load(server.port, 50, true);
     await load(server.port, requestsARound, isCarrying);
@@ -69,7 +90,8 @@ async function compare(guest: string, scenario: keyof typeof scenarios, downstre
   for (const { server } of started) server.end();
   const bare = started[0]?.costs ?? [];
   return started.map(({ name, costs }) => ({
-    scenario: `${scenario}: ${scenarios[scenario]}`, preloaded: name,
+    scenario: `${scenario}: ${scenarios[scenario]}`,
+    preloaded: name,
     'CPU µs': round(median(costs), 1),
     'more µs': round(median(costs.map((cost, index) => cost - (bare[index] ?? cost))), 1),
     'more %': round(median(costs.map((cost, index) => (cost / (bare[index] ?? cost) - 1) * 100)), 1),
@@ -100,18 +122,42 @@ async function memoryRow(guest: string, downstream: string): Promise<Row> {
     server.end();
     return `${round(early.heapMb, 1)} → ${round(late.heapMb, 1)} heap, ${round(late.rssMb)} resident`;
   };
-  return { what: `MB after ${memoryRequests / 3} → ${memoryRequests} requests`, none: await memory(undefined), agent: await memory('agent.cjs'), goal: 'flat' };
+  return {
+    what: `MB after ${memoryRequests / 3} → ${memoryRequests} requests`,
+    none: await memory(undefined),
+    agent: await memory('agent.cjs'),
+    goal: 'flat',
+  };
 }
 
 async function start(guest: string, preload: string | undefined, args: readonly string[]): Promise<Started> {
   const execArgv = ['--expose-gc', ...(preload === undefined ? [] : ['--require', join(guest, preload)])];
-  const child: ChildProcess = fork(join(guest, 'bench.js'), args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const next = <T>(): Promise<T> => new Promise((resolve, reject) => {
-    const onExit = (): void => { reject(new Error(`${preload ?? 'bare'} ended`)); };
-    child.once('exit', onExit).once('message', (message) => { child.off('exit', onExit); resolve(message as T); });
+  const child: ChildProcess = fork(join(guest, 'bench.js'), args, {
+    execArgv,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  const next = <T>(): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const onExit = (): void => {
+        reject(new Error(`${preload ?? 'bare'} ended`));
+      };
+      child.once('exit', onExit).once('message', (message) => {
+        child.off('exit', onExit);
+        resolve(message as T);
+      });
+    });
   const { port } = await next<{ port: number }>();
-  return { port, ask: (what) => { const answer = next<Cost>(); child.send(what); return answer; }, end: () => { child.disconnect(); } };
+  return {
+    port,
+    ask: (what) => {
+      const answer = next<Cost>();
+      child.send(what);
+      return answer;
+    },
+    end: () => {
+      child.disconnect();
+    },
+  };
 }
 
 /** Sends so many requests, each connection its next as soon as it has an answer. */
@@ -119,7 +165,19 @@ async function load(port: number, requests: number, isCarrying: boolean): Promis
   const pool = new Agent({ keepAlive: true, maxSockets: connections });
   const headers = isCarrying ? { 'x-variant-id': 'ops-1234' } : {};
   let left = requests;
-  const one = (): Promise<void> => new Promise((resolve, reject) => { get({ host: '127.0.0.1', port, agent: pool, headers }, (response) => { response.resume().on('end', resolve); }).on('error', reject); });
-  await Promise.all(Array.from({ length: connections }, async () => { while (left > 0) { left -= 1; await one(); } }));
+  const one = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      get({ host: '127.0.0.1', port, agent: pool, headers }, (response) => {
+        response.resume().on('end', resolve);
+      }).on('error', reject);
+    });
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await one();
+      }
+    }),
+  );
   pool.destroy();
 }

@@ -11,7 +11,14 @@ import { runInside } from '../box/inside.ts';
 import { missingTools } from '../box/missing-tools.ts';
 import { isInside } from '../box/network.ts';
 import { clusterArtifacts } from '../box/recipes.ts';
-import { apiEndpoint, branchDeployment, creation, judgeBranch, judgeCreated, untilAdmitted } from '../faults/admissions.ts';
+import {
+  apiEndpoint,
+  branchDeployment,
+  creation,
+  judgeBranch,
+  judgeCreated,
+  untilAdmitted,
+} from '../faults/admissions.ts';
 import { createFleet } from '../faults/fleet.ts';
 import { createService, send } from '../faults/service.ts';
 import { startSite, tenantNamespace, type Site } from '../faults/site.ts';
@@ -29,10 +36,12 @@ const outside = 'not-asked';
 /** Returns the table; a sentence where this machine cannot run a cluster. */
 export async function apiServer(): Promise<string> {
   const missing = await missingTools(clusterArtifacts);
-  if (missing.length > 0) return `\nThrough the API server: skipped, since this machine lacks ${missing.join('; ')}`;
+  if (missing.length > 0)
+    return `\nThrough the API server: skipped, since this machine lacks ${missing.join('; ')}`;
   await ensureArtifacts(clusterArtifacts);
   const file = join(await mkdtemp(join(tmpdir(), 'branchline-bench-')), 'table');
-  if (await runInside(import.meta.filename, [file]) !== 0) throw new Error('the measurement through the API server failed');
+  if ((await runInside(import.meta.filename, [file])) !== 0)
+    throw new Error('the measurement through the API server failed');
   return readFile(file, 'utf8');
 }
 
@@ -46,7 +55,11 @@ interface Subject {
 const copy = branchDeployment('fact-find-ui') as { metadata: object };
 const subjects: readonly Subject[] = [
   { what: 'a branch: 2 calls', object: copy, judge: judgeBranch },
-  { what: 'a baseline: 2 calls', object: { ...copy, metadata: { name: 'fact-find-ui-new' } }, judge: judgeCreated },
+  {
+    what: 'a baseline: 2 calls',
+    object: { ...copy, metadata: { name: 'fact-find-ui-new' } },
+    judge: judgeCreated,
+  },
 ];
 
 interface Round {
@@ -58,18 +71,32 @@ async function measureAll(site: Site): Promise<string> {
   const rows: Row[] = [];
   for (const { what, object, judge = judgeCreated } of subjects) {
     const loads = {
-      without: { endpoint: apiEndpoint(site.box), request: creation(site.box, outside, object), connections, judge: judgeCreated },
-      with: { endpoint: apiEndpoint(site.box), request: creation(site.box, tenantNamespace, object), connections, judge },
+      without: {
+        endpoint: apiEndpoint(site.box),
+        request: creation(site.box, outside, object),
+        connections,
+        judge: judgeCreated,
+      },
+      with: {
+        endpoint: apiEndpoint(site.box),
+        request: creation(site.box, tenantNamespace, object),
+        connections,
+        judge,
+      },
     };
     const names = ['without', 'with'] as const;
     const measured = { without: [] as Round[], with: [] as Round[] };
     for (const name of names) await steady(loads[name]);
     for (let round = 0; round < rounds; round += 1) {
-      for (const name of round % 2 === 0 ? names : names.toReversed()) measured[name].push({ perSecond: await fully(loads[name]), latenciesMs: await steady(loads[name]) });
+      for (const name of round % 2 === 0 ? names : names.toReversed())
+        measured[name].push({ perSecond: await fully(loads[name]), latenciesMs: await steady(loads[name]) });
     }
     rows.push(...names.map((name) => toRow(what, name, measured)));
   }
-  return toTable(`Through the API server (dry-run creations): throughput of ${connections} connections, latency at a steady ${perSecond}/s; ${rounds} interleaved rounds of ${roundMs / 1000} s`, rows);
+  return toTable(
+    `Through the API server (dry-run creations): throughput of ${connections} connections, latency at a steady ${perSecond}/s; ${rounds} interleaved rounds of ${roundMs / 1000} s`,
+    rows,
+  );
 }
 
 async function fully(load: Load): Promise<number> {
@@ -86,15 +113,27 @@ async function steady(load: Load): Promise<readonly number[]> {
   return latenciesMs;
 }
 
-function toRow(what: string, name: 'with' | 'without', measured: Readonly<Record<'with' | 'without', readonly Round[]>>): Row {
-  const middle = (of: 'with' | 'without', read: (one: Round) => number): number => median(measured[of].map(read));
-  const at = (share: number) => ({ latenciesMs }: Round): number => quantile(latenciesMs, share);
-  const added = (share: number): number | string => (name === 'with' ? round(middle('with', at(share)) - middle('without', at(share)), 1) : '');
+function toRow(
+  what: string,
+  name: 'with' | 'without',
+  measured: Readonly<Record<'with' | 'without', readonly Round[]>>,
+): Row {
+  const middle = (of: 'with' | 'without', read: (one: Round) => number): number =>
+    median(measured[of].map(read));
+  const at =
+    (share: number) =>
+    ({ latenciesMs }: Round): number =>
+      quantile(latenciesMs, share);
+  const added = (share: number): number | string =>
+    name === 'with' ? round(middle('with', at(share)) - middle('without', at(share)), 1) : '';
   return {
-    creation: what, branchline: name,
+    creation: what,
+    branchline: name,
     'creations/s': round(middle(name, (one) => one.perSecond)),
-    'p50 ms': round(middle(name, at(0.5)), 1), 'p99 ms': round(middle(name, at(0.99)), 1),
-    'added p50 ms': added(0.5), 'added p99 ms': added(0.99),
+    'p50 ms': round(middle(name, at(0.5)), 1),
+    'p99 ms': round(middle(name, at(0.99)), 1),
+    'added p50 ms': added(0.5),
+    'added p99 ms': added(0.99),
   };
 }
 
@@ -102,11 +141,18 @@ if (import.meta.main && isInside()) {
   shareCores();
   const site = await startSite();
   try {
-    const fleet = createFleet(site, await createService(site.api, 'branchline', [{ name: 'https', port: 443 }]));
+    const fleet = createFleet(
+      site,
+      await createService(site.api, 'branchline', [{ name: 'https', port: 443 }]),
+    );
     await fleet.add();
     await fleet.add();
     await untilAdmitted(site.box);
-    await send(site.api, 'POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: outside } });
+    await send(site.api, 'POST', '/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: outside },
+    });
     await writeFile(process.argv[2] ?? '', await measureAll(site));
   } finally {
     await site.close();

@@ -40,7 +40,9 @@ export function openConnection(endpoint: Endpoint): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, ca, ALPNProtocols: ['http/1.1'], ...identity });
     socket.setNoDelay(true);
-    socket.setTimeout(patienceMs, () => { socket.destroy(new Error(`no answer within ${patienceMs} ms`)); });
+    socket.setTimeout(patienceMs, () => {
+      socket.destroy(new Error(`no answer within ${patienceMs} ms`));
+    });
     socket.once('error', reject);
     socket.once('secureConnect', () => {
       socket.off('error', reject);
@@ -77,9 +79,13 @@ function follow(socket: TLSSocket): Connection {
     if (resolve === undefined) open = false;
     else resolve(response);
   });
-  socket.on('end', () => { end(new Error('the server closed the connection')); });
+  socket.on('end', () => {
+    end(new Error('the server closed the connection'));
+  });
   socket.on('error', end);
-  socket.on('close', () => { end(new Error('the connection closed')); });
+  socket.on('close', () => {
+    end(new Error('the connection closed'));
+  });
   return {
     isOpen: () => open,
     certificateSerial: socket.getPeerCertificate().serialNumber,
@@ -104,8 +110,12 @@ function follow(socket: TLSSocket): Connection {
 /** Returns the bytes of a POST of JSON. */
 export function post(path: string, body: Buffer, headers: Readonly<Record<string, string>> = {}): Buffer {
   const lines = [
-    `POST ${path} HTTP/1.1`, 'host: branchline', 'user-agent: kube-apiserver-admission', 'accept: application/json, */*',
-    'content-type: application/json', `content-length: ${body.length}`,
+    `POST ${path} HTTP/1.1`,
+    'host: branchline',
+    'user-agent: kube-apiserver-admission',
+    'accept: application/json, */*',
+    'content-type: application/json',
+    `content-length: ${body.length}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]);
@@ -118,7 +128,9 @@ function readResponse(received: Buffer): Response | undefined {
   const head = received.toString('latin1', 0, headEnd);
   const start = headEnd + 4;
   const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head);
-  const body = isChunked ? readChunks(received, start) : readBytes(received, start, Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0));
+  const body = isChunked
+    ? readChunks(received, start)
+    : readBytes(received, start, Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0));
   return body && { status: Number(head.slice(9, 12)), body, isLast: /\r\nconnection: *close/i.test(head) };
 }
 

@@ -21,12 +21,21 @@ export interface Contenders {
 }
 
 /** Starts both for reviews of so many bytes. @throws Error when ours does not answer as it must. */
-export async function startContenders(site: Site, subject: Subject, reviewBytes: number): Promise<Contenders> {
+export async function startContenders(
+  site: Site,
+  subject: Subject,
+  reviewBytes: number,
+): Promise<Contenders> {
   const request = post('/mutate/workloads?timeout=5s', reviewOf(subject, reviewBytes));
   const ours = await startOurs(site);
   const answerBytes = await answerBytesOf(ours.endpoint, request, subject === 'branch');
   const bare = await startBare(site, answerBytes);
-  const contender = (name: Contender['name'], server: Server): Contender => ({ name, server, endpoint: server.endpoint, request });
+  const contender = (name: Contender['name'], server: Server): Contender => ({
+    name,
+    server,
+    endpoint: server.endpoint,
+    request,
+  });
   return {
     ours: contender('ours', ours),
     bare: contender('bare', bare),
@@ -41,7 +50,12 @@ async function answerBytesOf(endpoint: Endpoint, request: Buffer, isPatched: boo
   const { status, body } = await connection.send(request);
   connection.close();
   const answer: unknown = JSON.parse(body.toString());
-  const isRight = at(answer, 'response', 'allowed') === true && (textAt(answer, 'response', 'patch') !== undefined) === isPatched;
-  if (status !== 200 || !isRight) throw new Error(`${isPatched ? 'a patch' : 'a plain yes'} was expected, not ${status} ${body.toString()}`);
+  const isRight =
+    at(answer, 'response', 'allowed') === true &&
+    (textAt(answer, 'response', 'patch') !== undefined) === isPatched;
+  if (status !== 200 || !isRight)
+    throw new Error(
+      `${isPatched ? 'a patch' : 'a plain yes'} was expected, not ${status} ${body.toString()}`,
+    );
   return body.length;
 }

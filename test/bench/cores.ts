@@ -16,7 +16,9 @@ export function divideCores(): Cores {
     const [server] = allowed;
     const loader = allowed.at(-1);
     if (server === loader || loader === undefined) return { server: undefined, loader: undefined };
-    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(loader), String(process.pid)], { stdio: 'ignore' });
+    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(loader), String(process.pid)], {
+      stdio: 'ignore',
+    });
     return { server, loader };
   } catch {
     return { server: undefined, loader: undefined };
@@ -26,7 +28,11 @@ export function divideCores(): Cores {
 /** Undoes {@link divideCores} for this process and what it starts from now on: a whole cluster does not fit on the loader's core. */
 export function shareCores(): void {
   try {
-    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', `0-${cpus().length - 1}`, String(process.pid)], { stdio: 'ignore' });
+    execFileSync(
+      'taskset',
+      ['--all-tasks', '--cpu-list', '--pid', `0-${cpus().length - 1}`, String(process.pid)],
+      { stdio: 'ignore' },
+    );
   } catch {
     // Without taskset nothing was divided.
   }

@@ -14,9 +14,24 @@ export function fuzz(): string {
   const run = runFuzz({ seed, count: reviews });
   const seconds = (performance.now() - started) / 1000;
   const failures = [...kept, run].flatMap((result) => result.failures);
-  const table = toTable(`Fuzz: seeds ${seed} to ${seed + reviews - 1}, and the ${seeds.length} that are kept`, [{
-    reviews: reviews + kept.length, patched: run.mutated, denied: run.denied, unreadable: run.unreadable, seconds: round(seconds, 1), 'reviews/s': round((reviews + kept.length) / seconds),
-    failures: failures.length, goal: '0 failures', '': verdict(failures.length === 0),
-  }]);
-  return [table, ...failures.map(({ seed: failed, path, reason }) => `seed ${failed} ${path}: ${reason}`)].join('\n');
+  const table = toTable(
+    `Fuzz: seeds ${seed} to ${seed + reviews - 1}, and the ${seeds.length} that are kept`,
+    [
+      {
+        reviews: reviews + kept.length,
+        patched: run.mutated,
+        denied: run.denied,
+        unreadable: run.unreadable,
+        seconds: round(seconds, 1),
+        'reviews/s': round((reviews + kept.length) / seconds),
+        failures: failures.length,
+        goal: '0 failures',
+        '': verdict(failures.length === 0),
+      },
+    ],
+  );
+  return [
+    table,
+    ...failures.map(({ seed: failed, path, reason }) => `seed ${failed} ${path}: ${reason}`),
+  ].join('\n');
 }

@@ -24,7 +24,8 @@ export interface Load {
   readonly judge?: (response: Response) => string | undefined;
 }
 
-const isNot200 = ({ status }: Response): string | undefined => (status === 200 ? undefined : `status ${status}`);
+const isNot200 = ({ status }: Response): string | undefined =>
+  status === 200 ? undefined : `status ${status}`;
 
 /** Adds one to a tally. */
 export function count(tally: Map<string, number>, reason: string): void {
@@ -32,24 +33,34 @@ export function count(tally: Map<string, number>, reason: string): void {
 }
 
 /** Sends the next request on each connection as soon as the last is answered. @throws Error when a connection cannot be opened or breaks. */
-export async function loadFully({ endpoint, request, connections, judge = isNot200 }: Load, milliseconds: number): Promise<LoadResult> {
+export async function loadFully(
+  { endpoint, request, connections, judge = isNot200 }: Load,
+  milliseconds: number,
+): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   const failures = new Map<string, number>();
   const pool = await Promise.all(Array.from({ length: connections }, () => openConnection(endpoint)));
   const started = performance.now();
-  await Promise.all(pool.map(async (connection) => {
-    let sent = performance.now();
-    while (sent < started + milliseconds) {
-      const reason = judge(await connection.send(request));
-      const answered = performance.now();
-      if (reason === undefined) latenciesMs.push(answered - sent);
-      else count(failures, reason);
-      sent = answered;
-    }
-  }));
+  await Promise.all(
+    pool.map(async (connection) => {
+      let sent = performance.now();
+      while (sent < started + milliseconds) {
+        const reason = judge(await connection.send(request));
+        const answered = performance.now();
+        if (reason === undefined) latenciesMs.push(answered - sent);
+        else count(failures, reason);
+        sent = answered;
+      }
+    }),
+  );
   const seconds = (performance.now() - started) / 1000;
   for (const connection of pool) connection.close();
-  return { requests: latenciesMs.length + [...failures.values()].reduce((sum, one) => sum + one, 0), latenciesMs, failures, seconds };
+  return {
+    requests: latenciesMs.length + [...failures.values()].reduce((sum, one) => sum + one, 0),
+    latenciesMs,
+    failures,
+    seconds,
+  };
 }
 
 /** A steady load that is running. */
@@ -66,7 +77,10 @@ export interface SteadyLoad {
  * Starts requests at fixed moments, whether or not earlier ones are answered. Latency counts from the moment that a request was due, so a server that
  * stalls is charged with everybody who waits for it (no coordinated omission). Like Go's transport: a request takes the connection that was used last, or a new one.
  */
-export function startSteadyLoad({ endpoint, request, connections, judge = isNot200 }: Load, perSecond: number): SteadyLoad {
+export function startSteadyLoad(
+  { endpoint, request, connections, judge = isNot200 }: Load,
+  perSecond: number,
+): SteadyLoad {
   const pool = createPool(endpoint, connections);
   const latenciesMs: number[] = [];
   const failures = new Map<string, number>();
@@ -77,7 +91,12 @@ export function startSteadyLoad({ endpoint, request, connections, judge = isNot2
   const sendOne = async (due: number): Promise<void> => {
     try {
       const connection = await pool.take();
-      const reason = await connection.send(request).then(judge).finally(() => { pool.give(connection); });
+      const reason = await connection
+        .send(request)
+        .then(judge)
+        .finally(() => {
+          pool.give(connection);
+        });
       if (reason === undefined) latenciesMs.push(performance.now() - due);
       else count(failures, reason);
     } catch (error) {
@@ -151,7 +170,11 @@ function createPool(endpoint: Endpoint, limit: number): Pool {
       const found = takeIdle();
       if (found !== undefined) return found;
       if (open < limit) return dial();
-      return await new Promise<Connection | undefined>((resolve) => { waiting.push(resolve); }) ?? dial();
+      return (
+        (await new Promise<Connection | undefined>((resolve) => {
+          waiting.push(resolve);
+        })) ?? dial()
+      );
     },
     give(connection) {
       if (!connection.isOpen()) {

@@ -27,20 +27,36 @@ const loadMs = 8000;
 /** Returns the table. */
 export async function memory(site: Site): Promise<string> {
   const empty = await measure(site, 'an empty cluster', []);
-  const large = await measure(site, `${workloads} workloads, as many Services, ${workloads * podsPerWorkload} pods, ${namespaces} namespaces`, largeCluster());
+  const large = await measure(
+    site,
+    `${workloads} workloads, as many Services, ${workloads * podsPerWorkload} pods, ${namespaces} namespaces`,
+    largeCluster(),
+  );
   return toTable('Resident memory in MB, from an API server', [...empty, ...large]);
 }
 
 function largeCluster(): readonly object[] {
   const objects: object[] = [];
   for (let index = 0; index < namespaces; index += 1) {
-    objects.push({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `tenant-${index}`, labels: { 'branchline.dev/enabled': 'true', 'istio-injection': 'enabled' }, annotations: { 'branchline.dev/domain': `tenant-${index}.example.io` } } });
+    objects.push({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: `tenant-${index}`,
+        labels: { 'branchline.dev/enabled': 'true', 'istio-injection': 'enabled' },
+        annotations: { 'branchline.dev/domain': `tenant-${index}.example.io` },
+      },
+    });
   }
   for (let index = 0; index < workloads; index += 1) {
     const namespace = `tenant-${index % namespaces}`;
     const app = `backend-${Math.floor(index / namespaces)}`;
-    objects.push(service(namespace, app), deployment({ namespace, name: app, app, version: 'master', variables }));
-    for (let copy = 0; copy < podsPerWorkload; copy += 1) objects.push(pod(namespace, `${app}-5d4f8c7b9-${copy}`, { app, version: 'master', variables }));
+    objects.push(
+      service(namespace, app),
+      deployment({ namespace, name: app, app, version: 'master', variables }),
+    );
+    for (let copy = 0; copy < podsPerWorkload; copy += 1)
+      objects.push(pod(namespace, `${app}-5d4f8c7b9-${copy}`, { app, version: 'master', variables }));
   }
   return objects;
 }
@@ -54,12 +70,29 @@ async function measure(site: Site, what: string, objects: readonly object[]): Pr
     const atOnce = await server.process.residentMb();
     const settled = await settle(server);
     const { peak } = await server.process.residentMb();
-    const { requests } = await loadFully({ endpoint: server.endpoint, request: post('/mutate/workloads?timeout=5s', reviewOf('branch', 81_920)), connections: 10 }, loadMs);
+    const { requests } = await loadFully(
+      {
+        endpoint: server.endpoint,
+        request: post('/mutate/workloads?timeout=5s', reviewOf('branch', 81_920)),
+        connections: 10,
+      },
+      loadMs,
+    );
     const { now: loaded } = await server.process.residentMb();
-    return [{
-      what, 'ready after ms': round(synced), 'when ready': round(atOnce.now), 'peak until here': round(peak), settled: round(settled), goal: `<= ${goalMb}`, '': verdict(settled <= goalMb),
-      'under load': round(loaded), 'settled again': round(await settle(server)), 'load: reviews of 80 KB': requests,
-    }];
+    return [
+      {
+        what,
+        'ready after ms': round(synced),
+        'when ready': round(atOnce.now),
+        'peak until here': round(peak),
+        settled: round(settled),
+        goal: `<= ${goalMb}`,
+        '': verdict(settled <= goalMb),
+        'under load': round(loaded),
+        'settled again': round(await settle(server)),
+        'load: reviews of 80 KB': requests,
+      },
+    ];
   } finally {
     await server.process.kill();
     await api.stop();
@@ -69,7 +102,17 @@ async function measure(site: Site, what: string, objects: readonly object[]): Pr
 async function kubeconfigOf(site: Site, { url }: FakeApiServer): Promise<string> {
   const path = join(site.folder, 'kubeconfig');
   const named = (key: string, value: object): object => [{ name: 'fake', [key]: value }];
-  await writeFile(path, JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': 'fake', clusters: named('cluster', { server: url, 'insecure-skip-tls-verify': true }), users: named('user', { token: 'any' }), contexts: named('context', { cluster: 'fake', user: 'fake' }) }));
+  await writeFile(
+    path,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'fake',
+      clusters: named('cluster', { server: url, 'insecure-skip-tls-verify': true }),
+      users: named('user', { token: 'any' }),
+      contexts: named('context', { cluster: 'fake', user: 'fake' }),
+    }),
+  );
   return path;
 }
 

@@ -15,27 +15,73 @@ const { settings } = loaded;
 function* objectsOf(branches: number): Generator<object> {
   for (let tenant = 0; tenant < tenants; tenant += 1) {
     const namespace = `tenant-${tenant}`;
-    yield { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'branchline.dev/enabled': 'true' }, annotations: { 'branchline.dev/domain': `${namespace}.example.io`, 'branchline.dev/ingress': 'all' } } };
-    for (let service = 0; service < servicesPerTenant; service += 1) yield* serviceObjects(namespace, `service-${service}`, branches / tenants / servicesPerTenant, tenant * servicesPerTenant + service);
+    yield {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: namespace,
+        labels: { 'branchline.dev/enabled': 'true' },
+        annotations: { 'branchline.dev/domain': `${namespace}.example.io`, 'branchline.dev/ingress': 'all' },
+      },
+    };
+    for (let service = 0; service < servicesPerTenant; service += 1)
+      yield* serviceObjects(
+        namespace,
+        `service-${service}`,
+        branches / tenants / servicesPerTenant,
+        tenant * servicesPerTenant + service,
+      );
   }
 }
 
 function* serviceObjects(namespace: string, app: string, branches: number, index: number): Generator<object> {
-  yield { apiVersion: 'v1', kind: 'Service', metadata: { name: app, namespace }, spec: { selector: { app }, ports: [{ name: 'http', port: 80 }] } };
-  const versions = ['master', ...Array.from({ length: branches }, (_, branch) => `OPS-${index * branches + branch}`)];
+  yield {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: app, namespace },
+    spec: { selector: { app }, ports: [{ name: 'http', port: 80 }] },
+  };
+  const versions = [
+    'master',
+    ...Array.from({ length: branches }, (_, branch) => `OPS-${index * branches + branch}`),
+  ];
   for (const version of versions) {
     const name = version === 'master' ? app : `${app}-${version.toLowerCase()}`;
     const labels = { app, version };
-    yield { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace, annotations: version === 'master' ? {} : { 'branchline.dev/branch': version } }, spec: { replicas: 1, template: { metadata: { labels } } } };
-    yield { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${name}-0`, namespace, labels }, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+    yield {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: {
+        name,
+        namespace,
+        annotations: version === 'master' ? {} : { 'branchline.dev/branch': version },
+      },
+      spec: { replicas: 1, template: { metadata: { labels } } },
+    };
+    yield {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `${name}-0`, namespace, labels },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    };
   }
   yield slice(namespace, app, versions, undefined);
 }
 
-function slice(namespace: string, app: string, versions: readonly string[], unready: string | undefined): object {
+function slice(
+  namespace: string,
+  app: string,
+  versions: readonly string[],
+  unready: string | undefined,
+): object {
   return {
-    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `${app}-x`, namespace, labels: { 'kubernetes.io/service-name': app } },
-    endpoints: versions.map((version) => ({ conditions: { ready: version !== unready }, targetRef: { kind: 'Pod', name: `${version === 'master' ? app : `${app}-${version.toLowerCase()}`}-0` } })),
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${app}-x`, namespace, labels: { 'kubernetes.io/service-name': app } },
+    endpoints: versions.map((version) => ({
+      conditions: { ready: version !== unready },
+      targetRef: { kind: 'Pod', name: `${version === 'master' ? app : `${app}-${version.toLowerCase()}`}-0` },
+    })),
   };
 }
 
@@ -45,17 +91,35 @@ function timed<T>(run: () => T): { readonly value: T; readonly milliseconds: num
 }
 
 /** One branch of one service loses its endpoint, and gets it back. */
-function replanOne(snapshot: Snapshot, desired: Desired, branches: number): { readonly medianMilliseconds: number; readonly worstMilliseconds: number; readonly objects: number } {
+function replanOne(
+  snapshot: Snapshot,
+  desired: Desired,
+  branches: number,
+): { readonly medianMilliseconds: number; readonly worstMilliseconds: number; readonly objects: number } {
   const existing = new Map(desired.objects);
   const perService = branches / tenants / servicesPerTenant;
-  const versions = ['master', ...Array.from({ length: perService }, (_, branch) => `OPS-${7 * perService + branch}`)];
+  const versions = [
+    'master',
+    ...Array.from({ length: perService }, (_, branch) => `OPS-${7 * perService + branch}`),
+  ];
   const inside = snapshot.endpointSlices.get('tenant-0') as Map<string, unknown>;
   const times: number[] = [];
   let objects = 0;
   for (let turn = 0; turn < replans; turn += 1) {
-    const changed = snapshotOf([slice('tenant-0', 'service-7', versions, turn % 2 === 0 ? versions[1] : undefined)]).endpointSlices.get('tenant-0')?.get('service-7-x');
+    const changed = snapshotOf([
+      slice('tenant-0', 'service-7', versions, turn % 2 === 0 ? versions[1] : undefined),
+    ])
+      .endpointSlices.get('tenant-0')
+      ?.get('service-7-x');
     inside.set('service-7-x', changed);
-    const { value, milliseconds } = timed(() => planChanges(desired, existing, settings, redecide(desired, { snapshot, settings }, { namespace: 'tenant-0', service: 'service-7' })));
+    const { value, milliseconds } = timed(() =>
+      planChanges(
+        desired,
+        existing,
+        settings,
+        redecide(desired, { snapshot, settings }, { namespace: 'tenant-0', service: 'service-7' }),
+      ),
+    );
     times.push(milliseconds);
     objects = Math.max(objects, value.phases.flatMap(({ changes }) => changes).length);
   }
@@ -71,11 +135,22 @@ const first = timed(() => {
   return { desired, plan: planChanges(desired, existingOf(snapshot), settings) };
 });
 const { desired, plan } = first.value;
-console.log(JSON.stringify({
-  branches, objects: desired.objects.size, changes: plan.phases.flatMap(({ changes }) => changes).length, planMilliseconds: first.milliseconds,
-  megabytes: process.memoryUsage().rss / 1e6, megabytesBefore: before / 1e6, ...prefixed(replanOne(snapshot, desired, branches)),
-}));
+console.log(
+  JSON.stringify({
+    branches,
+    objects: desired.objects.size,
+    changes: plan.phases.flatMap(({ changes }) => changes).length,
+    planMilliseconds: first.milliseconds,
+    megabytes: process.memoryUsage().rss / 1e6,
+    megabytesBefore: before / 1e6,
+    ...prefixed(replanOne(snapshot, desired, branches)),
+  }),
+);
 
 function prefixed({ medianMilliseconds, worstMilliseconds, objects }: ReturnType<typeof replanOne>): object {
-  return { replanMilliseconds: medianMilliseconds, replanWorstMilliseconds: worstMilliseconds, replanObjects: objects };
+  return {
+    replanMilliseconds: medianMilliseconds,
+    replanWorstMilliseconds: worstMilliseconds,
+    replanObjects: objects,
+  };
 }

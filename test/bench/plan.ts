@@ -20,19 +20,37 @@ export async function plan(): Promise<string> {
   const small = await measure(1_000);
   const large = await measure(10_000);
   const growth = large.planMilliseconds / small.planMilliseconds;
-  const isMet = large.planMilliseconds <= goals.planMilliseconds && large.megabytes <= goals.megabytes && large.replanMilliseconds <= goals.replanMilliseconds && growth <= goals.growth;
+  const isMet =
+    large.planMilliseconds <= goals.planMilliseconds &&
+    large.megabytes <= goals.megabytes &&
+    large.replanMilliseconds <= goals.replanMilliseconds &&
+    growth <= goals.growth;
   const title = `plan: 500 services; goals for 10 000 branches: ${goals.planMilliseconds} ms, ${goals.megabytes} MB, re-plan ${goals.replanMilliseconds} ms, at most ${goals.growth} times 1 000 branches (here ${round(growth, 1)}): ${verdict(isMet)}`;
   return toTable(title, [small, large].map(rowOf));
 }
 
 async function measure(branches: number): Promise<Measured> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'plan-process.ts'), String(branches)]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(import.meta.dirname, 'plan-process.ts'),
+    String(branches),
+  ]);
   return JSON.parse(stdout) as Measured;
 }
 
-function rowOf({ branches, objects, planMilliseconds, megabytes, replanMilliseconds, replanObjects }: Measured): Row {
+function rowOf({
+  branches,
+  objects,
+  planMilliseconds,
+  megabytes,
+  replanMilliseconds,
+  replanObjects,
+}: Measured): Row {
   return {
-    branches, objects, 'plan ms': round(planMilliseconds), 'resident MB': round(megabytes),
-    'one endpoint, median ms': round(replanMilliseconds, 2), 'objects it changed': replanObjects,
+    branches,
+    objects,
+    'plan ms': round(planMilliseconds),
+    'resident MB': round(megabytes),
+    'one endpoint, median ms': round(replanMilliseconds, 2),
+    'objects it changed': replanObjects,
   };
 }

@@ -52,15 +52,26 @@ const tickMs = 10;
 export function startProcess({ args, core, env = {}, stdout = 'ignore' }: ProcessOptions): ServerProcess {
   const [executable = '', ...rest] = onCore(core, [process.execPath, ...args]);
   const startedAt = performance.now();
-  const child = spawn(executable, rest, { stdio: ['ignore', stdout, 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'], ...env } });
+  const child = spawn(executable, rest, {
+    stdio: ['ignore', stdout, 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'], ...env },
+  });
   const pid = child.pid ?? 0;
-  const ended = once(child, 'exit').then(([code, signal]: (number | string | null)[]) => code ?? signal ?? 'unknown');
+  const ended = once(child, 'exit').then(
+    ([code, signal]: (number | string | null)[]) => code ?? signal ?? 'unknown',
+  );
   const urls = findUrls([child.stderr, child.stdout]);
   return {
-    pid, startedAt, ended,
+    pid,
+    startedAt,
+    ended,
     listening() {
-      const silence = new Promise<string>((resolve) => { setTimeout(resolve, startMs, `said nothing for ${startMs} ms`).unref(); });
-      const failure = Promise.race([silence, ended]).then((why) => { throw new Error(`the server is not listening (${why}): ${urls.printed()}`); });
+      const silence = new Promise<string>((resolve) => {
+        setTimeout(resolve, startMs, `said nothing for ${startMs} ms`).unref();
+      });
+      const failure = Promise.race([silence, ended]).then((why) => {
+        throw new Error(`the server is not listening (${why}): ${urls.printed()}`);
+      });
       return Promise.race([urls.found, failure]);
     },
     signal: (name) => void child.kill(name),
@@ -71,7 +82,8 @@ export function startProcess({ args, core, env = {}, stdout = 'ignore' }: Proces
     },
     async residentMb() {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
-      const read = (name: string): number => (Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / 1e6;
+      const read = (name: string): number =>
+        (Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / 1e6;
       return { now: read('VmRSS'), peak: read('VmHWM') };
     },
     async kill() {

@@ -35,19 +35,44 @@ const image = readStart();
 /** Makes the folder and pins this process to the loader's core. @throws Error when the bundle was not built. */
 export async function prepareSite(): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-bench-'));
-  const site = { folder, tenant: join(folder, 'tenant'), certificates: join(folder, 'certs'), bundle: await copyBundle(folder), cores: divideCores() };
+  const site = {
+    folder,
+    tenant: join(folder, 'tenant'),
+    certificates: join(folder, 'certs'),
+    bundle: await copyBundle(folder),
+    cores: divideCores(),
+  };
   await mkdir(site.tenant);
-  await writeFile(join(site.tenant, 'tenant.yaml'), tenantObjects().map((object) => JSON.stringify(object)).join('\n---\n'));
+  await writeFile(
+    join(site.tenant, 'tenant.yaml'),
+    tenantObjects()
+      .map((object) => JSON.stringify(object))
+      .join('\n---\n'),
+  );
   await ensureSelfMadePair(site.certificates, ['localhost', '127.0.0.1'], Date.now());
   return { ...site, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 function tenantObjects(): readonly object[] {
   const namespace = 'ww-green';
-  const apps = ['fact-find-ui', ...Array.from({ length: tenantWorkloads - 1 }, (_, index) => `backend-${index}`)];
+  const apps = [
+    'fact-find-ui',
+    ...Array.from({ length: tenantWorkloads - 1 }, (_, index) => `backend-${index}`),
+  ];
   return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'branchline.dev/enabled': 'true', 'istio-injection': 'enabled' }, annotations: { 'branchline.dev/domain': 'ww-green.example.io' } } },
-    ...apps.flatMap((app) => [service(namespace, app), deployment({ namespace, name: app, app, version: 'master', variables: tenantVariables })]),
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: namespace,
+        labels: { 'branchline.dev/enabled': 'true', 'istio-injection': 'enabled' },
+        annotations: { 'branchline.dev/domain': 'ww-green.example.io' },
+      },
+    },
+    ...apps.flatMap((app) => [
+      service(namespace, app),
+      deployment({ namespace, name: app, app, version: 'master', variables: tenantVariables }),
+    ]),
   ];
 }
 
@@ -59,20 +84,57 @@ export interface Server {
 }
 
 /** Starts the bundle; on the tenant and with the site's pair unless told otherwise. */
-export function startOurs(site: Site, { cluster = ['--manifests', site.tenant], certificates = site.certificates } = {}): Promise<Server> {
-  const args = [...image.flags, site.bundle, 'serve', ...cluster, '--cert-directory', certificates, '--tls-names', 'localhost', '--tls-names', '127.0.0.1', '--listen-port', '0', '--plain-port', '0'];
+export function startOurs(
+  site: Site,
+  { cluster = ['--manifests', site.tenant], certificates = site.certificates } = {},
+): Promise<Server> {
+  const args = [
+    ...image.flags,
+    site.bundle,
+    'serve',
+    ...cluster,
+    '--cert-directory',
+    certificates,
+    '--tls-names',
+    'localhost',
+    '--tls-names',
+    '127.0.0.1',
+    '--listen-port',
+    '0',
+    '--plain-port',
+    '0',
+  ];
   // With manifests it says on standard error where it listens, in a cluster only in its log.
   const isLogRead = !cluster.includes('--manifests');
-  return listening(startProcess({ args, core: site.cores.server, env: image.env, stdout: isLogRead ? 'pipe' : 'ignore' }), certificates);
+  return listening(
+    startProcess({ args, core: site.cores.server, env: image.env, stdout: isLogRead ? 'pipe' : 'ignore' }),
+    certificates,
+  );
 }
 
 /** Starts the bare server, whose answers have so many bytes. */
 export function startBare(site: Site, answerBytes: number): Promise<Server> {
   const script = new URL('bare-server.ts', import.meta.url).pathname;
-  return listening(startProcess({ args: [...image.flags, script, site.certificates, String(answerBytes)], core: site.cores.server, env: image.env }), site.certificates);
+  return listening(
+    startProcess({
+      args: [...image.flags, script, site.certificates, String(answerBytes)],
+      core: site.cores.server,
+      env: image.env,
+    }),
+    site.certificates,
+  );
 }
 
 async function listening(process: ServerProcess, certificates: string): Promise<Server> {
   const { url, plainUrl } = await process.listening();
-  return { process, plainUrl, endpoint: { host: '127.0.0.1', port: Number(url.port), ca: readFileSync(join(certificates, 'ca.crt'), 'utf8'), serverName: 'localhost' } };
+  return {
+    process,
+    plainUrl,
+    endpoint: {
+      host: '127.0.0.1',
+      port: Number(url.port),
+      ca: readFileSync(join(certificates, 'ca.crt'), 'utf8'),
+      serverName: 'localhost',
+    },
+  };
 }

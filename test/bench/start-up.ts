@@ -19,7 +19,9 @@ export async function startUp(site: Site): Promise<string> {
   for (let run = 0; run < runs; run += 1) {
     const empty = await mkdtemp(join(site.folder, 'first-'));
     times.kept.push(await untilFirstAnswer(() => startOurs(site, { cluster: small }), request));
-    times.made.push(await untilFirstAnswer(() => startOurs(site, { cluster: small, certificates: empty }), request));
+    times.made.push(
+      await untilFirstAnswer(() => startOurs(site, { cluster: small, certificates: empty }), request),
+    );
     times.large.push(await untilFirstAnswer(() => startOurs(site), request));
     times.bare.push(await untilFirstAnswer(() => startBare(site, answerBytes), request));
   }
@@ -48,7 +50,11 @@ async function untilFirstAnswer(start: () => Promise<Server>, request: Buffer): 
 function toRow(what: string, all: readonly number[], goal?: number): Row {
   const middle = median(all);
   return {
-    what, 'median ms': round(middle), 'fastest ms': round(Math.min(...all)), 'slowest ms': round(Math.max(...all)),
-    goal: goal === undefined ? '' : `<= ${goal} ms`, '': goal === undefined ? '' : verdict(middle <= goal),
+    what,
+    'median ms': round(middle),
+    'fastest ms': round(Math.min(...all)),
+    'slowest ms': round(Math.max(...all)),
+    goal: goal === undefined ? '' : `<= ${goal} ms`,
+    '': goal === undefined ? '' : verdict(middle <= goal),
   };
 }

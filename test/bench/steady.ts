@@ -6,7 +6,10 @@ import type { Site } from './site.ts';
 import { median, quantile } from './statistics.ts';
 import { round, toTable, verdict, type Row } from './table.ts';
 
-const reviewSizes = [['8 KB', 8192], ['80 KB', 81_920]] as const;
+const reviewSizes = [
+  ['8 KB', 8192],
+  ['80 KB', 81_920],
+] as const;
 const perSecond = 200;
 const connections = 25;
 const rounds = 3;
@@ -22,8 +25,11 @@ interface Round {
 /** Returns the table: the median of the rounds' quantiles. */
 export async function steady(site: Site): Promise<string> {
   const rows: Row[] = [];
-  for (const [size, bytes] of reviewSizes) rows.push(...await compare(site, size, bytes));
-  return toTable(`Latency at a steady ${perSecond} reviews/s, from when each was due; ${rounds} interleaved rounds of ${roundMs / 1000} s`, rows);
+  for (const [size, bytes] of reviewSizes) rows.push(...(await compare(site, size, bytes)));
+  return toTable(
+    `Latency at a steady ${perSecond} reviews/s, from when each was due; ${rounds} interleaved rounds of ${roundMs / 1000} s`,
+    rows,
+  );
 }
 
 async function compare(site: Site, size: string, bytes: number): Promise<readonly Row[]> {
@@ -50,8 +56,20 @@ async function measure({ name, endpoint, request }: Contender, milliseconds: num
 }
 
 function toRow(size: string, name: string, all: readonly Round[]): Row {
-  const middle = (share: number): number => round(median(all.map(({ latenciesMs }) => quantile(latenciesMs, share))), 2);
+  const middle = (share: number): number =>
+    round(median(all.map(({ latenciesMs }) => quantile(latenciesMs, share))), 2);
   const p99 = middle(0.99);
-  const goal = name === 'ours' ? { goal: `p99 <= ${goalP99Ms} ms`, '': verdict(p99 <= goalP99Ms) } : { goal: '', '': '' };
-  return { review: size, server: name, reviews: all.reduce((sum, one) => sum + one.requests, 0), 'p50 ms': middle(0.5), 'p99 ms': p99, 'p99.9 ms': middle(0.999), ...goal };
+  const goal =
+    name === 'ours'
+      ? { goal: `p99 <= ${goalP99Ms} ms`, '': verdict(p99 <= goalP99Ms) }
+      : { goal: '', '': '' };
+  return {
+    review: size,
+    server: name,
+    reviews: all.reduce((sum, one) => sum + one.requests, 0),
+    'p50 ms': middle(0.5),
+    'p99 ms': p99,
+    'p99.9 ms': middle(0.999),
+    ...goal,
+  };
 }

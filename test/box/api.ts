@@ -10,7 +10,10 @@ export interface Access {
 }
 
 /** An answer: HTTP status and the body, parsed when it is JSON. */
-export interface Answer { readonly status: number; readonly body: unknown }
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
 
 /** Requests with an administrator's rights. */
 export interface Api {
@@ -28,11 +31,16 @@ const requestTimeoutMs = 10_000;
 /** Returns requests to one API server. Opens nothing before the first. */
 export function connect(access: Access): Api {
   const agent = new Agent({ keepAlive: true, ca: access.certificate });
-  const headers = { authorization: `Bearer ${access.token}`, accept: 'application/json', 'content-type': 'application/json' };
+  const headers = {
+    authorization: `Bearer ${access.token}`,
+    accept: 'application/json',
+    'content-type': 'application/json',
+  };
 
   function open(method: string, path: string, signal: AbortSignal, body?: object): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const contentType = method === 'PATCH' ? { 'content-type': 'application/strategic-merge-patch+json' } : {};
+      const contentType =
+        method === 'PATCH' ? { 'content-type': 'application/strategic-merge-patch+json' } : {};
       request(new URL(path, access.url), { agent, method, headers: { ...headers, ...contentType }, signal })
         .once('error', reject)
         .once('response', resolve)
@@ -50,7 +58,9 @@ export function connect(access: Access): Api {
     async watch(path, onEvent, signal) {
       const response = await open('GET', path, signal);
       if (response.statusCode !== 200) throw new Error(`watch of ${path} answered ${response.statusCode}`);
-      await readLines(response, (line) => { onEvent(JSON.parse(line)); });
+      await readLines(response, (line) => {
+        onEvent(JSON.parse(line));
+      });
     },
     close() {
       agent.destroy();

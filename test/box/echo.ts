@@ -32,9 +32,16 @@ export interface Apps {
  * Starts the apps of every pod on these ports. A connection to an address that no pod has, or whose pod is `isDead`, is reset.
  * @param podAt says which pod has an address.
  */
-export async function startApps(ports: readonly number[], podAt: (address: string) => RunningPod | undefined, isDead: (pod: RunningPod) => boolean): Promise<Apps> {
+export async function startApps(
+  ports: readonly number[],
+  podAt: (address: string) => RunningPod | undefined,
+  isDead: (pod: RunningPod) => boolean,
+): Promise<Apps> {
   const sockets = new Set<Socket>();
-  const answer = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void => {
+  const answer = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ): void => {
     const { localAddress = '', localPort = 0 } = request.socket;
     const pod = podAt(plain(localAddress));
     if (pod === undefined || isDead(pod)) {
@@ -83,9 +90,17 @@ function plain(address: string): string {
 }
 
 function describe(pod: RunningPod, request: IncomingMessage | Http2ServerRequest, port: number): Echo {
-  const headers = Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value ?? ''] as const);
+  const headers = Object.entries(request.headers).map(
+    ([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')] as const,
+  );
   return {
-    pod: pod.name, namespace: pod.namespace, service: pod.labels['app'] ?? pod.name, version: pod.labels['version'] ?? '',
-    method: request.method ?? '', path: request.url ?? '', port, headers: Object.fromEntries(headers),
+    pod: pod.name,
+    namespace: pod.namespace,
+    service: pod.labels['app'] ?? pod.name,
+    version: pod.labels['version'] ?? '',
+    method: request.method ?? '',
+    path: request.url ?? '',
+    port,
+    headers: Object.fromEntries(headers),
   };
 }

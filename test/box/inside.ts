@@ -15,7 +15,9 @@ import { setUpNetwork, unshareArguments } from './network.ts';
 const forwarded = ['SIGINT', 'SIGTERM'] as const;
 
 /** Sent by {@link runInside} to {@link supervise}: a signal meant for the script. */
-interface SignalMessage { readonly signal: (typeof forwarded)[number] }
+interface SignalMessage {
+  readonly signal: (typeof forwarded)[number];
+}
 
 /**
  * Runs a script in namespaces of its own and returns its exit code (128 + number for a signal, as shells do). Standard input, output and
@@ -26,8 +28,13 @@ interface SignalMessage { readonly signal: (typeof forwarded)[number] }
 export async function runInside(script: string, args: readonly string[] = []): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-box-'));
   const command = [...unshareArguments(), process.execPath, import.meta.filename, script, ...args];
-  const child = spawn('unshare', command, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TMPDIR: folder, [supervisorMark]: folder } });
-  const handlers = forwarded.map((signal) => [signal, () => child.connected && child.send({ signal } satisfies SignalMessage)] as const);
+  const child = spawn('unshare', command, {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, TMPDIR: folder, [supervisorMark]: folder },
+  });
+  const handlers = forwarded.map(
+    (signal) => [signal, () => child.connected && child.send({ signal } satisfies SignalMessage)] as const,
+  );
   for (const [signal, handler] of handlers) process.on(signal, handler);
   try {
     return await exitCode(child);
@@ -45,7 +52,8 @@ const supervisorMark = 'BRANCHLINE_BOX_SUPERVISOR';
  * has no handler for, and because the script's death must end everything.
  */
 async function supervise(folder: string, script: string, args: readonly string[]): Promise<never> {
-  if (process.pid !== 1) throw new Error(`${supervisorMark} is not for people: it is set for process 1 of a box's namespace`);
+  if (process.pid !== 1)
+    throw new Error(`${supervisorMark} is not for people: it is set for process 1 of a box's namespace`);
   for (const signal of forwarded) process.on(signal, () => undefined); // A terminal signals the whole group; the caller's message says it once.
   setUpNetwork();
   delete process.env[supervisorMark];
@@ -64,7 +72,9 @@ async function supervise(folder: string, script: string, args: readonly string[]
 function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => { resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])); });
+    child.once('exit', (code, signal) => {
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
   });
 }
 

@@ -33,15 +33,28 @@ export function kubectlFor(executable: string, kubeconfig: string, folder: strin
   };
 }
 
-function run([executable = '', ...args]: readonly string[], options: { stdin: string; timeoutMs: number; env: NodeJS.ProcessEnv }): Promise<KubectlResult> {
-  const child = spawn(executable, args, { env: options.env, timeout: options.timeoutMs, killSignal: 'SIGKILL' });
+function run(
+  [executable = '', ...args]: readonly string[],
+  options: { stdin: string; timeoutMs: number; env: NodeJS.ProcessEnv },
+): Promise<KubectlResult> {
+  const child = spawn(executable, args, {
+    env: options.env,
+    timeout: options.timeoutMs,
+    killSignal: 'SIGKILL',
+  });
   const printed = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { printed.stdout += text; });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { printed.stderr += text; });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    printed.stderr += text;
+  });
   child.stdin.on('error', () => undefined); // kubectl that fails early does not read its input: its exit code says so
   child.stdin.end(options.stdin);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => { resolve({ code: code ?? -1, ...printed }); });
+    child.once('close', (code) => {
+      resolve({ code: code ?? -1, ...printed });
+    });
   });
 }

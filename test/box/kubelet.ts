@@ -33,7 +33,8 @@ export interface Kubelet {
 export function runningOnly(stages: string): string {
   const ready = /status: "True"\n(\s+)type: (Ready|ContainersReady)\n/g;
   const gates = /\n\s+\{\{ range \.spec\.readinessGates \}\}[\s\S]*?\{\{ end \}\}/g;
-  if (stages.match(ready)?.length !== 2 || stages.match(gates)?.length !== 1) throw new Error('kwok ships other stages than expected: read kubelet.ts and adapt runningOnly');
+  if (stages.match(ready)?.length !== 2 || stages.match(gates)?.length !== 1)
+    throw new Error('kwok ships other stages than expected: read kubelet.ts and adapt runningOnly');
   return stages.replace(ready, 'status: "False"\n$1type: $2\n').replace(gates, '');
 }
 
@@ -72,19 +73,29 @@ interface Manner {
 }
 
 /** A watch without a resource version starts with everything that is there. */
-async function keepUntilFailure(api: Api, { pods, manner }: { readonly pods: Map<string, RunningPod>; readonly manner: Manner }, closing: AbortSignal): Promise<void> {
+async function keepUntilFailure(
+  api: Api,
+  { pods, manner }: { readonly pods: Map<string, RunningPod>; readonly manner: Manner },
+  closing: AbortSignal,
+): Promise<void> {
   const failed = new AbortController();
   const unfinished = new Set<Promise<void>>();
   const before = new Set(pods.keys());
   // While the API server is away pods go on; those that are not told of again have gone meanwhile.
-  const forget = setTimeout(() => { for (const address of before) pods.delete(address); }, forgetMs);
+  const forget = setTimeout(() => {
+    for (const address of before) pods.delete(address);
+  }, forgetMs);
   const onEvent = (event: unknown) => {
     const pod = at(event, 'object');
     before.delete(textAt(pod, 'status', 'podIP') ?? '');
     if (before.size > 0) forget.refresh();
     remember(pods, pod, textAt(event, 'type') === 'DELETED' ? manner : undefined);
     if (textAt(event, 'type') === 'DELETED') return;
-    const keeping = keep(api, pod).catch(() => { failed.abort(); }).finally(() => unfinished.delete(keeping));
+    const keeping = keep(api, pod)
+      .catch(() => {
+        failed.abort();
+      })
+      .finally(() => unfinished.delete(keeping));
     unfinished.add(keeping);
   };
   try {
@@ -100,9 +111,15 @@ async function keepUntilFailure(api: Api, { pods, manner }: { readonly pods: Map
 function remember(pods: Map<string, RunningPod>, pod: unknown, gone: Manner | undefined): void {
   const address = textAt(pod, 'status', 'podIP');
   if (address === undefined) return;
-  const known = { name: textAt(pod, 'metadata', 'name') ?? '', namespace: textAt(pod, 'metadata', 'namespace') ?? '', labels: labelsAt(pod, 'metadata', 'labels') };
+  const known = {
+    name: textAt(pod, 'metadata', 'name') ?? '',
+    namespace: textAt(pod, 'metadata', 'namespace') ?? '',
+    labels: labelsAt(pod, 'metadata', 'labels'),
+  };
   // kwok gives an address of a pod that is gone to the next one.
-  const forget = (): void => { if (pods.get(address)?.name === known.name) pods.delete(address); };
+  const forget = (): void => {
+    if (pods.get(address)?.name === known.name) pods.delete(address);
+  };
   if (gone === undefined) pods.set(address, known);
   else if (gone.lingerMs === 0) forget();
   else setTimeout(forget, gone.lingerMs).unref();
@@ -110,14 +127,27 @@ function remember(pods: Map<string, RunningPod>, pod: unknown, gone: Manner | un
 
 /** A conflict cannot happen: a patch names no resource version. A pod that is gone needs nothing. */
 async function keep(api: Api, pod: unknown): Promise<void> {
-  if (textAt(pod, 'status', 'phase') !== 'Running' || textAt(pod, 'metadata', 'deletionTimestamp') !== undefined) return;
+  if (
+    textAt(pod, 'status', 'phase') !== 'Running' ||
+    textAt(pod, 'metadata', 'deletionTimestamp') !== undefined
+  )
+    return;
   const containers = textAt(pod, 'metadata', 'annotations', readyAnnotation) !== 'false';
-  const gates = listAt(pod, 'spec', 'readinessGates').every((gate) => conditionOf(pod, textAt(gate, 'conditionType') ?? '') === 'True');
-  const wanted = [['ContainersReady', containers], ['Ready', containers && gates]] as const;
+  const gates = listAt(pod, 'spec', 'readinessGates').every(
+    (gate) => conditionOf(pod, textAt(gate, 'conditionType') ?? '') === 'True',
+  );
+  const wanted = [
+    ['ContainersReady', containers],
+    ['Ready', containers && gates],
+  ] as const;
   const changed = wanted.filter(([type, value]) => (conditionOf(pod, type) === 'True') !== value);
   if (changed.length === 0) return;
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const conditions = changed.map(([type, value]) => ({ type, status: value ? 'True' : 'False', lastTransitionTime: now }));
+  const conditions = changed.map(([type, value]) => ({
+    type,
+    status: value ? 'True' : 'False',
+    lastTransitionTime: now,
+  }));
   const path = `/api/v1/namespaces/${textAt(pod, 'metadata', 'namespace') ?? ''}/pods/${textAt(pod, 'metadata', 'name') ?? ''}/status`;
   const { status } = await api.send('PATCH', path, { status: { conditions } });
   if (status !== 200 && status !== 404) throw new Error(`patch of ${path} answered ${status}`);

@@ -16,10 +16,22 @@ const arrivalTimeoutMs = 60_000;
 const pollMs = 10;
 
 /** Writes the marker of this number, and resolves when each of the proxies' ports routes to it. @throws Error with Envoy's and the last answer's words when it does not arrive. */
-export async function placeMarker({ box, api }: { readonly box: Box; readonly api: Api }, { number, proxies }: { readonly number: number; readonly proxies: readonly Proxy[] }): Promise<void> {
-  await box.kubectl(['apply', '-f', '-'], { stdin: objects(number, proxies).map((object) => JSON.stringify(object)).join('\n---\n') });
-  await Promise.all(proxies.flatMap((proxy) => proxy.ports.map((port) => arrival(proxy, port, `v${number}`))));
-  await api.send('DELETE', `/api/v1/namespaces/${markerNamespace}/pods/marker-${number}?gracePeriodSeconds=0`);
+export async function placeMarker(
+  { box, api }: { readonly box: Box; readonly api: Api },
+  { number, proxies }: { readonly number: number; readonly proxies: readonly Proxy[] },
+): Promise<void> {
+  await box.kubectl(['apply', '-f', '-'], {
+    stdin: objects(number, proxies)
+      .map((object) => JSON.stringify(object))
+      .join('\n---\n'),
+  });
+  await Promise.all(
+    proxies.flatMap((proxy) => proxy.ports.map((port) => arrival(proxy, port, `v${number}`))),
+  );
+  await api.send(
+    'DELETE',
+    `/api/v1/namespaces/${markerNamespace}/pods/marker-${number}?gracePeriodSeconds=0`,
+  );
 }
 
 async function arrival(proxy: Proxy, port: number, version: string): Promise<void> {
@@ -36,24 +48,66 @@ async function arrival(proxy: Proxy, port: number, version: string): Promise<voi
     }
     await sleep(pollMs);
   }
-  throw new Error(`${proxy.name} does not know ${version} on port ${port} after ${arrivalTimeoutMs} ms; it answers ${last}\n${proxy.logTail()}`);
+  throw new Error(
+    `${proxy.name} does not know ${version} on port ${port} after ${arrivalTimeoutMs} ms; it answers ${last}\n${proxy.logTail()}`,
+  );
 }
 
 function objects(number: number, proxies: readonly Proxy[]): readonly object[] {
   const namespace = markerNamespace;
   const version = `v${number}`;
-  const ports = (kind: Proxy['kind']): readonly number[] => [...new Set(proxies.filter((proxy) => proxy.kind === kind).flatMap((proxy) => proxy.ports))];
+  const ports = (kind: Proxy['kind']): readonly number[] => [
+    ...new Set(proxies.filter((proxy) => proxy.kind === kind).flatMap((proxy) => proxy.ports)),
+  ];
   const own = `marker.${namespace}.svc.cluster.local`;
   const outside = ports('gateway');
   const inside = [...new Set([80, ...ports('sidecar')])];
   return [
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'marker', namespace }, spec: { selector: { app: 'marker' }, ports: inside.map((port) => ({ name: `http-${port}`, port, targetPort: 8080 })) } },
-    { apiVersion: 'v1', kind: 'Pod', metadata: { name: `marker-${number}`, namespace, labels: { app: 'marker', version } }, spec: { containers: [{ name: 'app', image: 'marker' }] } },
-    ...(outside.length === 0 ? [] : [{ apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'marker', namespace }, spec: { servers: outside.map((port) => ({ port: { number: port, name: `http-${port}`, protocol: 'HTTP' }, hosts: ['marker.box'] })) } }]),
-    { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata: { name: 'marker', namespace }, spec: { host: own, subsets: [{ name: version, labels: { version } }] } },
     {
-      apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'marker', namespace },
-      spec: { hosts: [own, 'marker.box'], gateways: ['mesh', 'marker'], http: [{ route: [{ destination: { host: own, subset: version, port: { number: inside[0] } } }] }] },
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'marker', namespace },
+      spec: {
+        selector: { app: 'marker' },
+        ports: inside.map((port) => ({ name: `http-${port}`, port, targetPort: 8080 })),
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `marker-${number}`, namespace, labels: { app: 'marker', version } },
+      spec: { containers: [{ name: 'app', image: 'marker' }] },
+    },
+    ...(outside.length === 0
+      ? []
+      : [
+          {
+            apiVersion: 'networking.istio.io/v1',
+            kind: 'Gateway',
+            metadata: { name: 'marker', namespace },
+            spec: {
+              servers: outside.map((port) => ({
+                port: { number: port, name: `http-${port}`, protocol: 'HTTP' },
+                hosts: ['marker.box'],
+              })),
+            },
+          },
+        ]),
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'DestinationRule',
+      metadata: { name: 'marker', namespace },
+      spec: { host: own, subsets: [{ name: version, labels: { version } }] },
+    },
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'marker', namespace },
+      spec: {
+        hosts: [own, 'marker.box'],
+        gateways: ['mesh', 'marker'],
+        http: [{ route: [{ destination: { host: own, subset: version, port: { number: inside[0] } } }] }],
+      },
     },
   ];
 }

@@ -23,23 +23,55 @@ outboundTrafficPolicy: { mode: REGISTRY_ONLY }
  * The validation webhook is off: what istiod would refuse is tested elsewhere.
  */
 export const istiodEnvironment: Readonly<Record<string, string>> = {
-  POD_NAMESPACE: 'istio-system', POD_NAME: 'istiod-1', REVISION: 'default', CLUSTER_ID: 'Kubernetes',
-  ENABLE_CA_SERVER: 'false', PILOT_CERT_PROVIDER: 'none', JWT_POLICY: 'none',
-  VALIDATION_WEBHOOK_CONFIG_NAME: '', INJECTION_WEBHOOK_CONFIG_NAME: '', PILOT_ENABLE_XDS_IDENTITY_CHECK: 'false',
-  PILOT_ENABLE_METADATA_EXCHANGE: 'false', PILOT_DISABLE_MX_ALPN: 'true',
+  POD_NAMESPACE: 'istio-system',
+  POD_NAME: 'istiod-1',
+  REVISION: 'default',
+  CLUSTER_ID: 'Kubernetes',
+  ENABLE_CA_SERVER: 'false',
+  PILOT_CERT_PROVIDER: 'none',
+  JWT_POLICY: 'none',
+  VALIDATION_WEBHOOK_CONFIG_NAME: '',
+  INJECTION_WEBHOOK_CONFIG_NAME: '',
+  PILOT_ENABLE_XDS_IDENTITY_CHECK: 'false',
+  PILOT_ENABLE_METADATA_EXCHANGE: 'false',
+  PILOT_DISABLE_MX_ALPN: 'true',
 };
 
 /** Returns istiod's command line. `folder` holds `mesh.yaml`. */
-export function istiodCommand(paths: ArtifactPaths<'pilot-discovery'>, folder: string, kubeconfig: string): readonly string[] {
+export function istiodCommand(
+  paths: ArtifactPaths<'pilot-discovery'>,
+  folder: string,
+  kubeconfig: string,
+): readonly string[] {
   return [
-    paths['pilot-discovery'], 'discovery', '--kubeconfig', kubeconfig, '--meshConfig', join(folder, 'mesh.yaml'), '--domain', 'cluster.local',
-    `--httpAddr=127.0.0.1:${istiodHttpPort}`, '--httpsAddr=', `--grpcAddr=127.0.0.1:${discoveryPort}`, '--secureGRPCAddr=', '--monitoringAddr=127.0.0.1:15014',
+    paths['pilot-discovery'],
+    'discovery',
+    '--kubeconfig',
+    kubeconfig,
+    '--meshConfig',
+    join(folder, 'mesh.yaml'),
+    '--domain',
+    'cluster.local',
+    `--httpAddr=127.0.0.1:${istiodHttpPort}`,
+    '--httpsAddr=',
+    `--grpcAddr=127.0.0.1:${discoveryPort}`,
+    '--secureGRPCAddr=',
+    '--monitoringAddr=127.0.0.1:15014',
   ];
 }
 
 /** Returns an Envoy's command line. One worker, so that configuration that one request has seen all see. */
 export function envoyCommand(paths: ArtifactPaths<'envoy'>, bootstrapFile: string): readonly string[] {
-  return [paths.envoy, '-c', bootstrapFile, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'];
+  return [
+    paths.envoy,
+    '-c',
+    bootstrapFile,
+    '--concurrency',
+    '1',
+    '--disable-hot-restart',
+    '--log-level',
+    'warn',
+  ];
 }
 
 /** An Envoy as istiod knows it. */
@@ -65,36 +97,83 @@ export function bootstrapOf(proxy: ProxyIdentity): object {
   const role = kind === 'sidecar' ? 'sidecar' : 'router';
   return {
     node: {
-      id: `${role}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`, cluster: `${name}.${namespace}`,
+      id: `${role}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+      cluster: `${name}.${namespace}`,
       metadata: {
-        NAMESPACE: namespace, CLUSTER_ID: 'Kubernetes', ISTIO_VERSION: '1.32.0', MESH_ID: 'cluster.local', SERVICE_ACCOUNT: serviceAccount,
-        LABELS: labels, NAME: name, INSTANCE_IPS: address,
+        NAMESPACE: namespace,
+        CLUSTER_ID: 'Kubernetes',
+        ISTIO_VERSION: '1.32.0',
+        MESH_ID: 'cluster.local',
+        SERVICE_ACCOUNT: serviceAccount,
+        LABELS: labels,
+        NAME: name,
+        INSTANCE_IPS: address,
       },
     },
     admin: { address: socketAddress(address, adminPort) },
-    layered_runtime: { layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': 32_768 } }] },
+    layered_runtime: {
+      layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': 32_768 } }],
+    },
     dynamic_resources: { ads_config: adsConfig, cds_config: { ads: {}, resource_api_version: 'V3' } },
-    static_resources: { clusters: [discoveryCluster], listeners: proxy.ports.map((port) => listener(proxy, port)) },
+    static_resources: {
+      clusters: [discoveryCluster],
+      listeners: proxy.ports.map((port) => listener(proxy, port)),
+    },
   };
 }
 
-const adsConfig = { api_type: 'DELTA_GRPC', transport_api_version: 'V3', set_node_on_first_message_only: true, grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }] };
+const adsConfig = {
+  api_type: 'DELTA_GRPC',
+  transport_api_version: 'V3',
+  set_node_on_first_message_only: true,
+  grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
+};
 
-const http2 = { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} } } };
+const http2 = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
 
 const discoveryCluster = {
-  name: 'xds-grpc', type: 'STATIC', connect_timeout: '1s', typed_extension_protocol_options: http2,
-  load_assignment: { cluster_name: 'xds-grpc', endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', discoveryPort) } }] }] },
+  name: 'xds-grpc',
+  type: 'STATIC',
+  connect_timeout: '1s',
+  typed_extension_protocol_options: http2,
+  load_assignment: {
+    cluster_name: 'xds-grpc',
+    endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', discoveryPort) } }] }],
+  },
 };
 
 function listener({ kind, address }: ProxyIdentity, port: number): object {
   const manager = {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-    stat_prefix: String(port), codec_type: 'AUTO', normalize_path: true, path_with_escaped_slashes_action: 'KEEP_UNCHANGED', merge_slashes: false,
-    rds: { route_config_name: kind === 'sidecar' ? String(port) : `http.${port}`, config_source: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' } },
-    http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } }],
+    '@type':
+      'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    stat_prefix: String(port),
+    codec_type: 'AUTO',
+    normalize_path: true,
+    path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
+    merge_slashes: false,
+    rds: {
+      route_config_name: kind === 'sidecar' ? String(port) : `http.${port}`,
+      config_source: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
+    },
+    http_filters: [
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+      },
+    ],
   };
-  return { name: `in-${port}`, address: socketAddress(address, port), filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] }] };
+  return {
+    name: `in-${port}`,
+    address: socketAddress(address, port),
+    filter_chains: [
+      { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] },
+    ],
+  };
 }
 
 function socketAddress(address: string, port: number): object {

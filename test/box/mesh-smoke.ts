@@ -43,9 +43,22 @@ async function story(): Promise<void> {
   const mesh = await timed('start', () => startMesh());
   try {
     await timed('apply', () => mesh.box.kubectl(['apply', '-f', '-'], { stdin: tenant }));
-    await timed('2 backends', () => Promise.all([['cart', 'master'], ['cart-ops-1', 'OPS-1']].map(([name = '', version = '']) => mesh.addBackend({ name, namespace: 'shop', labels: { app: 'cart', version } }))));
-    const sidecar = await timed('sidecar', () => mesh.addSidecar({ namespace: 'shop', labels: { app: 'client' } }));
-    const gateway = await timed('gateway', () => mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }));
+    await timed('2 backends', () =>
+      Promise.all(
+        [
+          ['cart', 'master'],
+          ['cart-ops-1', 'OPS-1'],
+        ].map(([name = '', version = '']) =>
+          mesh.addBackend({ name, namespace: 'shop', labels: { app: 'cart', version } }),
+        ),
+      ),
+    );
+    const sidecar = await timed('sidecar', () =>
+      mesh.addSidecar({ namespace: 'shop', labels: { app: 'client' } }),
+    );
+    const gateway = await timed('gateway', () =>
+      mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }),
+    );
     await timed('settled', () => mesh.settled());
     const branch = [['x-variant-id', 'OPS-1']] as const;
     await timed('requests', async () => {
@@ -72,7 +85,8 @@ async function story(): Promise<void> {
 async function expect(proxy: Proxy, request: ProxyRequest, want: string | number): Promise<void> {
   const { status, version, body } = await proxy.send(request);
   const got = typeof want === 'number' ? status : version;
-  if (got !== want) throw new Error(`${proxy.kind}, ${JSON.stringify(request)}: wanted ${want}, got ${status} ${body}`);
+  if (got !== want)
+    throw new Error(`${proxy.kind}, ${JSON.stringify(request)}: wanted ${want}, got ${status} ${body}`);
 }
 
 if (isInside()) {

@@ -10,7 +10,13 @@ import { ensureArtifacts, type ArtifactPaths } from './binaries.ts';
 import { startApps, type Apps } from './echo.ts';
 import { runningOnly, startKubelet, type Kubelet, type RunningPod } from './kubelet.ts';
 import { placeMarker } from './marker.ts';
-import { istiodCommand, istiodEnvironment, istiodHttpPort, meshConfig, type ProxyIdentity } from './mesh-programs.ts';
+import {
+  istiodCommand,
+  istiodEnvironment,
+  istiodHttpPort,
+  meshConfig,
+  type ProxyIdentity,
+} from './mesh-programs.ts';
 import { proxyAddress } from './network.ts';
 import { addBackend, setReady, podsSettled, type NewBackend } from './pods.ts';
 import { startDaemon, waitUntilReady, type Daemon } from './process.ts';
@@ -33,7 +39,8 @@ export interface MeshOptions extends Pick<BoxOptions, 'apiServerFlags'> {
 }
 
 /** A client sidecar or gateway to add; without a name it gets one. */
-export type NewProxy = Partial<Pick<ProxyIdentity, 'name' | 'serviceAccount' | 'labels' | 'ports'>> & Pick<ProxyIdentity, 'namespace'>;
+export type NewProxy = Partial<Pick<ProxyIdentity, 'name' | 'serviceAccount' | 'labels' | 'ports'>> &
+  Pick<ProxyIdentity, 'namespace'>;
 
 /** A running mesh. */
 export interface Mesh {
@@ -69,7 +76,10 @@ interface Site {
   readonly options: MeshOptions;
   /** Those that start count too: they have an address, and are ended with the rest. */
   readonly proxies: Promise<Proxy>[];
-  readonly dead: Map<string, { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }>;
+  readonly dead: Map<
+    string,
+    { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }
+  >;
   readonly started: { istiod?: Daemon; kubelet?: Kubelet; apps?: Apps };
   markers: number;
 }
@@ -81,13 +91,30 @@ interface Site {
 export async function startMesh(options: MeshOptions = {}): Promise<Mesh> {
   const paths = await ensureArtifacts(allArtifacts);
   const stages = runningOnly(await readFile(paths['kwok-stages.yaml'], 'utf8'));
-  const box = await startBox({ stages, ...(options.apiServerFlags === undefined ? {} : { apiServerFlags: options.apiServerFlags }) });
+  const box = await startBox({
+    stages,
+    ...(options.apiServerFlags === undefined ? {} : { apiServerFlags: options.apiServerFlags }),
+  });
   const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
-  const site: Site = { box, api, paths, options, folder: await mkdtemp(join(tmpdir(), 'mesh-')), proxies: [], dead: new Map(), started: {}, markers: 0 };
+  const site: Site = {
+    box,
+    api,
+    paths,
+    options,
+    folder: await mkdtemp(join(tmpdir(), 'mesh-')),
+    proxies: [],
+    dead: new Map(),
+    started: {},
+    markers: 0,
+  };
   try {
     const kubelet = startKubelet(api);
     site.started.kubelet = kubelet;
-    site.started.apps = await startApps(options.appPorts ?? [8080], (address) => kubelet.podAt(address), (pod) => isDead(site, pod));
+    site.started.apps = await startApps(
+      options.appPorts ?? [8080],
+      (address) => kubelet.podAt(address),
+      (pod) => isDead(site, pod),
+    );
     await box.kubectl(['apply', '--server-side', '-f', paths['istio-crds.yaml']]);
     await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     await box.kubectl(['apply', '-f', '-'], { stdin: foundations });
@@ -106,32 +133,62 @@ const foundations = `
 `;
 
 function isDead({ dead }: Site, pod: RunningPod): boolean {
-  return [...dead.values()].some(({ namespace, labels }) => namespace === pod.namespace && covers(pod.labels, labels));
+  return [...dead.values()].some(
+    ({ namespace, labels }) => namespace === pod.namespace && covers(pod.labels, labels),
+  );
 }
 
 async function startIstiod({ paths, folder, box, started }: Site, options: MeshOptions): Promise<void> {
   await writeFile(join(folder, 'mesh.yaml'), options.meshConfig ?? meshConfig);
   const environment = { ...istiodEnvironment, ...options.istiodEnvironment };
-  const istiod = startDaemon({ name: 'istiod', command: istiodCommand(paths, folder, box.kubeconfig), folder, environment });
+  const istiod = startDaemon({
+    name: 'istiod',
+    command: istiodCommand(paths, folder, box.kubeconfig),
+    folder,
+    environment,
+  });
   started.istiod = istiod;
-  await waitUntilReady(istiod, async () => (await fetch(`http://127.0.0.1:${istiodHttpPort}/ready`, { signal: AbortSignal.timeout(1000) })).ok);
+  await waitUntilReady(
+    istiod,
+    async () =>
+      (await fetch(`http://127.0.0.1:${istiodHttpPort}/ready`, { signal: AbortSignal.timeout(1000) })).ok,
+  );
 }
 
 function assemble(site: Site): Mesh {
-  const add = (kind: ProxyIdentity['kind'], { name, namespace, serviceAccount = 'default', labels = {}, ports = [80] }: NewProxy): Promise<Proxy> => {
+  const add = (
+    kind: ProxyIdentity['kind'],
+    { name, namespace, serviceAccount = 'default', labels = {}, ports = [80] }: NewProxy,
+  ): Promise<Proxy> => {
     const index = site.proxies.length;
-    const proxy = startProxy({ kind, name: name ?? `${kind}-${index}`, namespace, serviceAccount, labels, ports, address: proxyAddress(index) }, site.paths, site.folder);
+    const proxy = startProxy(
+      {
+        kind,
+        name: name ?? `${kind}-${index}`,
+        namespace,
+        serviceAccount,
+        labels,
+        ports,
+        address: proxyAddress(index),
+      },
+      site.paths,
+      site.folder,
+    );
     site.proxies.push(proxy);
     return proxy;
   };
-  const key = (namespace: string, labels: Readonly<Record<string, string>>): string => JSON.stringify([namespace, Object.entries(labels).sort()]);
+  const key = (namespace: string, labels: Readonly<Record<string, string>>): string =>
+    JSON.stringify([namespace, Object.entries(labels).sort()]);
   return {
     box: site.box,
     addSidecar: (proxy) => add('sidecar', proxy),
     addGateway: (proxy) => add('gateway', proxy),
     addBackend: (backend) => addBackend(site.api, backend),
     setReady: (namespace, labels, ready) => setReady(site.api, namespace, { labels, ready }),
-    setDead: (namespace, labels, dead) => void (dead ? site.dead.set(key(namespace, labels), { namespace, labels }) : site.dead.delete(key(namespace, labels))),
+    setDead: (namespace, labels, dead) =>
+      void (dead
+        ? site.dead.set(key(namespace, labels), { namespace, labels })
+        : site.dead.delete(key(namespace, labels))),
     linger: (milliseconds) => site.started.kubelet?.linger(milliseconds),
     async settled(some) {
       const proxies = some ?? (await Promise.all(site.proxies));
@@ -149,7 +206,8 @@ function assemble(site: Site): Mesh {
 }
 
 async function endAll({ started, proxies, api, box, folder }: Site): Promise<void> {
-  for (const proxy of await Promise.allSettled(proxies)) if (proxy.status === 'fulfilled') await proxy.value.stop();
+  for (const proxy of await Promise.allSettled(proxies))
+    if (proxy.status === 'fulfilled') await proxy.value.stop();
   await started.istiod?.kill();
   await Promise.all([started.apps?.close(), started.kubelet?.close()]);
   delete started.apps;

@@ -13,8 +13,12 @@ import type { Artifact } from './recipes.ts';
  * would rather skip with a reason than fail. Tools that only builds need are asked for only while something has to be built.
  */
 export async function missingTools(names: readonly Artifact[]): Promise<readonly string[]> {
-  if (process.platform !== 'linux') return [`Linux (this is ${process.platform}): a box lives in Linux namespaces`];
-  return [...(await runLacks()), ...(await buildLacks(names.filter((name) => findArtifact(name) === undefined)))];
+  if (process.platform !== 'linux')
+    return [`Linux (this is ${process.platform}): a box lives in Linux namespaces`];
+  return [
+    ...(await runLacks()),
+    ...(await buildLacks(names.filter((name) => findArtifact(name) === undefined))),
+  ];
 }
 
 async function runLacks(): Promise<readonly string[]> {
@@ -30,9 +34,15 @@ async function buildLacks(builds: readonly Artifact[]): Promise<readonly string[
   const wheels = builds.filter((name) => recipes[name].kind === 'wheel');
   const fromGo = builds.filter((name) => !wheels.includes(name));
   return [
-    ...(isOnPath('flock') ? [] : ['flock (util-linux), so that two runs do not build the same thing at once']),
-    ...(fromGo.length === 0 || (await hasGo()) ? [] : [`go ${oldestGo.join('.')} or newer, to make ${fromGo.join(', ')} once`]),
-    ...(wheels.length === 0 || (await hasPip()) ? [] : [`python3 with pip, to get ${wheels.join(', ')} once`]),
+    ...(isOnPath('flock')
+      ? []
+      : ['flock (util-linux), so that two runs do not build the same thing at once']),
+    ...(fromGo.length === 0 || (await hasGo())
+      ? []
+      : [`go ${oldestGo.join('.')} or newer, to make ${fromGo.join(', ')} once`]),
+    ...(wheels.length === 0 || (await hasPip())
+      ? []
+      : [`python3 with pip, to get ${wheels.join(', ')} once`]),
   ];
 }
 
@@ -55,7 +65,8 @@ async function hasGo(): Promise<boolean> {
   const { stdout } = await execute('go', ['env', 'GOVERSION', 'GOTOOLCHAIN']);
   const [, major, minor] = /^go(\d+)\.(\d+)/.exec(stdout) ?? [];
   const [oldestMajor, oldestMinor] = oldestGo;
-  const isNewEnough = Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
+  const isNewEnough =
+    Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
   const getsNewer = stdout.includes('auto'); // an older go then downloads the toolchain that the module asks for
   return isNewEnough || getsNewer;
 }

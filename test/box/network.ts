@@ -23,7 +23,9 @@ const localRanges = ['10.99.0.0/16', serviceCidr];
 
 /** Tells whether this process already runs in a box's network. */
 export function isInside(): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === boxAddress));
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === boxAddress),
+  );
 }
 
 /**

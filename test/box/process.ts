@@ -29,14 +29,27 @@ export interface Daemon {
  * Starts a program with an environment of its own, so that nothing of the caller's (proxies, kubeconfig) changes what it does.
  * A second start with the same name appends to the same log.
  */
-export function startDaemon({ name, command: [executable = '', ...args], folder, environment = {} }: Program): Daemon {
+export function startDaemon({
+  name,
+  command: [executable = '', ...args],
+  folder,
+  environment = {},
+}: Program): Daemon {
   const log = join(folder, `${name}.log`);
   const output = openSync(log, 'a');
-  const child = spawn(executable, args, { cwd: folder, env: { ...programEnvironment(folder), ...environment }, stdio: ['ignore', output, output] });
+  const child = spawn(executable, args, {
+    cwd: folder,
+    env: { ...programEnvironment(folder), ...environment },
+    stdio: ['ignore', output, output],
+  });
   closeSync(output);
   const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => { resolve(`could not be started: ${error.message}`); });
-    child.once('exit', (code, signal) => { resolve(`ended with ${signal ?? `exit code ${code}`}`); });
+    child.once('error', (error) => {
+      resolve(`could not be started: ${error.message}`);
+    });
+    child.once('exit', (code, signal) => {
+      resolve(`ended with ${signal ?? `exit code ${code}`}`);
+    });
   });
   return {
     name,
@@ -61,10 +74,16 @@ const readyPollMs = 25;
  * Waits until `isReady` says so. An `isReady` that throws is not ready yet.
  * @throws Error with the program's last log lines when it ends first or is not ready within `timeoutMs`.
  */
-export async function waitUntilReady(daemon: Daemon, isReady: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function waitUntilReady(
+  daemon: Daemon,
+  isReady: () => Promise<boolean>,
+  timeoutMs = 30_000,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   const end = { reason: '' };
-  void daemon.ended.then((reason) => { end.reason = reason; });
+  void daemon.ended.then((reason) => {
+    end.reason = reason;
+  });
   let lastError = 'it said no';
   while (end.reason === '' && performance.now() < deadline) {
     try {
@@ -74,6 +93,9 @@ export async function waitUntilReady(daemon: Daemon, isReady: () => Promise<bool
     }
     await sleep(readyPollMs);
   }
-  const why = end.reason === '' ? `was not ready within ${timeoutMs} ms (${lastError})` : `${end.reason} before it was ready`;
+  const why =
+    end.reason === ''
+      ? `was not ready within ${timeoutMs} ms (${lastError})`
+      : `${end.reason} before it was ready`;
   throw new Error(`${daemon.name} ${why}; its last lines:\n${daemon.logTail()}`);
 }

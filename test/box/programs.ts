@@ -42,8 +42,16 @@ export function stateFiles(folder: string): StateFiles {
 /** Returns etcd's command line. It does not sync to disk: the state is thrown away with the box. */
 export function etcdCommand(paths: ArtifactPaths<'etcd'>, folder: string): readonly string[] {
   return [
-    paths.etcd, '--unsafe-no-fsync', '--data-dir', join(folder, 'etcd'), '--log-level=warn',
-    '--listen-client-urls', etcdUrl, '--advertise-client-urls', etcdUrl, '--listen-peer-urls=http://127.0.0.1:2380',
+    paths.etcd,
+    '--unsafe-no-fsync',
+    '--data-dir',
+    join(folder, 'etcd'),
+    '--log-level=warn',
+    '--listen-client-urls',
+    etcdUrl,
+    '--advertise-client-urls',
+    etcdUrl,
+    '--listen-peer-urls=http://127.0.0.1:2380',
   ];
 }
 
@@ -51,28 +59,55 @@ export function etcdCommand(paths: ArtifactPaths<'etcd'>, folder: string): reado
  * Returns kube-apiserver's command line. Aggregator routing makes it call a webhook's Service straight at its endpoints, so that
  * no kube-proxy is needed; nothing keeps the endpoints of its own Service, which no one here uses.
  */
-export function apiServerCommand(paths: ArtifactPaths<'kube-apiserver'>, folder: string, flags: readonly string[]): readonly string[] {
+export function apiServerCommand(
+  paths: ArtifactPaths<'kube-apiserver'>,
+  folder: string,
+  flags: readonly string[],
+): readonly string[] {
   const files = stateFiles(folder);
   return [
-    paths['kube-apiserver'], `--etcd-servers=${etcdUrl}`, `--cert-dir=${join(folder, 'certs')}`,
-    '--bind-address=0.0.0.0', `--secure-port=${apiPort}`, `--advertise-address=${boxAddress}`, '--endpoint-reconciler-type=none',
-    `--service-account-key-file=${files.serviceAccountKey}`, `--service-account-signing-key-file=${files.serviceAccountKey}`,
-    '--service-account-issuer=https://kubernetes.default.svc', `--token-auth-file=${files.tokens}`, '--authorization-mode=RBAC',
-    `--service-cluster-ip-range=${serviceCidr}`, '--enable-aggregator-routing=true', ...flags,
+    paths['kube-apiserver'],
+    `--etcd-servers=${etcdUrl}`,
+    `--cert-dir=${join(folder, 'certs')}`,
+    '--bind-address=0.0.0.0',
+    `--secure-port=${apiPort}`,
+    `--advertise-address=${boxAddress}`,
+    '--endpoint-reconciler-type=none',
+    `--service-account-key-file=${files.serviceAccountKey}`,
+    `--service-account-signing-key-file=${files.serviceAccountKey}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--token-auth-file=${files.tokens}`,
+    '--authorization-mode=RBAC',
+    `--service-cluster-ip-range=${serviceCidr}`,
+    '--enable-aggregator-routing=true',
+    ...flags,
   ];
 }
 
 const controllers = [
-  'deployment-controller', 'replicaset-controller', 'statefulset-controller', 'endpointslice-controller',
-  'garbage-collector-controller', 'namespace-controller', 'serviceaccount-controller',
+  'deployment-controller',
+  'replicaset-controller',
+  'statefulset-controller',
+  'endpointslice-controller',
+  'garbage-collector-controller',
+  'namespace-controller',
+  'serviceaccount-controller',
 ];
 
 /** Returns kube-controller-manager's command line: only the controllers that tests need, and no client-side rate limit to wait for. */
-export function controllerManagerCommand(paths: ArtifactPaths<'kube-controller-manager'>, folder: string): readonly string[] {
+export function controllerManagerCommand(
+  paths: ArtifactPaths<'kube-controller-manager'>,
+  folder: string,
+): readonly string[] {
   const files = stateFiles(folder);
   return [
-    paths['kube-controller-manager'], `--kubeconfig=${files.kubeconfig}`, `--controllers=${controllers.join(',')}`, '--leader-elect=false',
-    `--service-account-private-key-file=${files.serviceAccountKey}`, '--kube-api-qps=1000', '--kube-api-burst=2000',
+    paths['kube-controller-manager'],
+    `--kubeconfig=${files.kubeconfig}`,
+    `--controllers=${controllers.join(',')}`,
+    '--leader-elect=false',
+    `--service-account-private-key-file=${files.serviceAccountKey}`,
+    '--kube-api-qps=1000',
+    '--kube-api-burst=2000',
   ];
 }
 
@@ -80,7 +115,13 @@ export function controllerManagerCommand(paths: ArtifactPaths<'kube-controller-m
 export function kwokCommand(paths: ArtifactPaths<'kwok'>, folder: string): readonly string[] {
   const files = stateFiles(folder);
   return [
-    paths.kwok, '--kubeconfig', files.kubeconfig, '--config', files.stages,
-    '--manage-all-nodes=true', `--cidr=${podCidr}`, `--node-ip=${boxAddress}`,
+    paths.kwok,
+    '--kubeconfig',
+    files.kubeconfig,
+    '--config',
+    files.stages,
+    '--manage-all-nodes=true',
+    `--cidr=${podCidr}`,
+    `--node-ip=${boxAddress}`,
   ];
 }

@@ -52,14 +52,25 @@ const requestTimeoutMs = 15_000;
  * Starts an Envoy and resolves when it is live, which it is once it has its clusters and routes: one whose gateway port no Gateway serves never is, so make the Gateway first.
  * @throws Error with its last lines when it does not start; it is ended first.
  */
-export async function startProxy(identity: ProxyIdentity, paths: ArtifactPaths<'envoy'>, folder: string): Promise<Proxy> {
+export async function startProxy(
+  identity: ProxyIdentity,
+  paths: ArtifactPaths<'envoy'>,
+  folder: string,
+): Promise<Proxy> {
   const name = `envoy-${identity.namespace}-${identity.name}`;
   const bootstrap = join(folder, `${name}.json`);
   await writeFile(bootstrap, JSON.stringify(bootstrapOf(identity)));
   const daemon = startDaemon({ name, command: envoyCommand(paths, bootstrap), folder });
   const agent = new Agent({ keepAlive: true });
   const admin = async (path: string): Promise<unknown> => {
-    const { body } = await exchange({ agent, host: identity.address, port: adminPort, path, method: 'GET', headers: ['host', identity.address] });
+    const { body } = await exchange({
+      agent,
+      host: identity.address,
+      port: adminPort,
+      path,
+      method: 'GET',
+      headers: ['host', identity.address],
+    });
     return parse(body);
   };
   try {
@@ -70,11 +81,32 @@ export async function startProxy(identity: ProxyIdentity, paths: ArtifactPaths<'
   }
   return {
     ...identity,
-    async send({ host, path = '/', method = 'GET', headers = [], port = portOf(host) ?? identity.ports[0] ?? 80 }) {
-      const answer = await exchange({ agent, host: identity.address, port, path, method, headers: [['host', host] as const, ...headers].flat() });
+    async send({
+      host,
+      path = '/',
+      method = 'GET',
+      headers = [],
+      port = portOf(host) ?? identity.ports[0] ?? 80,
+    }) {
+      const answer = await exchange({
+        agent,
+        host: identity.address,
+        port,
+        path,
+        method,
+        headers: [['host', host] as const, ...headers].flat(),
+      });
       const echo = parse(answer.body);
       const said = isObject(echo) && at(echo, 'pod') !== undefined ? (echo as unknown as Echo) : undefined;
-      return { status: answer.status, service: said?.service, version: said?.version, headers: said?.headers ?? {}, echo: said, responseHeaders: answer.headers, body: answer.body };
+      return {
+        status: answer.status,
+        service: said?.service,
+        version: said?.version,
+        headers: said?.headers ?? {},
+        echo: said,
+        responseHeaders: answer.headers,
+        body: answer.body,
+      };
     },
     admin,
     logTail: (lines) => daemon.logTail(lines),
@@ -100,8 +132,20 @@ interface Exchange {
   readonly headers: readonly string[];
 }
 
-async function exchange({ agent, host, port, path, method, headers }: Exchange): Promise<{ readonly status: number; readonly headers: IncomingMessage['headers']; readonly body: string }> {
-  const outgoing = openHttp({ agent, host, port, path, method, headers, signal: AbortSignal.timeout(requestTimeoutMs) });
+async function exchange({ agent, host, port, path, method, headers }: Exchange): Promise<{
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}> {
+  const outgoing = openHttp({
+    agent,
+    host,
+    port,
+    path,
+    method,
+    headers,
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  });
   outgoing.end();
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   const body = (await response.setEncoding('utf8').toArray()).join('');

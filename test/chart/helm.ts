@@ -24,11 +24,18 @@ export async function helm(...args: readonly string[]): Promise<HelmResult> {
   if (program === undefined) throw new Error('helm is not made yet: npm run test:e2e makes it once, with go');
   const home = await mkdtemp(join(tmpdir(), 'helm-'));
   try {
-    const { stdout, stderr } = await execute(program, args, { env: { HOME: home, PATH: process.env['PATH'] }, maxBuffer: 1e8 });
+    const { stdout, stderr } = await execute(program, args, {
+      env: { HOME: home, PATH: process.env['PATH'] },
+      maxBuffer: 1e8,
+    });
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code?: unknown; stdout?: string; stderr?: string };
-    return { code: typeof code === 'number' ? code : -1, stdout: stdout ?? '', stderr: stderr ?? String(error) };
+    return {
+      code: typeof code === 'number' ? code : -1,
+      stdout: stdout ?? '',
+      stderr: stderr ?? String(error),
+    };
   } finally {
     await rm(home, { recursive: true, force: true });
   }
@@ -40,12 +47,25 @@ export function template(values: object = {}, ...flags: readonly string[]): Prom
 }
 
 /** Renders a chart of another version. */
-async function templateOf(folderOfChart: string, values: object, ...flags: readonly string[]): Promise<HelmResult> {
+async function templateOf(
+  folderOfChart: string,
+  values: object,
+  ...flags: readonly string[]
+): Promise<HelmResult> {
   const folder = await mkdtemp(join(tmpdir(), 'values-'));
   const file = join(folder, 'values.yaml');
   await writeFile(file, stringify(values));
   try {
-    return await helm('template', 'branchline', folderOfChart, '--namespace', 'branchline-system', '--values', file, ...flags);
+    return await helm(
+      'template',
+      'branchline',
+      folderOfChart,
+      '--namespace',
+      'branchline-system',
+      '--values',
+      file,
+      ...flags,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -57,8 +77,14 @@ export function rendered(values: object = {}, ...flags: readonly string[]): Prom
 }
 
 /** As {@link rendered}, of a chart in another folder. */
-export async function renderedOf(folderOfChart: string, values: object, ...flags: readonly string[]): Promise<readonly unknown[]> {
+export async function renderedOf(
+  folderOfChart: string,
+  values: object,
+  ...flags: readonly string[]
+): Promise<readonly unknown[]> {
   const { code, stdout, stderr } = await templateOf(folderOfChart, values, ...flags);
   if (code !== 0) throw new Error(stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as unknown).filter((object) => object !== null);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as unknown)
+    .filter((object) => object !== null);
 }

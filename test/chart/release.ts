@@ -24,14 +24,29 @@ export interface Release {
 /** Renders the chart as `helm install` or, with flags, as an upgrade would. */
 export async function renderRelease(values: object, ...flags: readonly string[]): Promise<Release> {
   const objects = await rendered(values, ...flags);
-  const find = (kind: string, name = 'branchline'): unknown => objects.find((object) => textAt(object, 'kind') === kind && textAt(object, 'metadata', 'name') === name);
+  const find = (kind: string, name = 'branchline'): unknown =>
+    objects.find((object) => textAt(object, 'kind') === kind && textAt(object, 'metadata', 'name') === name);
   return {
-    objects, find,
-    manifest: documents(objects.filter((object) => textAt(object, 'metadata', 'annotations', 'helm.sh/hook') === undefined && textAt(object, 'kind') !== 'Deployment').map(withoutSelector)),
+    objects,
+    find,
+    manifest: documents(
+      objects
+        .filter(
+          (object) =>
+            textAt(object, 'metadata', 'annotations', 'helm.sh/hook') === undefined &&
+            textAt(object, 'kind') !== 'Deployment',
+        )
+        .map(withoutSelector),
+    ),
     async argumentsOf(kind, name, folder) {
       const settings = join(folder, 'settings.yaml');
-      await writeFile(settings, textAt(find('ConfigMap', 'branchline-settings'), 'data', 'settings.yaml') ?? '');
-      return listAt(find(kind, name), 'spec', 'template', 'spec', 'containers', 0, 'args').map((arg) => String(arg).replace('/etc/branchline/settings.yaml', settings));
+      await writeFile(
+        settings,
+        textAt(find('ConfigMap', 'branchline-settings'), 'data', 'settings.yaml') ?? '',
+      );
+      return listAt(find(kind, name), 'spec', 'template', 'spec', 'containers', 0, 'args').map((arg) =>
+        String(arg).replace('/etc/branchline/settings.yaml', settings),
+      );
     },
   };
 }

@@ -6,7 +6,10 @@ import { isObject, objectAt, textAt } from '../../src/model/json.ts';
 import { findArtifact } from '../box/binaries.ts';
 import { chart, template } from './helm.ts';
 
-const skip = findArtifact('helm') === undefined ? 'helm is not made on this machine yet; npm run test:e2e makes it once, with go' : false;
+const skip =
+  findArtifact('helm') === undefined
+    ? 'helm is not made on this machine yet; npm run test:e2e makes it once, with go'
+    : false;
 
 interface Row {
   /** The path of the value in values.yaml. */
@@ -41,7 +44,12 @@ const rows: readonly Row[] = [
   { value: 'podAnnotations', to: { note: 'seen' }, shows: /note: seen/ },
   { value: 'commonLabels', to: { cost: 'platform' }, shows: /cost: platform/ },
   { value: 'preStopSeconds', to: 21, shows: /sleep: \{ seconds: 21 \}/ },
-  { value: 'hostNetwork', to: true, shows: /hostNetwork: true/, beside: { networkPolicy: { enabled: false } } },
+  {
+    value: 'hostNetwork',
+    to: true,
+    shows: /hostNetwork: true/,
+    beside: { networkPolicy: { enabled: false } },
+  },
   { value: 'podDisruptionBudget', to: true, shows: /kind: PodDisruptionBudget/ },
   { value: 'listenHost', to: '::', shows: /--listen-host=::$/m },
   { value: 'webhookPort', to: 10250, shows: /--listen-port=10250$/m },
@@ -50,38 +58,83 @@ const rows: readonly Row[] = [
   { value: 'serviceAccount.annotations', to: { role: 'x' }, shows: /role: x/ },
   { value: 'settings', to: { routingHeader: 'x-route' }, shows: /routingHeader: x-route/ },
   { value: 'certificates.mode', to: 'cert-manager', shows: /kind: Certificate/ },
-  { value: 'certificates.certManager.issuerRef', to: { name: 'corp', kind: 'ClusterIssuer' }, shows: /issuerRef:\s+kind: ClusterIssuer\s+name: corp/, beside: certManager },
+  {
+    value: 'certificates.certManager.issuerRef',
+    to: { name: 'corp', kind: 'ClusterIssuer' },
+    shows: /issuerRef:\s+kind: ClusterIssuer\s+name: corp/,
+    beside: certManager,
+  },
   { value: 'certificates.certManager.duration', to: '999h', shows: /duration: 999h/, beside: certManager },
-  { value: 'certificates.certManager.renewBefore', to: '99h', shows: /renewBefore: 99h/, beside: certManager },
+  {
+    value: 'certificates.certManager.renewBefore',
+    to: '99h',
+    shows: /renewBefore: 99h/,
+    beside: certManager,
+  },
   { value: 'certificates.given.secretName', to: 'other', shows: /secretName: other/, beside: given },
   { value: 'certificates.given.caBundle', to: 'REVG', shows: /caBundle: REVG/, beside: given },
   { value: 'certificates.clientCa.secretName', to: 'callers', shows: /--client-ca-file=/ },
-  { value: 'certificates.clientCa.names', to: ['kube-apiserver'], shows: /--client-names=kube-apiserver/, beside: clientCa },
+  {
+    value: 'certificates.clientCa.names',
+    to: ['kube-apiserver'],
+    shows: /--client-names=kube-apiserver/,
+    beside: clientCa,
+  },
   { value: 'webhooks.branchFailurePolicy', to: 'Fail', shows: /^ {4}failurePolicy: Fail$/m },
   { value: 'webhooks.timeoutSeconds', to: 9, shows: /timeoutSeconds: 9/ },
-  { value: 'webhooks.excludedNamespaces', to: ['kube-system', 'legacy'], shows: /values: \["kube-system","legacy",/ },
-  { value: 'webhooks.namespaceSelector', to: [{ key: 'istio.io/rev', operator: 'In', values: ['canary'] }], shows: /key: istio\.io\/rev/ },
+  {
+    value: 'webhooks.excludedNamespaces',
+    to: ['kube-system', 'legacy'],
+    shows: /values: \["kube-system","legacy",/,
+  },
+  {
+    value: 'webhooks.namespaceSelector',
+    to: [{ key: 'istio.io/rev', operator: 'In', values: ['canary'] }],
+    shows: /key: istio\.io\/rev/,
+  },
   { value: 'webhooks.validateRoutes', to: true, shows: /name: routes\.validate\.branchline\.dev/ },
   { value: 'webhooks.mutatePods', to: true, shows: /name: pods\.mutate\.branchline\.dev/ },
-  { value: 'webhooks.annotations', to: { 'admissions.enforcer/disabled': 'true' }, shows: /admissions\.enforcer\/disabled/ },
+  {
+    value: 'webhooks.annotations',
+    to: { 'admissions.enforcer/disabled': 'true' },
+    shows: /admissions\.enforcer\/disabled/,
+  },
   { value: 'admissionPolicy.enabled', to: true, shows: /kind: ValidatingAdmissionPolicyBinding/ },
   { value: 'networkPolicy.enabled', to: true, shows: /kind: NetworkPolicy/ },
   { value: 'networkPolicy.apiServerCidrs', to: ['10.9.0.0/28'], shows: /cidr: "10\.9\.0\.0\/28"/ },
   { value: 'networkPolicy.apiServerPorts', to: [16443], shows: /port: 16443/ },
-  { value: 'networkPolicy.metricsFrom', to: [{ podSelector: { matchLabels: { app: 'prometheus' } } }], shows: /app: prometheus/ },
+  {
+    value: 'networkPolicy.metricsFrom',
+    to: [{ podSelector: { matchLabels: { app: 'prometheus' } } }],
+    shows: /app: prometheus/,
+  },
   { value: 'monitoring.serviceMonitor', to: true, shows: /kind: ServiceMonitor/ },
   { value: 'monitoring.podMonitor', to: true, shows: /kind: PodMonitor/ },
   { value: 'monitoring.interval', to: '17s', shows: /interval: 17s/, beside: monitor },
   { value: 'monitoring.labels', to: { release: 'prom' }, shows: /release: prom/, beside: monitor },
   { value: 'monitoring.rules', to: true, shows: /kind: PrometheusRule/ },
   { value: 'monitoring.dashboard', to: true, shows: /branchline\.json: \|/ },
-  { value: 'monitoring.dashboardLabels', to: { folder: 'mesh' }, shows: /folder: mesh/, beside: { monitoring: { dashboard: true } } },
+  {
+    value: 'monitoring.dashboardLabels',
+    to: { folder: 'mesh' },
+    shows: /folder: mesh/,
+    beside: { monitoring: { dashboard: true } },
+  },
   { value: 'uninstall.enabled', to: true, shows: /helm\.sh\/hook: pre-delete/ },
   { value: 'uninstall.timeoutSeconds', to: 77, shows: /activeDeadlineSeconds: 77/ },
 ];
 
 /** What the default says already is switched off for the rendering without. */
-const off: Readonly<Record<string, unknown>> = Object.fromEntries(['podDisruptionBudget', 'webhooks.validateRoutes', 'webhooks.mutatePods', 'admissionPolicy.enabled', 'networkPolicy.enabled', 'uninstall.enabled'].map((value) => [value, false]));
+const off: Readonly<Record<string, unknown>> = Object.fromEntries(
+  [
+    'podDisruptionBudget',
+    'webhooks.validateRoutes',
+    'webhooks.mutatePods',
+    'admissionPolicy.enabled',
+    'networkPolicy.enabled',
+    'uninstall.enabled',
+  ].map((value) => [value, false]),
+);
 
 function withValue(values: object, path: readonly string[], to: unknown): object {
   const [key = '', ...rest] = path;
@@ -89,11 +142,17 @@ function withValue(values: object, path: readonly string[], to: unknown): object
 }
 
 test('each value is in this table', (t) => {
-  const leaves = (schema: unknown, path: readonly string[]): readonly string[] => Object.entries(objectAt(schema, 'properties')).flatMap(([key, property]) => {
-    if (path.length === 0 && key === 'global') return [];
-    return (textAt(property, 'description') ?? '') === '' && isObject(objectAt(property, 'properties')) ? leaves(property, [...path, key]) : [[...path, key].join('.')];
-  });
-  t.same(rows.map(({ value }) => value).sort(), [...leaves(JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')), [])].sort());
+  const leaves = (schema: unknown, path: readonly string[]): readonly string[] =>
+    Object.entries(objectAt(schema, 'properties')).flatMap(([key, property]) => {
+      if (path.length === 0 && key === 'global') return [];
+      return (textAt(property, 'description') ?? '') === '' && isObject(objectAt(property, 'properties'))
+        ? leaves(property, [...path, key])
+        : [[...path, key].join('.')];
+    });
+  t.same(
+    rows.map(({ value }) => value).sort(),
+    [...leaves(JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')), [])].sort(),
+  );
   t.end();
 });
 

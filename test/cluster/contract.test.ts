@@ -13,7 +13,16 @@ import { openFake } from './open.ts';
 test('the test fake', (t) => {
   contract(t, () => {
     const cluster = fakeCluster();
-    return Promise.resolve({ put: (object) => { cluster.put(object); }, remove: (object) => { cluster.remove(object); }, open: () => cluster, close: () => cluster.close() });
+    return Promise.resolve({
+      put: (object) => {
+        cluster.put(object);
+      },
+      remove: (object) => {
+        cluster.remove(object);
+      },
+      open: () => cluster,
+      close: () => cluster.close(),
+    });
   });
   t.end();
 });
@@ -22,7 +31,12 @@ test('a folder of manifests', (t) => {
   contract(t, async (): Promise<World> => {
     const folder = await mkdtemp(join(tmpdir(), 'manifests-'));
     await mkdir(join(folder, 'below'));
-    const file = (object: unknown): string => join(folder, 'below', `${textAt(object, 'kind') ?? ''}-${textAt(object, 'metadata', 'name') ?? ''}.yaml`);
+    const file = (object: unknown): string =>
+      join(
+        folder,
+        'below',
+        `${textAt(object, 'kind') ?? ''}-${textAt(object, 'metadata', 'name') ?? ''}.yaml`,
+      );
     return {
       put: (object) => writeFile(file(object), stringify(object)),
       remove: (object) => unlink(file(object)),
@@ -37,8 +51,12 @@ test('Kubernetes', (t) => {
   contract(t, async (): Promise<World> => {
     const server = await startFakeApiServer();
     return {
-      put: (object) => { server.put(object as Parameters<typeof server.put>[0]); },
-      remove: (object) => { server.remove(object as Parameters<typeof server.remove>[0]); },
+      put: (object) => {
+        server.put(object as Parameters<typeof server.put>[0]);
+      },
+      remove: (object) => {
+        server.remove(object as Parameters<typeof server.remove>[0]);
+      },
       open: () => openFake(server),
       close: () => server.stop(),
     };

@@ -57,7 +57,10 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
 
   function record(type: Entry['type'], resource: Resource, object: JsonObject): void {
     version += 1;
-    const stamped = { ...object, metadata: { ...(object['metadata'] as JsonObject), resourceVersion: String(version) } };
+    const stamped = {
+      ...object,
+      metadata: { ...(object['metadata'] as JsonObject), resourceVersion: String(version) },
+    };
     const id = `${resource.kind}/${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
     if (type === 'DELETED') objects.delete(id);
     else objects.set(id, { resource, object: stamped });
@@ -67,43 +70,64 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
   }
 
   function tell({ resource, response }: Watcher, entry: Entry): void {
-    if (entry.resource === resource && matches(entry.object, resource)) response.write(`${JSON.stringify({ type: entry.type, object: entry.object })}\n`);
+    if (entry.resource === resource && matches(entry.object, resource))
+      response.write(`${JSON.stringify({ type: entry.type, object: entry.object })}\n`);
   }
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://fake');
-    const resource = resources.find((one) => url.pathname === (one.group === '' ? `/api/${one.version}/${one.plural}` : `/apis/${one.group}/${one.version}/${one.plural}`));
+    const resource = resources.find(
+      (one) =>
+        url.pathname ===
+        (one.group === ''
+          ? `/api/${one.version}/${one.plural}`
+          : `/apis/${one.group}/${one.version}/${one.plural}`),
+    );
     const what = url.searchParams.has('watch') ? 'watch' : 'list';
     counts.set(`${resource?.kind ?? '?'} ${what}`, (counts.get(`${resource?.kind ?? '?'} ${what}`) ?? 0) + 1);
     if (fake.fault?.(request, response) === true) return;
-    if (resource === undefined || fake.absent.has(resource.kind)) sendStatus(response, 404, 'the server could not find the requested resource');
+    if (resource === undefined || fake.absent.has(resource.kind))
+      sendStatus(response, 404, 'the server could not find the requested resource');
     else if (what === 'watch') watch(resource, Number(url.searchParams.get('resourceVersion')), response);
     else list(resource, url.searchParams, response);
   }
 
   function list(resource: Resource, query: URLSearchParams, response: ServerResponse): void {
-    const all = [...objects.values()].filter((one) => one.resource === resource && matches(one.object, resource)).map(({ object }) => withoutKind(object));
+    const all = [...objects.values()]
+      .filter((one) => one.resource === resource && matches(one.object, resource))
+      .map(({ object }) => withoutKind(object));
     const start = Number(query.get('continue') ?? 0);
     const end = start + Number(query.get('limit') ?? all.length);
-    const metadata = { resourceVersion: String(version), ...(end < all.length ? { continue: String(end) } : {}) };
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ kind: `${resource.kind}List`, metadata, items: all.slice(start, end) }));
+    const metadata = {
+      resourceVersion: String(version),
+      ...(end < all.length ? { continue: String(end) } : {}),
+    };
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ kind: `${resource.kind}List`, metadata, items: all.slice(start, end) }));
   }
 
   function watch(resource: Resource, from: number, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'application/json' });
     if (from < oldest) {
-      response.end(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } })}\n`);
+      response.end(
+        `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } })}\n`,
+      );
       return;
     }
     response.flushHeaders();
     const watcher: Watcher = { resource, response };
     watchers.add(watcher);
-    response.on('close', () => { watchers.delete(watcher); });
+    response.on('close', () => {
+      watchers.delete(watcher);
+    });
     for (const entry of log) if (entry.version > from) tell(watcher, entry);
   }
 
   const fake: FakeApiServer = {
-    get url() { return `http://127.0.0.1:${port}`; },
+    get url() {
+      return `http://127.0.0.1:${port}`;
+    },
     put(object) {
       const resource = resourceOf(object);
       if (resource === undefined) throw new Error(`the fake does not serve ${String(object['kind'])}`);
@@ -128,7 +152,9 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
       }
     },
     silent: false,
-    compact() { oldest = version; },
+    compact() {
+      oldest = version;
+    },
     absent: new Set(),
     requests: (kind, what) => counts.get(`${kind} ${what}`) ?? 0,
     watching: (kind) => [...watchers].filter(({ resource }) => resource.kind === kind).length,
@@ -158,6 +184,13 @@ function matches(object: JsonObject, { labelSelector }: Resource): boolean {
   return labelSelector === undefined || labelsAt(object, 'metadata', 'labels')[key] === value;
 }
 
-export function sendStatus(response: ServerResponse, code: number, message: string, headers: Record<string, string> = {}): void {
-  response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ kind: 'Status', code, message }));
+export function sendStatus(
+  response: ServerResponse,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+): void {
+  response
+    .writeHead(code, { 'content-type': 'application/json', ...headers })
+    .end(JSON.stringify({ kind: 'Status', code, message }));
 }

@@ -39,7 +39,15 @@ export function fakeCluster(objects: readonly unknown[] = [], synced = true): Fa
     snapshot: store.snapshot,
     synced: whenSynced.promise,
     onChange: store.onChange,
-    freshness: () => resources.map((resource) => ({ kind: resource.kind, synced: store.snapshot.synced, objects: store.count(resource), ageMilliseconds: 0, watchRestarts: 0, relistDiffs: 0 })),
+    freshness: () =>
+      resources.map((resource) => ({
+        kind: resource.kind,
+        synced: store.snapshot.synced,
+        objects: store.count(resource),
+        ageMilliseconds: 0,
+        watchRestarts: 0,
+        relistDiffs: 0,
+      })),
     problems: () => [],
     onProblems: () => () => undefined,
     put(object) {

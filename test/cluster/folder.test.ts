@@ -8,10 +8,15 @@ import type { Cluster } from '../../src/cluster/port.ts';
 import { inNamespace } from '../../src/model/snapshot.ts';
 import { namespace, service, until } from './contract.ts';
 
-const text = (...objects: readonly unknown[]): string => objects.map((object) => stringify(object)).join('---\n');
-const has = (cluster: Cluster, name: string): boolean => inNamespace(cluster.snapshot.services, 'ww-green').has(name);
+const text = (...objects: readonly unknown[]): string =>
+  objects.map((object) => stringify(object)).join('---\n');
+const has = (cluster: Cluster, name: string): boolean =>
+  inNamespace(cluster.snapshot.services, 'ww-green').has(name);
 
-async function opened(t: Test, files: Parameters<Test['testdir']>[0]): Promise<{ folder: string; cluster: Cluster }> {
+async function opened(
+  t: Test,
+  files: Parameters<Test['testdir']>[0],
+): Promise<{ folder: string; cluster: Cluster }> {
   const folder = t.testdir(files);
   const cluster = openFolder([folder], { debounceMilliseconds: 5, rescanMilliseconds: 40 });
   t.teardown(() => cluster.close());
@@ -20,7 +25,10 @@ async function opened(t: Test, files: Parameters<Test['testdir']>[0]): Promise<{
 }
 
 test('a bad file is a problem with file and line, takes nothing else down, and is none once mended', async (t) => {
-  const { folder, cluster } = await opened(t, { 'a.yaml': text(namespace, service('a')), 'b.yaml': `${text(service('b'))}---\na: [\n` });
+  const { folder, cluster } = await opened(t, {
+    'a.yaml': text(namespace, service('a')),
+    'b.yaml': `${text(service('b'))}---\na: [\n`,
+  });
   t.ok(has(cluster, 'a') && has(cluster, 'b'));
   t.match(cluster.problems()[0], { code: 'BL010', source: /b\.yaml:\d+/ });
   await writeFile(join(folder, 'b.yaml'), text(service('b')));
@@ -33,7 +41,12 @@ test('a half-saved file takes nothing away that was there', async (t) => {
   await until(t, cluster, 'it is reported', () => cluster.problems().length > 0);
   t.ok(has(cluster, 'a') && has(cluster, 'b'));
   await writeFile(join(folder, 'a.yaml'), text(service('a')));
-  await until(t, cluster, 'the whole file counts', () => !has(cluster, 'b') && cluster.problems().length === 0);
+  await until(
+    t,
+    cluster,
+    'the whole file counts',
+    () => !has(cluster, 'b') && cluster.problems().length === 0,
+  );
 });
 
 test('a file that an editor puts in place of another is read', async (t) => {
@@ -56,13 +69,26 @@ test('a folder behind a link that is swapped is read again, as a mounted ConfigM
 });
 
 test('of one object in two files one counts, the same one whatever the order, and the other is reported', async (t) => {
-  const { folder, cluster } = await opened(t, { 'a.yaml': text(service('x', 'first')), 'b.yaml': text(service('x', 'second')) });
+  const { folder, cluster } = await opened(t, {
+    'a.yaml': text(service('x', 'first')),
+    'b.yaml': text(service('x', 'second')),
+  });
   const chosen = inNamespace(cluster.snapshot.services, 'ww-green').get('x')?.selector['app'];
   t.match(cluster.problems()[0], { code: 'BL010', message: /x/ });
   await unlink(join(folder, 'b.yaml'));
-  await until(t, cluster, 'the other file counts', () => inNamespace(cluster.snapshot.services, 'ww-green').get('x')?.selector['app'] === 'first');
+  await until(
+    t,
+    cluster,
+    'the other file counts',
+    () => inNamespace(cluster.snapshot.services, 'ww-green').get('x')?.selector['app'] === 'first',
+  );
   await writeFile(join(folder, 'b.yaml'), text(service('x', 'second')));
-  await until(t, cluster, 'the same one as at first', () => inNamespace(cluster.snapshot.services, 'ww-green').get('x')?.selector['app'] === chosen);
+  await until(
+    t,
+    cluster,
+    'the same one as at first',
+    () => inNamespace(cluster.snapshot.services, 'ww-green').get('x')?.selector['app'] === chosen,
+  );
 });
 
 test('folders and files that come later are watched too', async (t) => {

@@ -7,9 +7,15 @@ import { openFake } from './open.ts';
 
 type Options = Parameters<typeof openFake>[1];
 
-async function opened(t: Test, objects: readonly Parameters<FakeApiServer['put']>[0][] = [namespace], options: Options = {}): Promise<{ server: FakeApiServer; cluster: Cluster }> {
+async function opened(
+  t: Test,
+  objects: readonly Parameters<FakeApiServer['put']>[0][] = [namespace],
+  options: Options = {},
+): Promise<{ server: FakeApiServer; cluster: Cluster }> {
   const server = await startFakeApiServer();
-  objects.forEach((object) => { server.put(object); });
+  objects.forEach((object) => {
+    server.put(object);
+  });
   const cluster = openFake(server, options);
   t.teardown(async () => {
     await cluster.close();
@@ -20,18 +26,24 @@ async function opened(t: Test, objects: readonly Parameters<FakeApiServer['put']
   return { server, cluster };
 }
 
-const has = (cluster: Cluster, name: string): boolean => inNamespace(cluster.snapshot.services, 'ww-green').has(name);
+const has = (cluster: Cluster, name: string): boolean =>
+  inNamespace(cluster.snapshot.services, 'ww-green').has(name);
 const fresh = (cluster: Cluster, kind = 'Service') => cluster.freshness().find((one) => one.kind === kind);
 
 test('lists in pages', async (t) => {
-  const { server, cluster } = await opened(t, Array.from({ length: 7 }, (_, index) => service(`s${index}`)));
+  const { server, cluster } = await opened(
+    t,
+    Array.from({ length: 7 }, (_, index) => service(`s${index}`)),
+  );
   t.equal(inNamespace(cluster.snapshot.services, 'ww-green').size, 7);
   t.equal(server.requests('Service', 'list'), 4);
 });
 
 test('begins a list anew when a page is too old to go on', async (t) => {
   const server = await startFakeApiServer();
-  ['a', 'b', 'c'].forEach((name) => { server.put(service(name)); });
+  ['a', 'b', 'c'].forEach((name) => {
+    server.put(service(name));
+  });
   let refused = 0;
   server.fault = (request, response) => {
     if (refused > 0 || !(request.url ?? '').includes('continue=')) return false;
@@ -79,11 +91,15 @@ test('opens a watch anew that says nothing for too long', async (t) => {
 
 test('a bookmark is a word: the watch stays, and the next one begins there', async (t) => {
   const { server, cluster } = await opened(t, [namespace], { silenceMilliseconds: 400 });
-  server.write('Service', `${JSON.stringify({ type: 'BOOKMARK', object: { kind: 'Service', metadata: { resourceVersion: '9000' } } })}\n`);
+  server.write(
+    'Service',
+    `${JSON.stringify({ type: 'BOOKMARK', object: { kind: 'Service', metadata: { resourceVersion: '9000' } } })}\n`,
+  );
   await until(t, cluster, 'the bookmark is heard', () => (fresh(cluster)?.ageMilliseconds ?? 1000) < 400);
   let asked = '';
   server.fault = (request) => {
-    if ((request.url ?? '').includes('/services') && (request.url ?? '').includes('watch=1')) asked = request.url ?? '';
+    if ((request.url ?? '').includes('/services') && (request.url ?? '').includes('watch=1'))
+      asked = request.url ?? '';
     return false;
   };
   server.endWatches('end');
@@ -105,14 +121,20 @@ test('lists again on 410 as the answer to a watch', async (t) => {
   const { server, cluster } = await opened(t);
   let refused = 0;
   server.fault = (request, response) => {
-    if (refused > 0 || !(request.url ?? '').includes('/services') || !(request.url ?? '').includes('watch=1')) return false;
+    if (refused > 0 || !(request.url ?? '').includes('/services') || !(request.url ?? '').includes('watch=1'))
+      return false;
     refused += 1;
     sendStatus(response, 410, 'too old');
     return true;
   };
   const lists = server.requests('Service', 'list');
   server.endWatches('end');
-  await until(t, cluster, 'it lists again', () => server.requests('Service', 'list') > lists && server.watching('Service') === 1);
+  await until(
+    t,
+    cluster,
+    'it lists again',
+    () => server.requests('Service', 'list') > lists && server.watching('Service') === 1,
+  );
 });
 
 const broken: readonly (readonly [string, string])[] = [
@@ -134,12 +156,21 @@ for (const [what, text] of broken) {
 
 test('reads a line that comes in pieces, cut inside a character', async (t) => {
   const { server, cluster } = await opened(t);
-  const bytes = Buffer.from(`${JSON.stringify({ type: 'ADDED', object: { ...service('a'), spec: { selector: { app: 'caf\u00e9' } } } })}\n`);
+  const bytes = Buffer.from(
+    `${JSON.stringify({ type: 'ADDED', object: { ...service('a'), spec: { selector: { app: 'caf\u00e9' } } } })}\n`,
+  );
   const cut = bytes.indexOf(0xc3) + 1;
   server.write('Service', bytes.subarray(0, cut) as unknown as string);
-  await new Promise((resolve) => { setImmediate(resolve); });
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
   server.write('Service', bytes.subarray(cut) as unknown as string);
-  await until(t, cluster, 'it arrives whole', () => inNamespace(cluster.snapshot.services, 'ww-green').get('a')?.selector['app'] === 'caf\u00e9');
+  await until(
+    t,
+    cluster,
+    'it arrives whole',
+    () => inNamespace(cluster.snapshot.services, 'ww-green').get('a')?.selector['app'] === 'caf\u00e9',
+  );
 });
 
 test('waits as long as Retry-After says', async (t) => {
@@ -186,7 +217,9 @@ test('is not synced while a kind may not be read, says which, and is once it may
     await server.stop();
   });
   const told: string[] = [];
-  cluster.onProblems((problems) => { told.push(...problems.map(({ message }) => message)); });
+  cluster.onProblems((problems) => {
+    told.push(...problems.map(({ message }) => message));
+  });
   await until(t, cluster, 'the right is missed', () => told.length > 0);
   t.match(told[0], /pods cannot be read: 403 .*forbidden/);
   t.notOk(cluster.snapshot.synced);
@@ -208,7 +241,9 @@ test('a custom resource that is not served counts as none, and is found once it 
   t.same(cluster.problems(), []);
   server.put({ ...workload('Deployment', 'a'), apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout' });
   server.absent.delete('Rollout');
-  await until(t, cluster, 'the Rollout shows', () => inNamespace(cluster.snapshot.workloads, 'ww-green').has('Rollout/a'));
+  await until(t, cluster, 'the Rollout shows', () =>
+    inNamespace(cluster.snapshot.workloads, 'ww-green').has('Rollout/a'),
+  );
 });
 
 test('rejects at once when no kubeconfig tells where the cluster is', async (t) => {

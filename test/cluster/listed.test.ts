@@ -12,10 +12,17 @@ async function started(t: Test): Promise<{ server: FakeApiServer; kubeconfig: st
   const server = await startFakeApiServer();
   t.teardown(() => server.stop());
   const kubeconfig = join(t.testdir(), 'kubeconfig');
-  await writeFile(kubeconfig, stringify({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'fake', contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
-    clusters: [{ name: 'fake', cluster: { server: server.url, 'insecure-skip-tls-verify': true } }], users: [{ name: 'fake', user: {} }],
-  }));
+  await writeFile(
+    kubeconfig,
+    stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'fake',
+      contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+      clusters: [{ name: 'fake', cluster: { server: server.url, 'insecure-skip-tls-verify': true } }],
+      users: [{ name: 'fake', user: {} }],
+    }),
+  );
   return { server, kubeconfig };
 }
 
@@ -26,8 +33,17 @@ test('lists what is wanted and nothing else, whole, page by page, with its kind'
   server.put(namespace);
   for (let index = 0; index < 501; index += 1) server.put(service(`s${index}`));
   server.absent.add('Rollout');
-  const objects = await listCluster({ kubeconfig, collections: ['namespaces', 'services', 'workloads'], namespace: undefined, signal });
-  t.equal(objects.filter((object) => textAt(object, 'kind') === 'Service' && textAt(object, 'apiVersion') === 'v1').length, 501);
+  const objects = await listCluster({
+    kubeconfig,
+    collections: ['namespaces', 'services', 'workloads'],
+    namespace: undefined,
+    signal,
+  });
+  t.equal(
+    objects.filter((object) => textAt(object, 'kind') === 'Service' && textAt(object, 'apiVersion') === 'v1')
+      .length,
+    501,
+  );
   t.equal(objects.length, 502);
   t.equal(server.requests('Service', 'list'), 2, 'two pages');
   t.equal(server.requests('Pod', 'list'), 0);
@@ -39,10 +55,23 @@ test('asks for one namespace by rights in it alone', async (t) => {
   server.fault = (request, response) => {
     const [path = ''] = (request.url ?? '').split('?');
     asked.push(path);
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(path === '/api/v1/namespaces/ww-green' ? { metadata: { name: 'ww-green' } } : { metadata: {}, items: [] }));
+    response
+      .setHeader('content-type', 'application/json')
+      .end(
+        JSON.stringify(
+          path === '/api/v1/namespaces/ww-green'
+            ? { metadata: { name: 'ww-green' } }
+            : { metadata: {}, items: [] },
+        ),
+      );
     return true;
   };
-  const objects = await listCluster({ kubeconfig, collections: ['namespaces', 'pods'], namespace: 'ww-green', signal });
+  const objects = await listCluster({
+    kubeconfig,
+    collections: ['namespaces', 'pods'],
+    namespace: 'ww-green',
+    signal,
+  });
   t.same(objects, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ww-green' } }]);
   t.same(asked.sort(), ['/api/v1/namespaces/ww-green', '/api/v1/namespaces/ww-green/pods']);
 });
@@ -54,10 +83,16 @@ test('says what cannot be read', async (t) => {
     sendStatus(response, 403, 'services is forbidden');
     return true;
   };
-  await t.rejects(listCluster({ kubeconfig, collections: ['namespaces', 'services'], namespace: undefined, signal }), { name: 'ClusterError', message: 'services cannot be read: 403 services is forbidden' });
+  await t.rejects(
+    listCluster({ kubeconfig, collections: ['namespaces', 'services'], namespace: undefined, signal }),
+    { name: 'ClusterError', message: 'services cannot be read: 403 services is forbidden' },
+  );
 });
 
-for (const [minor, want] of [['35', 35], ['34+', 34]] as const) {
+for (const [minor, want] of [
+  ['35', 35],
+  ['34+', 34],
+] as const) {
   test(`the API server's minor version "${minor}" is ${want}, and 0 before it was asked`, async (t) => {
     const { server } = await started(t);
     server.fault = (request, response) => {
@@ -69,7 +104,10 @@ for (const [minor, want] of [['35', 35], ['34+', 34]] as const) {
     t.teardown(() => cluster.close());
     await cluster.synced;
     t.equal(cluster.kubernetesMinor?.(), 0);
-    while (cluster.kubernetesMinor?.() === 0) await new Promise((resolve) => { setImmediate(resolve); });
+    while (cluster.kubernetesMinor?.() === 0)
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
     t.equal(cluster.kubernetesMinor?.(), want);
   });
 }

@@ -9,7 +9,10 @@ import { startApiDouble, type ApiDouble } from './api-double.ts';
 import { run, type Ran } from './run.ts';
 import { branch, control, tenants } from './tenant.ts';
 
-async function opened(t: Test, more: readonly JsonObject[] = []): Promise<{ api: ApiDouble; cli: (...args: readonly string[]) => ReturnType<typeof run> }> {
+async function opened(
+  t: Test,
+  more: readonly JsonObject[] = [],
+): Promise<{ api: ApiDouble; cli: (...args: readonly string[]) => ReturnType<typeof run> }> {
   const api = await startApiDouble([...tenants(), ...more]);
   api.react = control;
   control(undefined, api);
@@ -17,28 +20,72 @@ async function opened(t: Test, more: readonly JsonObject[] = []): Promise<{ api:
   return { api, cli: (...args) => run([...args, '--kubeconfig', api.kubeconfig]) };
 }
 
-const annotationsOf = (object: JsonObject | undefined): JsonObject => objectAt(object, 'metadata', 'annotations');
+const annotationsOf = (object: JsonObject | undefined): JsonObject =>
+  objectAt(object, 'metadata', 'annotations');
 const quick = ['--settle-milliseconds', '0', '--warn-first', 'false'];
 
 test('deploy clones the baselines of several services, waits until they are routed, and ends with their URLs', async (t) => {
   const { api, cli } = await opened(t);
-  const { code, out, err } = await cli('deploy', 'fact-find-ui,fact-find', 'ww-green', 'OPS-1234', '--env', 'LOG=debug', '--ttl', '12h', '--wait', '30', '--owner', 'ada');
+  const { code, out, err } = await cli(
+    'deploy',
+    'fact-find-ui,fact-find',
+    'ww-green',
+    'OPS-1234',
+    '--env',
+    'LOG=debug',
+    '--ttl',
+    '12h',
+    '--wait',
+    '30',
+    '--owner',
+    'ada',
+  );
   t.equal(code, 0, err);
-  t.same(out.trim().split('\n'), ['https://ops-1234.ww-green.example.io/fact-find-ui', 'https://ops-1234.ww-green.example.io/fact-find']);
+  t.same(out.trim().split('\n'), [
+    'https://ops-1234.ww-green.example.io/fact-find-ui',
+    'https://ops-1234.ww-green.example.io/fact-find',
+  ]);
   const made = api.get('deployments/ww-green/fact-find-ui-ops-1234');
-  t.same(at(made, 'spec', 'template', 'spec', 'containers', 0), { name: 'app', image: 'registry.example.io:5000/fact-find-ui:OPS-1234', env: [{ name: 'LOG', value: 'debug' }] });
+  t.same(at(made, 'spec', 'template', 'spec', 'containers', 0), {
+    name: 'app',
+    image: 'registry.example.io:5000/fact-find-ui:OPS-1234',
+    env: [{ name: 'LOG', value: 'debug' }],
+  });
   t.equal(at(made, 'spec', 'replicas'), 1, 'one pod, whatever the baseline has');
   t.same(at(made, 'spec', 'selector', 'matchLabels'), { app: 'fact-find-ui', version: 'OPS-1234' });
-  t.same(annotationsOf(made), { 'branchline.dev/branch': 'OPS-1234', 'branchline.dev/service': 'fact-find-ui', 'branchline.dev/ttl': '12h', 'branchline.dev/by': 'ada' }, 'nothing of Helm');
+  t.same(
+    annotationsOf(made),
+    {
+      'branchline.dev/branch': 'OPS-1234',
+      'branchline.dev/service': 'fact-find-ui',
+      'branchline.dev/ttl': '12h',
+      'branchline.dev/by': 'ada',
+    },
+    'nothing of Helm',
+  );
   t.equal(at(made, 'metadata', 'labels', 'helm.sh/chart'), undefined);
-  t.ok(api.writes.slice(0, 2).every(({ dryRun }) => dryRun), 'all are tried before any is written');
+  t.ok(
+    api.writes.slice(0, 2).every(({ dryRun }) => dryRun),
+    'all are tried before any is written',
+  );
 });
 
 test('deploying again changes the workload that is there, and wakes it', async (t) => {
-  const { api, cli } = await opened(t, [branch('OPS-1', { replicas: 0, annotations: { 'branchline.dev/asleep': '1 since 2026-01-01T00:00:00Z' } })]);
-  t.equal((await cli('deploy', 'fact-find-ui', 'ww-green', 'ops-1', '--tag', 'next', '--wait', '10')).code, 0);
+  const { api, cli } = await opened(t, [
+    branch('OPS-1', {
+      replicas: 0,
+      annotations: { 'branchline.dev/asleep': '1 since 2026-01-01T00:00:00Z' },
+    }),
+  ]);
+  t.equal(
+    (await cli('deploy', 'fact-find-ui', 'ww-green', 'ops-1', '--tag', 'next', '--wait', '10')).code,
+    0,
+  );
   const made = api.get('deployments/ww-green/fact-find-ui-ops-1');
-  t.equal(at(made, 'spec', 'template', 'spec', 'containers', 0, 'image'), 'registry.example.io:5000/fact-find-ui:next');
+  t.equal(
+    at(made, 'spec', 'template', 'spec', 'containers', 0, 'image'),
+    'registry.example.io:5000/fact-find-ui:next',
+  );
   t.equal(annotationsOf(made)['branchline.dev/asleep'], undefined);
   t.equal(at(made, 'spec', 'replicas'), 1);
 });
@@ -85,28 +132,50 @@ async function printed(t: Test, ...args: readonly string[]): Promise<Ran> {
 
 test('deploy changes a variable in its place, so that those after it still see it, and puts new ones last', async (t) => {
   const { out } = await printed(t, 'orders', 'shop', 'OPS-1', '--env', 'LOG=debug', '--env', 'NEW=1');
-  t.same(at(parse(out), 'spec', 'template', 'spec', 'containers', 0, 'env'), [{ name: 'LOG', value: 'debug' }, { name: 'OPTS', value: '--level=$(LOG)' }, { name: 'NEW', value: '1' }]);
+  t.same(at(parse(out), 'spec', 'template', 'spec', 'containers', 0, 'env'), [
+    { name: 'LOG', value: 'debug' },
+    { name: 'OPTS', value: '--level=$(LOG)' },
+    { name: 'NEW', value: '1' },
+  ]);
 });
 
-test('deploy leaves out a Rollout\'s strategy, which names the Services of its baseline', async (t) => {
+test("deploy leaves out a Rollout's strategy, which names the Services of its baseline", async (t) => {
   t.same(at(parse((await printed(t, 'orders', 'shop', 'OPS-1')).out), 'spec', 'strategy'), { canary: {} });
 });
 
 test('deploy refuses two services of one baseline: one workload cannot be told to be both', async (t) => {
   const { code, err } = await printed(t, 'orders,orders-internal', 'shop', 'OPS-1');
   t.equal(code, 1);
-  t.match(err, /orders and orders-internal have one baseline, so one branch serves both: deploy orders alone/);
+  t.match(
+    err,
+    /orders and orders-internal have one baseline, so one branch serves both: deploy orders alone/,
+  );
 });
 
 const wrong: readonly (readonly [string, readonly string[], number, RegExp])[] = [
-  ['a service that is not there', ['nope', 'ww-green', 'OPS-1'], 1, /no Service nope in ww-green; it has fact-find, fact-find-ui/],
+  [
+    'a service that is not there',
+    ['nope', 'ww-green', 'OPS-1'],
+    1,
+    /no Service nope in ww-green; it has fact-find, fact-find-ui/,
+  ],
   ['a namespace that is not there', ['fact-find', 'nope', 'OPS-1'], 3, /no namespace nope/],
   ['the baseline as a branch', ['fact-find', 'ww-green', 'Master'], 1, /is the baseline/],
   ['a branch without a name', ['fact-find', 'ww-green', '///'], 2, /no branch name/],
   ['a ttl in words', ['fact-find', 'ww-green', 'OPS-1', '--ttl', 'soon'], 2, /not a lifetime/],
   ['image and tag', ['fact-find', 'ww-green', 'OPS-1', '--image', 'a', '--tag', 'b'], 2, /twice/],
-  ['one image for several services', ['fact-find,fact-find-ui', 'ww-green', 'OPS-1', '--image', 'a'], 2, /one image; deploy them one by one, or give --tag/],
-  ['a container that is not there', ['fact-find', 'ww-green', 'OPS-1', '--env', 'web:A=b'], 1, /no container "web"; it has app, istio-proxy/],
+  [
+    'one image for several services',
+    ['fact-find,fact-find-ui', 'ww-green', 'OPS-1', '--image', 'a'],
+    2,
+    /one image; deploy them one by one, or give --tag/,
+  ],
+  [
+    'a container that is not there',
+    ['fact-find', 'ww-green', 'OPS-1', '--env', 'web:A=b'],
+    1,
+    /no container "web"; it has app, istio-proxy/,
+  ],
   ['a number of pods in words', ['fact-find', 'ww-green', 'OPS-1', '--replicas', 'two'], 2, /whole number/],
 ];
 for (const [name, args, code, words] of wrong) {
@@ -119,26 +188,38 @@ for (const [name, args, code, words] of wrong) {
   });
 }
 
-test('deploy says the API server\'s refusal and writes none of several services', async (t) => {
+test("deploy says the API server's refusal and writes none of several services", async (t) => {
   const { api, cli } = await opened(t);
-  api.refuse = (method, target) => (method === 'PATCH' && target.endsWith('fact-find-ops-1') ? [403, 'admission webhook denied the request: [BL118]'] : undefined);
+  api.refuse = (method, target) =>
+    method === 'PATCH' && target.endsWith('fact-find-ops-1')
+      ? [403, 'admission webhook denied the request: [BL118]']
+      : undefined;
   const { code, err } = await cli('deploy', 'fact-find-ui,fact-find', 'ww-green', 'OPS-1');
   t.equal(code, 3);
   t.match(err, /403 admission webhook denied the request: \[BL118\]/);
-  t.same(api.writes.filter(({ dryRun }) => !dryRun), []);
+  t.same(
+    api.writes.filter(({ dryRun }) => !dryRun),
+    [],
+  );
 });
 
 /** Whatever is applied gets a pod whose container is in this state. */
 function withPod(api: ApiDouble, status: JsonObject): void {
   api.react = (write, self) => {
     if (self.get(write.target) === undefined) return;
-    self.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } }, spec: { nodeName: 'n' }, status: { containerStatuses: [{ name: 'app', ...status }] } });
+    self.put({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', namespace: 'ww-green', labels: { app: 'fact-find', version: 'OPS-1' } },
+      spec: { nodeName: 'n' },
+      status: { containerStatuses: [{ name: 'app', ...status }] },
+    });
   };
 }
 
 test('deploy --wait ends at once with an error that waiting does not mend', async (t) => {
   const { api, cli } = await opened(t);
-  withPod(api, { state: { waiting: { reason: 'InvalidImageName', message: 'couldn\'t parse image' } } });
+  withPod(api, { state: { waiting: { reason: 'InvalidImageName', message: "couldn't parse image" } } });
   const { code, out, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '30');
   t.equal(code, 3);
   t.equal(out, '');
@@ -147,43 +228,78 @@ test('deploy --wait ends at once with an error that waiting does not mend', asyn
 
 test('deploy --wait says that an image cannot be pulled', async (t) => {
   const { api, cli } = await opened(t);
-  withPod(api, { state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "fact-find:OPS-1": not found' } } });
+  withPod(api, {
+    state: {
+      waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "fact-find:OPS-1": not found' },
+    },
+  });
   const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
   t.equal(code, 3);
-  t.match(err, /does not come up: pod p: container app: ImagePullBackOff: Back-off pulling image "fact-find:OPS-1": not found\n$/);
+  t.match(
+    err,
+    /does not come up: pod p: container app: ImagePullBackOff: Back-off pulling image "fact-find:OPS-1": not found\n$/,
+  );
 });
 
 test('deploy --wait says that the application crashes, with the last lines of its log and nothing that would move the cursor', async (t) => {
   const { api, cli } = await opened(t);
-  withPod(api, { state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } }, lastState: { terminated: { exitCode: 1 } } });
+  withPod(api, {
+    state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } },
+    lastState: { terminated: { exitCode: 1 } },
+  });
   api.logs.set('p', 'starting\nError: \u001b[31mno DATABASE_URL\n');
   const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
   t.equal(code, 3);
   t.match(err, /not routed after 1 s/);
-  t.match(err, /does not come up: pod p: container app: CrashLoopBackOff \(exit code 1\): back-off 10s restarting failed container\n {2}starting\n {2}Error: {2}\[31mno DATABASE_URL\n$/);
-  api.refuse = (_method, target) => (target.startsWith('pods/ww-green/p') ? [403, 'pods/log is forbidden'] : undefined);
-  t.match((await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1')).err, /\n {2}\(its log cannot be read: .*forbidden/);
+  t.match(
+    err,
+    /does not come up: pod p: container app: CrashLoopBackOff \(exit code 1\): back-off 10s restarting failed container\n {2}starting\n {2}Error: {2}\[31mno DATABASE_URL\n$/,
+  );
+  api.refuse = (_method, target) =>
+    target.startsWith('pods/ww-green/p') ? [403, 'pods/log is forbidden'] : undefined;
+  t.match(
+    (await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1')).err,
+    /\n {2}\(its log cannot be read: .*forbidden/,
+  );
 });
 
 test('deploy --wait says what it waited for when the time is over', async (t) => {
   const { api, cli } = await opened(t);
   api.react = (write, self) => {
     const made = self.get(write.target);
-    if (made !== undefined) self.objects.set(write.target, { ...made, status: { readyReplicas: 1, replicas: 1, updatedReplicas: 1, observedGeneration: 99 } });
+    if (made !== undefined)
+      self.objects.set(write.target, {
+        ...made,
+        status: { readyReplicas: 1, replicas: 1, updatedReplicas: 1, observedGeneration: 99 },
+      });
   };
   const { code, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
   t.equal(code, 3);
   t.match(err, /not routed after 1 s: fact-find is 1\/1 ready, waiting for its routes/);
 });
 
-test('list shows branches of the context\'s namespace, of one that is named, and of all', async (t) => {
-  const { cli } = await opened(t, [branch('OPS-1', { annotations: { 'branchline.dev/by': 'ada' } }), branch('OPS-2', { namespace: 'ww-red', annotations: { 'branchline.dev/keep': 'true' } })]);
+test("list shows branches of the context's namespace, of one that is named, and of all", async (t) => {
+  const { cli } = await opened(t, [
+    branch('OPS-1', { annotations: { 'branchline.dev/by': 'ada' } }),
+    branch('OPS-2', { namespace: 'ww-red', annotations: { 'branchline.dev/keep': 'true' } }),
+  ]);
   const own = await cli('list');
-  t.match(own.out, /^NAMESPACE +BRANCH +SERVICE +PODS +ROUTED +AGE +EXPIRES +URL\nww-green +OPS-1 +fact-find-ui +1\/1 +yes +1h +in 2d22h +https:\/\/ops-1\.ww-green\.example\.io\/fact-find-ui\n$/);
+  t.match(
+    own.out,
+    /^NAMESPACE +BRANCH +SERVICE +PODS +ROUTED +AGE +EXPIRES +URL\nww-green +OPS-1 +fact-find-ui +1\/1 +yes +1h +in 2d22h +https:\/\/ops-1\.ww-green\.example\.io\/fact-find-ui\n$/,
+  );
   t.match((await cli('list', '--context', 'ww-red')).out, /ww-red +OPS-2 .* kept /);
   t.match((await cli('list', '-n', 'ww-red')).out, /OPS-2/);
-  const all = JSON.parse((await cli('list', '--all', '-o', 'json')).out) as { branches: readonly JsonObject[] };
-  t.same(all.branches.map((one) => [one['branch'], one['owner'], one['routed']]), [['OPS-1', 'ada', true], ['OPS-2', null, true]]);
+  const all = JSON.parse((await cli('list', '--all', '-o', 'json')).out) as {
+    branches: readonly JsonObject[];
+  };
+  t.same(
+    all.branches.map((one) => [one['branch'], one['owner'], one['routed']]),
+    [
+      ['OPS-1', 'ada', true],
+      ['OPS-2', null, true],
+    ],
+  );
   t.notMatch(own.out, '\u001b', 'no colours in a pipe');
 });
 
@@ -198,17 +314,30 @@ test('list --watch shows what changes, in place on a terminal, until it is stopp
       else stop.abort();
     };
     api.objects.delete('deployments/ww-green/fact-find-ops-2');
-    t.equal((await run(['list', '--watch', '--kubeconfig', api.kubeconfig], '', { isTerminal, stop: stop.signal, out })).code, 0);
+    t.equal(
+      (
+        await run(['list', '--watch', '--kubeconfig', api.kubeconfig], '', {
+          isTerminal,
+          stop: stop.signal,
+          out,
+        })
+      ).code,
+      0,
+    );
     t.equal(shown.length, 2);
     t.notMatch(shown[0], 'OPS-2');
     t.match(shown[1], 'OPS-2');
-    t.equal(shown.every((text) => text.startsWith('\u001b[2J\u001b[HNAMESPACE')), isTerminal);
+    t.equal(
+      shown.every((text) => text.startsWith('\u001b[2J\u001b[HNAMESPACE')),
+      isTerminal,
+    );
   }
 });
 
 test('list is coloured on a terminal, unless NO_COLOR says otherwise, and plain in a pipe', async (t) => {
   const { api } = await opened(t, [branch('OPS-1')]);
-  const shown = async (more: Parameters<typeof run>[2]): Promise<string> => (await run(['list', '--kubeconfig', api.kubeconfig], '', more)).out;
+  const shown = async (more: Parameters<typeof run>[2]): Promise<string> =>
+    (await run(['list', '--kubeconfig', api.kubeconfig], '', more)).out;
   const plain = await shown({});
   t.notMatch(plain, '\u001b');
   t.match(await shown({ isTerminal: true }), '\u001b[1mOPS-1\u001b[0m');
@@ -225,13 +354,19 @@ test('list shows the id in place of a name that would fill the screen', async (t
 
 test('list says why a branch is not routed', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { replicas: 0 })]);
-  api.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'b', namespace: 'ww-green', labels: { app: 'fact-find-ui', version: 'master' } }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
+  api.put({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'b', namespace: 'ww-green', labels: { app: 'fact-find-ui', version: 'master' } },
+    status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  });
   t.match((await cli('list', '-o', 'wide')).out, / no +.*no ready pod of OPS-1\n$/);
 });
 
 test('list says what it may not read, and shows the rest', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1')]);
-  api.refuse = (_method, target) => (target.startsWith('virtualservices/') ? [403, 'virtualservices is forbidden'] : undefined);
+  api.refuse = (_method, target) =>
+    target.startsWith('virtualservices/') ? [403, 'virtualservices is forbidden'] : undefined;
   const { code, out, err } = await cli('list');
   t.equal(code, 1);
   t.match(out, /OPS-1/);
@@ -243,23 +378,47 @@ test('manifests are asked for the namespaces that were named, each service is cl
   const tenant = join(import.meta.dirname, '../../examples/tenant');
   t.match(await run(['housekeep', '-f', tenant, '-n', 'ww-green']), { code: 0, out: /OPS-1234/ });
   t.match(await run(['housekeep', '-f', tenant, '-n', 'nowhere']), { code: 0, out: 'no branches\n' });
-  t.equal((await cli('deploy', 'fact-find,fact-find', 'ww-green', 'OPS-1', '-o', 'yaml')).out.match(/^kind: Deployment$/gm)?.length, 1);
-  t.match(await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '-o', 'yaml', '--wait'), { code: 2, err: /only printed/ });
+  t.equal(
+    (await cli('deploy', 'fact-find,fact-find', 'ww-green', 'OPS-1', '-o', 'yaml')).out.match(
+      /^kind: Deployment$/gm,
+    )?.length,
+    1,
+  );
+  t.match(await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '-o', 'yaml', '--wait'), {
+    code: 2,
+    err: /only printed/,
+  });
   t.same(api.writes, []);
 });
 
 test('what may not be read is said, and the rest is done', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { hours: 200 })]);
-  const refusing = (pattern: RegExp): void => { api.refuse = (method, target) => (pattern.test(`${method} ${target}`) ? [403, 'forbidden'] : undefined); };
+  const refusing = (pattern: RegExp): void => {
+    api.refuse = (method, target) => (pattern.test(`${method} ${target}`) ? [403, 'forbidden'] : undefined);
+  };
   refusing(/GET replicasets/);
   const listed = await cli('list');
-  t.match(listed, { code: 1, out: /OPS-1 +fact-find-ui +1\/1 +yes +8d8h/, err: /revisions cannot be read, so branches look as old as their workloads: .*forbidden/ });
-  t.match(await cli('housekeep', ...quick), { code: 3, err: /forbidden/ }, 'it may have been deployed a minute ago');
+  t.match(listed, {
+    code: 1,
+    out: /OPS-1 +fact-find-ui +1\/1 +yes +8d8h/,
+    err: /revisions cannot be read, so branches look as old as their workloads: .*forbidden/,
+  });
+  t.match(
+    await cli('housekeep', ...quick),
+    { code: 3, err: /forbidden/ },
+    'it may have been deployed a minute ago',
+  );
   t.ok(api.get('deployments/ww-green/fact-find-ui-ops-1'));
   refusing(/GET pods/);
-  t.match(await cli('deploy', 'fact-find-ui', 'ww-green', 'OPS-2', '--wait', '20'), { code: 0, out: 'https://ops-2.ww-green.example.io/fact-find-ui\n' });
+  t.match(await cli('deploy', 'fact-find-ui', 'ww-green', 'OPS-2', '--wait', '20'), {
+    code: 0,
+    out: 'https://ops-2.ww-green.example.io/fact-find-ui\n',
+  });
   refusing(/GET namespaces\/\/$/);
-  t.match(await cli('list', '--all'), { code: 3, err: /forbidden; name the namespaces that you may read: -n/ });
+  t.match(await cli('list', '--all'), {
+    code: 3,
+    err: /forbidden; name the namespaces that you may read: -n/,
+  });
 });
 
 test('keep keeps for ever, for a while, and no more', async (t) => {
@@ -275,16 +434,27 @@ test('keep keeps for ever, for a while, and no more', async (t) => {
 });
 
 test('keep wakes a branch that sleeps', async (t) => {
-  const { api, cli } = await opened(t, [branch('OPS-1', { replicas: 0, annotations: { 'branchline.dev/asleep': '2 since 2026-01-01T00:00:00Z' } })]);
+  const { api, cli } = await opened(t, [
+    branch('OPS-1', {
+      replicas: 0,
+      annotations: { 'branchline.dev/asleep': '2 since 2026-01-01T00:00:00Z' },
+    }),
+  ]);
   t.match((await cli('keep', 'OPS-1', '--for', '1d')).out, /, and woken\n$/);
   t.equal(at(api.get('deployments/ww-green/fact-find-ui-ops-1'), 'spec', 'replicas'), 2);
 });
 
-test('keep does not go beyond the namespace\'s maximum, and says no branch where there is none', async (t) => {
+test("keep does not go beyond the namespace's maximum, and says no branch where there is none", async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1')]);
   const namespace = api.get('namespaces//ww-green');
-  api.put({ ...namespace, metadata: { ...objectAt(namespace, 'metadata'), annotations: { 'branchline.dev/max-ttl': '5d' } } });
-  for (const args of [['keep', 'OPS-1'], ['keep', 'OPS-1', '--for', '7d']]) {
+  api.put({
+    ...namespace,
+    metadata: { ...objectAt(namespace, 'metadata'), annotations: { 'branchline.dev/max-ttl': '5d' } },
+  });
+  for (const args of [
+    ['keep', 'OPS-1'],
+    ['keep', 'OPS-1', '--for', '7d'],
+  ]) {
     const { code, err } = await cli(...args);
     t.equal(code, 1);
     t.match(err, /allows branches 5d at most/);
@@ -295,17 +465,27 @@ test('keep does not go beyond the namespace\'s maximum, and says no branch where
 });
 
 test('delete takes the routes away first, then the workload, kept or not, and nothing else', async (t) => {
-  const { api, cli } = await opened(t, [branch('OPS-1', { annotations: { 'branchline.dev/keep': 'true' } }), branch('OPS-1', { app: 'fact-find' }), branch('OPS-2')]);
+  const { api, cli } = await opened(t, [
+    branch('OPS-1', { annotations: { 'branchline.dev/keep': 'true' } }),
+    branch('OPS-1', { app: 'fact-find' }),
+    branch('OPS-2'),
+  ]);
   let routedAtRemoval = false;
   api.react = (write, self) => {
-    if (write.method === 'DELETE') routedAtRemoval ||= JSON.stringify(self.get('virtualservices/ww-green/fact-find-ui-mesh')).includes('ops-1');
+    if (write.method === 'DELETE')
+      routedAtRemoval ||= JSON.stringify(self.get('virtualservices/ww-green/fact-find-ui-mesh')).includes(
+        'ops-1',
+      );
     control(write, self);
   };
   const { code, out, err } = await cli('delete', 'OPS-1', '--settle-milliseconds', '0');
   t.equal(code, 0, err);
   t.equal(out.split('\n').length, 3);
   t.same(api.writes.map(({ method, target }) => `${method} ${target}`).sort(), [
-    'DELETE deployments/ww-green/fact-find-ops-1', 'DELETE deployments/ww-green/fact-find-ui-ops-1', 'PATCH deployments/ww-green/fact-find-ops-1', 'PATCH deployments/ww-green/fact-find-ui-ops-1',
+    'DELETE deployments/ww-green/fact-find-ops-1',
+    'DELETE deployments/ww-green/fact-find-ui-ops-1',
+    'PATCH deployments/ww-green/fact-find-ops-1',
+    'PATCH deployments/ww-green/fact-find-ui-ops-1',
   ]);
   t.notOk(routedAtRemoval);
   t.ok(api.get('deployments/ww-green/fact-find-ui-ops-2'));
@@ -322,7 +502,11 @@ test('delete leaves what is still routed after the wait, unless it is forced', a
 });
 
 test('housekeep removes what is due, with its reason, and a second run does nothing', async (t) => {
-  const { api, cli } = await opened(t, [branch('OPS-1', { hours: 100 }), branch('OPS-2', { hours: 10 }), branch('OPS-3', { hours: 100, annotations: { 'branchline.dev/keep': 'true' } })]);
+  const { api, cli } = await opened(t, [
+    branch('OPS-1', { hours: 100 }),
+    branch('OPS-2', { hours: 10 }),
+    branch('OPS-3', { hours: 100, annotations: { 'branchline.dev/keep': 'true' } }),
+  ]);
   const { code, out, err } = await cli('housekeep', ...quick);
   t.equal(code, 0, err);
   t.match(out, /OPS-1 +fact-find-ui-ops-1 +removed .* deployed 4d4h ago, lives for 3d\n/);
@@ -345,9 +529,15 @@ test('housekeep --dry-run says the same and writes nothing', async (t) => {
 test('housekeep warns first, by an Event and in the workload, and removes nothing yet', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { hours: 100 })]);
   t.equal((await cli('housekeep')).code, 0);
-  const events = [...api.objects].filter(([target]) => target.startsWith('events/')).map(([, object]) => object);
+  const events = [...api.objects]
+    .filter(([target]) => target.startsWith('events/'))
+    .map(([, object]) => object);
   t.equal(events.length, 1);
-  t.match(events[0], { type: 'Warning', reason: 'BranchExpiring', regarding: { kind: 'Deployment', name: 'fact-find-ui-ops-1' } });
+  t.match(events[0], {
+    type: 'Warning',
+    reason: 'BranchExpiring',
+    regarding: { kind: 'Deployment', name: 'fact-find-ui-ops-1' },
+  });
   t.match(annotationsOf(api.get('deployments/ww-green/fact-find-ui-ops-1'))['branchline.dev/warned'], /Z$/);
   t.equal((await cli('housekeep')).code, 0);
   t.equal([...api.objects.keys()].filter((target) => target.startsWith('events/')).length, 1, 'once');
@@ -355,11 +545,26 @@ test('housekeep warns first, by an Event and in the workload, and removes nothin
 
 test('housekeep looks at the newest ReplicaSet', async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { hours: 100 })]);
-  api.put({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'r', namespace: 'ww-green', ownerReferences: [{ kind: 'Deployment', name: 'fact-find-ui-ops-1', uid: textAt(api.get('deployments/ww-green/fact-find-ui-ops-1'), 'metadata', 'uid'), controller: true }] } });
+  api.put({
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      name: 'r',
+      namespace: 'ww-green',
+      ownerReferences: [
+        {
+          kind: 'Deployment',
+          name: 'fact-find-ui-ops-1',
+          uid: textAt(api.get('deployments/ww-green/fact-find-ui-ops-1'), 'metadata', 'uid'),
+          controller: true,
+        },
+      ],
+    },
+  });
   t.match((await cli('housekeep', ...quick)).out, /OPS-1 .* expires in 2d23h/);
 });
 
-test('housekeep ends nothing on a clock that is not the API server\'s', async (t) => {
+test("housekeep ends nothing on a clock that is not the API server's", async (t) => {
   const { api, cli } = await opened(t, [branch('OPS-1', { hours: 100 })]);
   api.skew = -10 * 60 * 1000;
   const { code, err } = await cli('housekeep', ...quick);
@@ -373,9 +578,26 @@ test('housekeep leaves one that was kept, or deployed, while its routes went', a
   api.react = (write, self) => {
     const object = self.get(write.target);
     control(write, self);
-    if (object === undefined || annotationsOf(object)['branchline.dev/retiring'] === undefined || annotationsOf(object)['note'] !== undefined) return;
-    if (write.target.endsWith('-1')) self.put({ ...object, metadata: { ...objectAt(object, 'metadata'), annotations: { ...annotationsOf(object), note: '', 'branchline.dev/keep': 'true' } } });
-    else self.put({ ...object, metadata: { ...objectAt(object, 'metadata'), annotations: { ...annotationsOf(object), note: '' } }, spec: { ...objectAt(object, 'spec'), replicas: 3 } });
+    if (
+      object === undefined ||
+      annotationsOf(object)['branchline.dev/retiring'] === undefined ||
+      annotationsOf(object)['note'] !== undefined
+    )
+      return;
+    if (write.target.endsWith('-1'))
+      self.put({
+        ...object,
+        metadata: {
+          ...objectAt(object, 'metadata'),
+          annotations: { ...annotationsOf(object), note: '', 'branchline.dev/keep': 'true' },
+        },
+      });
+    else
+      self.put({
+        ...object,
+        metadata: { ...objectAt(object, 'metadata'), annotations: { ...annotationsOf(object), note: '' } },
+        spec: { ...objectAt(object, 'spec'), replicas: 3 },
+      });
   };
   const { code, err } = await cli('housekeep', ...quick);
   t.equal(code, 1);
@@ -396,21 +618,48 @@ test('housekeep scales to zero where that is asked, and remembers how many pods 
   t.equal(at(api.get('deployments/ww-green/fact-find-ui-ops-1'), 'spec', 'replicas'), 0, 'it sleeps on');
 });
 
-test('housekeep has kube-housekeeper\'s four settings', async (t) => {
-  const { api, cli } = await opened(t, [branch('OPS-1', { hours: 80 }), branch('OPS-2', { hours: 70 }), branch('OPS-1', { hours: 80, namespace: 'ww-red' })]);
-  const args = ['housekeep', '-n', 'ww-green', '--max-days', '3', '--label-filter', 'version,version!=master', '--warn-first', 'false', '--settle-milliseconds', '0'];
+test("housekeep has kube-housekeeper's four settings", async (t) => {
+  const { api, cli } = await opened(t, [
+    branch('OPS-1', { hours: 80 }),
+    branch('OPS-2', { hours: 70 }),
+    branch('OPS-1', { hours: 80, namespace: 'ww-red' }),
+  ]);
+  const args = [
+    'housekeep',
+    '-n',
+    'ww-green',
+    '--max-days',
+    '3',
+    '--label-filter',
+    'version,version!=master',
+    '--warn-first',
+    'false',
+    '--settle-milliseconds',
+    '0',
+  ];
   t.match((await cli(...args, '--dry-run')).out, /would remove/);
   t.same(api.writes, [], 'DRY_RUN');
   t.equal((await cli(...args)).code, 0);
-  t.same(listAt([...api.objects.keys()].filter((target) => target.startsWith('deployments/') && target.includes('ops-')).sort()), ['deployments/ww-green/fact-find-ui-ops-2', 'deployments/ww-red/fact-find-ui-ops-1'], 'NAMESPACES, MAX_DAYS, DEPLOYMENT_LABEL_FILTER');
+  t.same(
+    listAt(
+      [...api.objects.keys()]
+        .filter((target) => target.startsWith('deployments/') && target.includes('ops-'))
+        .sort(),
+    ),
+    ['deployments/ww-green/fact-find-ui-ops-2', 'deployments/ww-red/fact-find-ui-ops-1'],
+    'NAMESPACES, MAX_DAYS, DEPLOYMENT_LABEL_FILTER',
+  );
   t.equal((await cli('housekeep', '--label-filter', 'a in (b')).code, 2);
 });
 
-test('a cluster that cannot be reached is the world\'s refusal, wrong words are the caller\'s', async (t) => {
+test("a cluster that cannot be reached is the world's refusal, wrong words are the caller's", async (t) => {
   t.match(await run(['list', '--kubeconfig', '/no/such/file']), { code: 3, err: /kubeconfig/ });
   const { api } = await opened(t);
   await api.close();
-  t.match(await run(['list', '--kubeconfig', api.kubeconfig]), { code: 3, err: /the API server at http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/ });
+  t.match(await run(['list', '--kubeconfig', api.kubeconfig]), {
+    code: 3,
+    err: /the API server at http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/,
+  });
   t.equal((await run(['housekeep', '--merged-into', 'main'])).code, 2);
   t.equal((await run(['housekeep', '--gone'])).code, 2);
   t.equal((await run(['list', '-f', '/no/such/file'])).code, 2);

@@ -3,7 +3,8 @@ import { test } from 'tap';
 import { shells } from '../../src/commands/completion.ts';
 import { run } from './run.ts';
 
-const next = async (...words: readonly string[]): Promise<readonly string[]> => (await run(['__complete', '--', ...words])).out.split('\n').filter((line) => line !== '');
+const next = async (...words: readonly string[]): Promise<readonly string[]> =>
+  (await run(['__complete', '--', ...words])).out.split('\n').filter((line) => line !== '');
 
 test('completes verbs, flags and the values of flags', async (t) => {
   t.same(await next('de'), ['delete', 'deploy']);
@@ -28,5 +29,21 @@ test('prints scripts that their shell can read', async (t) => {
 });
 
 test('every verb has examples', async (t) => {
-  for (const verb of ['serve', 'review', 'check', 'render', 'explain', 'doctor', 'uninstall', 'deploy', 'list', 'keep', 'delete', 'housekeep', 'chat', 'completion']) t.match((await run([verb, '--help'])).out, /\nExamples:\n {2}/, verb);
+  for (const verb of [
+    'serve',
+    'review',
+    'check',
+    'render',
+    'explain',
+    'doctor',
+    'uninstall',
+    'deploy',
+    'list',
+    'keep',
+    'delete',
+    'housekeep',
+    'chat',
+    'completion',
+  ])
+    t.match((await run([verb, '--help'])).out, /\nExamples:\n {2}/, verb);
 });

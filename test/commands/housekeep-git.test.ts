@@ -16,11 +16,34 @@ interface Repository {
   readonly commit: (file: string, text?: string) => void;
 }
 
-const settled = ['-c', 'user.name=t', '-c', 'user.email=t@example.io', '-c', 'commit.gpgsign=false', '-c', 'init.defaultBranch=main', '-c', 'protocol.file.allow=always'];
+const settled = [
+  '-c',
+  'user.name=t',
+  '-c',
+  'user.email=t@example.io',
+  '-c',
+  'commit.gpgsign=false',
+  '-c',
+  'init.defaultBranch=main',
+  '-c',
+  'protocol.file.allow=always',
+];
 
 function repository(folder = mkdtempSync(join(tmpdir(), 'git-'))): Repository {
-  const git = (...args: readonly string[]): string => execFileSync('git', ['-C', folder, ...settled, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return { folder, git, commit(file, text = file) { writeFileSync(join(folder, file), `${text}\n`); git('add', file); git('commit', '-qm', `${file} ${text}`); } };
+  const git = (...args: readonly string[]): string =>
+    execFileSync('git', ['-C', folder, ...settled, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  return {
+    folder,
+    git,
+    commit(file, text = file) {
+      writeFileSync(join(folder, file), `${text}\n`);
+      git('add', file);
+      git('commit', '-qm', `${file} ${text}`);
+    },
+  };
 }
 
 /** main with: a merged, a squashed, a rebased and an open branch, one without commits of its own, and one that was merged and went on. */
@@ -29,7 +52,13 @@ function history(): Repository {
   const { git, commit } = repo;
   git('init', '-q');
   commit('a');
-  for (const [name, files] of [['feature/merged', ['m1', 'm2']], ['squashed', ['s1', 's2']], ['rebased', ['r1', 'r2']], ['open', ['o1']], ['went-on', ['w1']]] as const) {
+  for (const [name, files] of [
+    ['feature/merged', ['m1', 'm2']],
+    ['squashed', ['s1', 's2']],
+    ['rebased', ['r1', 'r2']],
+    ['open', ['o1']],
+    ['went-on', ['w1']],
+  ] as const) {
     git('checkout', '-qb', name, 'main');
     for (const file of files) commit(file);
   }
@@ -50,13 +79,32 @@ function history(): Repository {
 
 const names = ['feature-merged', 'squashed', 'rebased', 'open', 'went-on', 'fresh', 'nobody-knows'];
 
-async function ended(args: readonly string[], objects: readonly JsonObject[] = names.map((name) => branch(name, { hours: 2 }))): Promise<{ code: number; err: string; removed: readonly string[]; reasons: string }> {
+async function ended(
+  args: readonly string[],
+  objects: readonly JsonObject[] = names.map((name) => branch(name, { hours: 2 })),
+): Promise<{ code: number; err: string; removed: readonly string[]; reasons: string }> {
   const api = await startApiDouble([...tenants(), ...objects]);
   api.react = control;
   try {
-    const { code, err, out } = await run(['housekeep', ...args, '--settle-milliseconds', '0', '--sweep-free-removals', '100', '--kubeconfig', api.kubeconfig]);
+    const { code, err, out } = await run([
+      'housekeep',
+      ...args,
+      '--settle-milliseconds',
+      '0',
+      '--sweep-free-removals',
+      '100',
+      '--kubeconfig',
+      api.kubeconfig,
+    ]);
     const left = new Set([...api.objects.keys()]);
-    return { code, err, removed: names.filter((name) => objects.length > 0 && !left.has(`deployments/ww-green/fact-find-ui-${name}`)), reasons: out };
+    return {
+      code,
+      err,
+      removed: names.filter(
+        (name) => objects.length > 0 && !left.has(`deployments/ww-green/fact-find-ui-${name}`),
+      ),
+      reasons: out,
+    };
   } finally {
     await api.close();
   }
@@ -83,7 +131,16 @@ test('a branch that is open in another repository is not ended', async (t) => {
 
 test('a branch that was kept, or deployed just now, is not ended although it is merged', async (t) => {
   const { folder } = history();
-  const { removed } = await ended(['--merged-into', 'main', '--repo', folder], [...names.filter((name) => name !== 'squashed' && name !== 'rebased').map((name) => branch(name, { hours: 2 })), branch('squashed', { hours: 0 }), branch('rebased', { hours: 2, annotations: { 'branchline.dev/keep': 'true' } })]);
+  const { removed } = await ended(
+    ['--merged-into', 'main', '--repo', folder],
+    [
+      ...names
+        .filter((name) => name !== 'squashed' && name !== 'rebased')
+        .map((name) => branch(name, { hours: 2 })),
+      branch('squashed', { hours: 0 }),
+      branch('rebased', { hours: 2, annotations: { 'branchline.dev/keep': 'true' } }),
+    ],
+  );
   t.same(removed, ['feature-merged']);
 });
 
@@ -96,13 +153,22 @@ test('branches that no remote has any more are ended', async (t) => {
   t.equal(code, 0);
   t.same(removed, ['rebased', 'open', 'nobody-knows']);
   t.match(reasons, /open .* its git branch is not in origin\n/);
-  t.same((await ended(['--gone', '--remote', folder])).removed, ['rebased', 'open', 'nobody-knows'], 'by address');
+  t.same(
+    (await ended(['--gone', '--remote', folder])).removed,
+    ['rebased', 'open', 'nobody-knows'],
+    'by address',
+  );
 });
 
 test('a remote without branches, or that does not answer, ends nothing', async (t) => {
   const empty = repository();
   empty.git('init', '-q');
-  for (const args of [['--gone', '--remote', empty.folder], ['--gone', '--remote', '/no/such/repository'], ['--merged-into', 'main', '--repo', '/no/such/repository'], ['--merged-into', 'nope', '--repo', history().folder]]) {
+  for (const args of [
+    ['--gone', '--remote', empty.folder],
+    ['--gone', '--remote', '/no/such/repository'],
+    ['--merged-into', 'main', '--repo', '/no/such/repository'],
+    ['--merged-into', 'nope', '--repo', history().folder],
+  ]) {
     const { code, err, removed } = await ended(args);
     t.equal(code, 3, args.join(' '));
     t.match(err, /^branchline: /);

@@ -15,8 +15,12 @@ export async function run(args: readonly string[], stdin = '', more: Partial<Io>
   const said = { out: '', err: '' };
   const io: Io = {
     environment: {},
-    out: (text) => { said.out += text; },
-    err: (text) => { said.err += text; },
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
     stdin: Readable.from([stdin]),
     isTerminal: false,
     stop: new AbortController().signal,

@@ -30,8 +30,21 @@ interface Said {
 function speak(onText: (text: string) => void = () => undefined): Said {
   const stop = new AbortController();
   const said: Said = {
-    stop, err: '',
-    io: { environment: {}, out: () => undefined, stdin: (async function* () { /* nothing */ })(), isTerminal: false, stop: stop.signal, err: (text) => { said.err += text; onText(said.err); } },
+    stop,
+    err: '',
+    io: {
+      environment: {},
+      out: () => undefined,
+      stdin: (async function* () {
+        /* nothing */
+      })(),
+      isTerminal: false,
+      stop: stop.signal,
+      err: (text) => {
+        said.err += text;
+        onText(said.err);
+      },
+    },
   };
   return said;
 }
@@ -39,7 +52,9 @@ function speak(onText: (text: string) => void = () => undefined): Said {
 test('serves a folder of manifests, says where and what to try, and ends with 0 when told to stop', async (t) => {
   const folder = temporaryFolder(t);
   const announced = Promise.withResolvers<string>();
-  const { io, stop } = speak((text) => { if (text.includes('bad-branch')) announced.resolve(text); });
+  const { io, stop } = speak((text) => {
+    if (text.includes('bad-branch')) announced.resolve(text);
+  });
   const ended = serve(settingsOf({ manifests: [tenant], certDirectory: folder, drainSeconds: 0 }), io);
   const text = await announced.promise;
   const port = Number(/https:\/\/127\.0\.0\.1:([0-9]+)/.exec(text)?.[1]);
@@ -60,17 +75,39 @@ test('serves a folder of manifests, says where and what to try, and ends with 0 
 test('says in words why it cannot serve, with exit code 3', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
-  t.teardown(() => { taken.close(); });
+  t.teardown(() => {
+    taken.close();
+  });
   const { port } = taken.address() as { port: number };
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'file'), '');
   const good = { manifests: [tenant], certDirectory: join(folder, 'certs') };
   const rows: readonly { name: string; settings: Partial<Settings>; want: RegExp }[] = [
-    { name: 'port taken', settings: { ...good, listenPort: port }, want: /address already in use.*--listen-port/ },
-    { name: 'plain port taken', settings: { ...good, plainPort: port }, want: /address already in use.*--plain-port/ },
-    { name: 'address of another machine', settings: { ...good, listenHost: '203.0.113.1' }, want: /no such address.*--listen-host/ },
-    { name: 'folder of certificates is a file', settings: { ...good, certDirectory: join(folder, 'file') }, want: /certDirectory.*tlsCertFile/ },
-    { name: 'no certificate', settings: { ...good, tlsCertFile: join(folder, 'no.crt'), tlsKeyFile: join(folder, 'no.key') }, want: /no\.crt.*ENOENT/ },
+    {
+      name: 'port taken',
+      settings: { ...good, listenPort: port },
+      want: /address already in use.*--listen-port/,
+    },
+    {
+      name: 'plain port taken',
+      settings: { ...good, plainPort: port },
+      want: /address already in use.*--plain-port/,
+    },
+    {
+      name: 'address of another machine',
+      settings: { ...good, listenHost: '203.0.113.1' },
+      want: /no such address.*--listen-host/,
+    },
+    {
+      name: 'folder of certificates is a file',
+      settings: { ...good, certDirectory: join(folder, 'file') },
+      want: /certDirectory.*tlsCertFile/,
+    },
+    {
+      name: 'no certificate',
+      settings: { ...good, tlsCertFile: join(folder, 'no.crt'), tlsKeyFile: join(folder, 'no.key') },
+      want: /no\.crt.*ENOENT/,
+    },
     { name: 'no manifests', settings: { ...good, manifests: [join(folder, 'nowhere')] }, want: /nowhere/ },
   ];
   for (const { name, settings, want } of rows) {
@@ -87,43 +124,75 @@ interface Served {
   readonly plain: string;
 }
 
-async function start(t: { teardown(work: () => unknown): unknown }, flags: readonly string[]): Promise<Served> {
-  const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', '--manifests', tenant, '--cert-directory', temporaryFolder(t), '--listen-port', '0', '--plain-port', '0', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+async function start(
+  t: { teardown(work: () => unknown): unknown },
+  flags: readonly string[],
+): Promise<Served> {
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'src/main.ts'),
+      'serve',
+      '--manifests',
+      tenant,
+      '--cert-directory',
+      temporaryFolder(t),
+      '--listen-port',
+      '0',
+      '--plain-port',
+      '0',
+      ...flags,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   t.teardown(() => child.kill('SIGKILL'));
   let text = '';
   for await (const chunk of child.stderr) {
     text += String(chunk);
     if (text.includes('bad-branch')) break;
   }
-  return { child, port: Number(/https:\/\/127\.0\.0\.1:([0-9]+)/.exec(text)?.[1]), plain: /http:\/\/127\.0\.0\.1:[0-9]+/.exec(text)?.[0] ?? '' };
+  return {
+    child,
+    port: Number(/https:\/\/127\.0\.0\.1:([0-9]+)/.exec(text)?.[1]),
+    plain: /http:\/\/127\.0\.0\.1:[0-9]+/.exec(text)?.[0] ?? '',
+  };
 }
 
-test('SIGTERM under load: unready at once, every request is answered, and the process ends with 0', { timeout: 60_000 }, async (t) => {
-  const { child, port, plain } = await start(t, ['--drain-seconds', '2']);
-  const exited = once(child, 'exit');
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  t.teardown(() => { agent.destroy(); });
-  const outcomes = new Map<number | string, number>();
-  let isStopping = false;
-  const load = Array.from({ length: 8 }, async () => {
-    while (!isStopping) {
-      const outcome = await send(port, '/mutate/workloads?timeout=10s', { body, agent }).then(({ status }) => status, (error: NodeJS.ErrnoException) => error.code ?? error.message);
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    }
-  });
-  while ((outcomes.get(200) ?? 0) < 100) await new Promise(setImmediate);
-  const begun = performance.now();
-  child.kill('SIGTERM');
-  while ((await fetch(`${plain}/readyz`)).status !== 503);
-  t.ok(performance.now() - begun < 1500, 'unready long before the drain is over');
-  const before = outcomes.get(200) ?? 0;
-  while ((outcomes.get(200) ?? 0) < before + 100) await new Promise(setImmediate);
-  isStopping = true;
-  await Promise.all(load);
-  t.same([...outcomes.keys()], [200]);
-  t.same(await exited, [0, null]);
-  t.ok(performance.now() - begun < 10_000, 'well inside 30 s');
-});
+test(
+  'SIGTERM under load: unready at once, every request is answered, and the process ends with 0',
+  { timeout: 60_000 },
+  async (t) => {
+    const { child, port, plain } = await start(t, ['--drain-seconds', '2']);
+    const exited = once(child, 'exit');
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    t.teardown(() => {
+      agent.destroy();
+    });
+    const outcomes = new Map<number | string, number>();
+    let isStopping = false;
+    const load = Array.from({ length: 8 }, async () => {
+      while (!isStopping) {
+        const outcome = await send(port, '/mutate/workloads?timeout=10s', { body, agent }).then(
+          ({ status }) => status,
+          (error: NodeJS.ErrnoException) => error.code ?? error.message,
+        );
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      }
+    });
+    while ((outcomes.get(200) ?? 0) < 100) await new Promise(setImmediate);
+    const begun = performance.now();
+    child.kill('SIGTERM');
+    while ((await fetch(`${plain}/readyz`)).status !== 503);
+    t.ok(performance.now() - begun < 1500, 'unready long before the drain is over');
+    const before = outcomes.get(200) ?? 0;
+    while ((outcomes.get(200) ?? 0) < before + 100) await new Promise(setImmediate);
+    isStopping = true;
+    await Promise.all(load);
+    t.same([...outcomes.keys()], [200]);
+    t.same(await exited, [0, null]);
+    t.ok(performance.now() - begun < 10_000, 'well inside 30 s');
+  },
+);
 
 test('a second signal ends the process at once', { timeout: 60_000 }, async (t) => {
   const { child, plain } = await start(t, ['--drain-seconds', '25']);
@@ -141,13 +210,34 @@ test('follows new certificate files while it runs', { timeout: 60_000 }, async (
   const first = temporaryFolder(t);
   const second = temporaryFolder(t);
   await Promise.all([first, second].map((one) => ensureSelfMadePair(one, ['127.0.0.1'], Date.now())));
-  const install = (from: string): void => { for (const file of ['tls.crt', 'tls.key']) writeFileSync(join(folder, file), readFileSync(join(from, file))); };
+  const install = (from: string): void => {
+    for (const file of ['tls.crt', 'tls.key'])
+      writeFileSync(join(folder, file), readFileSync(join(from, file)));
+  };
   install(first);
   const announced = Promise.withResolvers<string>();
-  const { io, stop } = speak((text) => { if (text.includes('webhook https')) announced.resolve(text); });
-  const ended = serve(settingsOf({ manifests: [tenant], tlsCertFile: files['--tls-cert-file'], tlsKeyFile: files['--tls-key-file'], certReloadSeconds: 1, drainSeconds: 0 }), io);
+  const { io, stop } = speak((text) => {
+    if (text.includes('webhook https')) announced.resolve(text);
+  });
+  const ended = serve(
+    settingsOf({
+      manifests: [tenant],
+      tlsCertFile: files['--tls-cert-file'],
+      tlsKeyFile: files['--tls-key-file'],
+      certReloadSeconds: 1,
+      drainSeconds: 0,
+    }),
+    io,
+  );
   const port = Number(/https:\/\/127\.0\.0\.1:([0-9]+)/.exec(await announced.promise)?.[1]);
-  const isServed = async (from: string): Promise<boolean> => send(port, '/healthz', { method: 'GET', tls: { ca: readFileSync(join(from, 'ca.crt')), rejectUnauthorized: true } }).then(({ status }) => status === 200, () => false);
+  const isServed = async (from: string): Promise<boolean> =>
+    send(port, '/healthz', {
+      method: 'GET',
+      tls: { ca: readFileSync(join(from, 'ca.crt')), rejectUnauthorized: true },
+    }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
   t.ok(await isServed(first));
   install(second);
   while (!(await isServed(second)));

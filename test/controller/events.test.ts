@@ -3,7 +3,16 @@ import { createEventQueue, type Happening } from '../../src/controller/events.ts
 import { textAt } from '../../src/model/json.ts';
 import { createFakeClock } from './fake-clock.ts';
 
-const happening: Happening = { kind: 'Deployment', apiVersion: 'apps/v1', namespace: 'green', name: 'one', uid: 'u', type: 'Normal', reason: 'Routed', note: 'it is' };
+const happening: Happening = {
+  kind: 'Deployment',
+  apiVersion: 'apps/v1',
+  namespace: 'green',
+  name: 'one',
+  uid: 'u',
+  type: 'Normal',
+  reason: 'Routed',
+  note: 'it is',
+};
 
 function drain(queue: ReturnType<typeof createEventQueue>): readonly unknown[] {
   const taken: unknown[] = [];
@@ -14,9 +23,23 @@ function drain(queue: ReturnType<typeof createEventQueue>): readonly unknown[] {
 test('an Event is an object of events.k8s.io/v1 beside what it is about', (t) => {
   const queue = createEventQueue(createFakeClock(), 'me');
   queue.add({ ...happening, note: 'two\nlines' });
-  t.match(queue.take(), { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { namespace: 'green' }, type: 'Normal', reason: 'Routed', action: 'Routed', note: 'two lines', reportingInstance: 'me', regarding: { kind: 'Deployment', name: 'one', namespace: 'green', uid: 'u' } });
+  t.match(queue.take(), {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { namespace: 'green' },
+    type: 'Normal',
+    reason: 'Routed',
+    action: 'Routed',
+    note: 'two lines',
+    reportingInstance: 'me',
+    regarding: { kind: 'Deployment', name: 'one', namespace: 'green', uid: 'u' },
+  });
   queue.add({ ...happening, kind: 'Namespace', apiVersion: 'v1', namespace: '' });
-  t.equal(textAt(queue.take(), 'metadata', 'namespace'), 'default', 'about a cluster-scoped object it stands in default');
+  t.equal(
+    textAt(queue.take(), 'metadata', 'namespace'),
+    'default',
+    'about a cluster-scoped object it stands in default',
+  );
   t.end();
 });
 

@@ -12,7 +12,10 @@ export interface FakeClock extends Clock {
 
 /** Resolves when everything that was set off is done, as far as it needs no time. */
 export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
+  for (let turn = 0; turn < 40; turn += 1)
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
 }
 
 export function createFakeClock(start = 1_000): FakeClock {
@@ -30,7 +33,9 @@ export function createFakeClock(start = 1_000): FakeClock {
     after(milliseconds, callback) {
       const timer = { at: now + Math.max(0, milliseconds), callback };
       timers.add(timer);
-      return () => { timers.delete(timer); };
+      return () => {
+        timers.delete(timer);
+      };
     },
     async advance(milliseconds) {
       const until = now + milliseconds;
@@ -43,7 +48,11 @@ export function createFakeClock(start = 1_000): FakeClock {
       }
       move(until);
     },
-    setWall(change) { wall += change; },
-    freeze(milliseconds) { move(now + milliseconds); },
+    setWall(change) {
+      wall += change;
+    },
+    freeze(milliseconds) {
+      move(now + milliseconds);
+    },
   };
 }

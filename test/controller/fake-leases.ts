@@ -18,10 +18,15 @@ export function createFakeLeases(): FakeLeases {
   const cut = new Set<string>();
   const store = (object: JsonObject): Written => {
     revision += 1;
-    lease = { ...object, metadata: { ...(object['metadata'] as JsonObject), resourceVersion: String(revision), uid: 'lease' } };
+    lease = {
+      ...object,
+      metadata: { ...(object['metadata'] as JsonObject), resourceVersion: String(revision), uid: 'lease' },
+    };
     return { uid: 'lease', revision: String(revision), object: lease };
   };
-  const reach = (who: string): void => { if (cut.has(who)) throw new ClusterError('connection refused', true); };
+  const reach = (who: string): void => {
+    if (cut.has(who)) throw new ClusterError('connection refused', true);
+  };
   return {
     cut,
     holder: () => textAt(lease, 'spec', 'holderIdentity') ?? '',
@@ -42,7 +47,8 @@ export function createFakeLeases(): FakeLeases {
       async replace(object) {
         await Promise.resolve();
         reach(who);
-        if (textAt(object, 'metadata', 'resourceVersion') !== String(revision)) throw new Conflict('the object has been modified');
+        if (textAt(object, 'metadata', 'resourceVersion') !== String(revision))
+          throw new Conflict('the object has been modified');
         return store(object);
       },
     }),

@@ -16,30 +16,60 @@ interface Contender {
 }
 
 /** Contenders on one Lease, each with a clock of its own. */
-function contend(leases: FakeLeases, name: string, { clock = createFakeClock(), takesRetired = false }: { readonly clock?: FakeClock; readonly takesRetired?: boolean } = {}): Contender {
+function contend(
+  leases: FakeLeases,
+  name: string,
+  {
+    clock = createFakeClock(),
+    takesRetired = false,
+  }: { readonly clock?: FakeClock; readonly takesRetired?: boolean } = {},
+): Contender {
   const stop = new AbortController();
   const said: string[] = [];
-  const site = { writes: leases.writes(name), clock, random: () => 0.5, identity: name, namespace: 'system', name: 'branchline', durationMilliseconds: 15_000, takesRetired, report: (outcome: string) => { said.push(outcome); } };
+  const site = {
+    writes: leases.writes(name),
+    clock,
+    random: () => 0.5,
+    identity: name,
+    namespace: 'system',
+    name: 'branchline',
+    durationMilliseconds: 15_000,
+    takesRetired,
+    report: (outcome: string) => {
+      said.push(outcome);
+    },
+  };
   const contender: Contender = { name, clock, held: undefined, said, stop, ended: Promise.resolve() };
-  const ended = takePart(site, async (held) => {
-    contender.held = held;
-    await new Promise<void>((resolve) => { held.signal.addEventListener('abort', () => { resolve(); }); });
-    contender.held = undefined;
-  }, stop.signal);
+  const ended = takePart(
+    site,
+    async (held) => {
+      contender.held = held;
+      await new Promise<void>((resolve) => {
+        held.signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
+      contender.held = undefined;
+    },
+    stop.signal,
+  );
   return Object.assign(contender, { ended });
 }
 
 const leads = ({ held }: Contender): boolean => held?.isHeld() === true;
 
 async function advance(contenders: readonly Contender[], milliseconds: number, step = 500): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += step) for (const { clock } of contenders) await clock.advance(step);
+  for (let passed = 0; passed < milliseconds; passed += step)
+    for (const { clock } of contenders) await clock.advance(step);
 }
 
 function opened(t: Test, names: readonly string[]): { leases: FakeLeases; contenders: readonly Contender[] } {
   const leases = createFakeLeases();
   const contenders = names.map((name) => contend(leases, name));
   t.teardown(async () => {
-    contenders.forEach(({ stop }) => { stop.abort(); });
+    contenders.forEach(({ stop }) => {
+      stop.abort();
+    });
     await advance(contenders, 5000);
   });
   return { leases, contenders };
@@ -81,7 +111,10 @@ test('a leader without the API server stops after 10 s, before anybody can take 
   t.notOk(leads(other), 'while the other waits');
   await advance(contenders, 10_000, 100);
   t.ok(leads(other));
-  t.same(first.said.filter((word) => word !== 'unreachable'), ['won', 'lost']);
+  t.same(
+    first.said.filter((word) => word !== 'unreachable'),
+    ['won', 'lost'],
+  );
 });
 
 test('a leader that was stopped for a while writes nothing when it goes on', async (t) => {
@@ -99,7 +132,10 @@ test('a leader that was stopped for a while writes nothing when it goes on', asy
   t.equal(contenders.filter(leads).length, 1);
 });
 
-const jumps: readonly (readonly [string, number])[] = [['forward', 3_600_000], ['back', -3_600_000]];
+const jumps: readonly (readonly [string, number])[] = [
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+];
 for (const [name, change] of jumps) {
   test(`the time of day jumps ${name} for one or all: never two leaders, and one again soon`, async (t) => {
     const { contenders } = opened(t, ['a', 'b', 'c']);
@@ -119,7 +155,10 @@ test('a marked Lease is left by its holder and taken by nobody who saw the mark,
   const { leases, contenders } = opened(t, ['a', 'b']);
   await advance(contenders, 4000);
   const lease = leases.lease() as JsonObject;
-  leases.put({ ...lease, metadata: { ...objectAt(lease, 'metadata'), annotations: { [retiredAnnotation]: 'now' } } });
+  leases.put({
+    ...lease,
+    metadata: { ...objectAt(lease, 'metadata'), annotations: { [retiredAnnotation]: 'now' } },
+  });
   await advance(contenders, 20_000);
   t.notOk(contenders.some(leads));
   await Promise.all(contenders.map(({ ended }) => ended));
@@ -132,39 +171,57 @@ test('a marked Lease is left by its holder and taken by nobody who saw the mark,
 
 /** Faults that come and go, in any order: at no time do two lead. */
 test('whatever happens to clocks and connections, no two ever lead at once, and in the end one does', async (t) => {
-  const events = fc.array(fc.record({ who: fc.integer({ min: 0, max: 2 }), what: fc.constantFrom('cut', 'mend', 'freeze', 'wall', 'none'), by: fc.integer({ min: -20_000, max: 20_000 }), then: fc.integer({ min: 100, max: 12_000 }) }), { maxLength: 12 });
-  await fc.assert(fc.asyncProperty(events, async (given) => {
-    const leases = createFakeLeases();
-    const contenders = ['a', 'b', 'c'].map((name) => contend(leases, name));
-    const look = (): void => { if (contenders.filter(leads).length > 1) throw new Error('two lead'); };
-    /** Time goes by for these together: no clock is ever more than a step ahead of another. */
-    const go = async (milliseconds: number, those: readonly Contender[] = contenders): Promise<void> => {
-      for (let passed = 0; passed < milliseconds; passed += 500) {
-        for (const { clock } of those) {
-          await clock.advance(Math.min(500, milliseconds - passed));
-          look();
+  const events = fc.array(
+    fc.record({
+      who: fc.integer({ min: 0, max: 2 }),
+      what: fc.constantFrom('cut', 'mend', 'freeze', 'wall', 'none'),
+      by: fc.integer({ min: -20_000, max: 20_000 }),
+      then: fc.integer({ min: 100, max: 12_000 }),
+    }),
+    { maxLength: 12 },
+  );
+  await fc.assert(
+    fc.asyncProperty(events, async (given) => {
+      const leases = createFakeLeases();
+      const contenders = ['a', 'b', 'c'].map((name) => contend(leases, name));
+      const look = (): void => {
+        if (contenders.filter(leads).length > 1) throw new Error('two lead');
+      };
+      /** Time goes by for these together: no clock is ever more than a step ahead of another. */
+      const go = async (milliseconds: number, those: readonly Contender[] = contenders): Promise<void> => {
+        for (let passed = 0; passed < milliseconds; passed += 500) {
+          for (const { clock } of those) {
+            await clock.advance(Math.min(500, milliseconds - passed));
+            look();
+          }
         }
+      };
+      await go(3000);
+      for (const { who, what, by, then } of given) {
+        const contender = contenders[who] as Contender;
+        if (what === 'cut') leases.cut.add(contender.name);
+        if (what === 'mend') leases.cut.delete(contender.name);
+        // All machines' time goes by, and one of them does not notice.
+        if (what === 'freeze') {
+          contender.clock.freeze(Math.abs(by));
+          await go(
+            Math.abs(by),
+            contenders.filter((one) => one !== contender),
+          );
+        }
+        if (what === 'wall') contender.clock.setWall(by);
+        look();
+        await go(then);
       }
-    };
-    await go(3000);
-    for (const { who, what, by, then } of given) {
-      const contender = contenders[who] as Contender;
-      if (what === 'cut') leases.cut.add(contender.name);
-      if (what === 'mend') leases.cut.delete(contender.name);
-      // All machines' time goes by, and one of them does not notice.
-      if (what === 'freeze') {
-        contender.clock.freeze(Math.abs(by));
-        await go(Math.abs(by), contenders.filter((one) => one !== contender));
-      }
-      if (what === 'wall') contender.clock.setWall(by);
-      look();
-      await go(then);
-    }
-    leases.cut.clear();
-    await go(60_000);
-    if (contenders.filter(leads).length !== 1) throw new Error('nobody leads in the end');
-    contenders.forEach(({ stop }) => { stop.abort(); });
-    await Promise.all(contenders.map(({ ended }) => ended));
-  }), { numRuns: 15 });
+      leases.cut.clear();
+      await go(60_000);
+      if (contenders.filter(leads).length !== 1) throw new Error('nobody leads in the end');
+      contenders.forEach(({ stop }) => {
+        stop.abort();
+      });
+      await Promise.all(contenders.map(({ ended }) => ended));
+    }),
+    { numRuns: 15 },
+  );
   t.pass('15 runs');
 });

@@ -9,11 +9,27 @@ import { settingsWith } from '../admission/golden.ts';
 import { fakeCluster, type FakeCluster } from '../cluster/fake.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
-const namespace: JsonObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'green', labels: { 'branchline.dev/enabled': 'true' } } };
-const service: JsonObject = { apiVersion: 'v1', kind: 'Service', metadata: { namespace: 'green', name: 'one' }, spec: { selector: { app: 'one' }, ports: [{ name: 'http', port: 80 }] } };
+const namespace: JsonObject = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: 'green', labels: { 'branchline.dev/enabled': 'true' } },
+};
+const service: JsonObject = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'green', name: 'one' },
+  spec: { selector: { app: 'one' }, ports: [{ name: 'http', port: 80 }] },
+};
 const deployment = (name: string, version: string, branch?: string, ready = 1): JsonObject => ({
-  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { namespace: 'green', name, annotations: branch === undefined ? {} : { 'branchline.dev/branch': branch } },
-  spec: { replicas: 1, template: { metadata: { labels: { app: 'one', version } } } }, status: { replicas: 1, readyReplicas: ready },
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: {
+    namespace: 'green',
+    name,
+    annotations: branch === undefined ? {} : { 'branchline.dev/branch': branch },
+  },
+  spec: { replicas: 1, template: { metadata: { labels: { app: 'one', version } } } },
+  status: { replicas: 1, readyReplicas: ready },
 });
 
 interface World {
@@ -35,14 +51,32 @@ function open(t: Test, objects: readonly JsonObject[]): World {
   let revision = 100;
   const put = (object: JsonObject): JsonObject => {
     revision += 1;
-    const stored = { ...object, metadata: { uid: `uid-${textAt(object, 'metadata', 'name') ?? ''}`, ...(object['metadata'] as JsonObject), resourceVersion: String(revision) } };
+    const stored = {
+      ...object,
+      metadata: {
+        uid: `uid-${textAt(object, 'metadata', 'name') ?? ''}`,
+        ...(object['metadata'] as JsonObject),
+        resourceVersion: String(revision),
+      },
+    };
     cluster.put(stored);
     return stored;
   };
-  const nameOf = (object: unknown): string => `${textAt(object, 'kind') ?? ''} ${textAt(object, 'metadata', 'name') ?? ''}`;
+  const nameOf = (object: unknown): string =>
+    `${textAt(object, 'kind') ?? ''} ${textAt(object, 'metadata', 'name') ?? ''}`;
   const world: World = {
-    cluster, clock, written: [], reports: [], fault: () => undefined, put: (object) => { put(object); },
-    mesh: () => listAt(inNamespace(cluster.snapshot.virtualServices, 'green').get('one-mesh')?.spec, 'http').map((route) => textAt(route, 'route', 0, 'destination', 'subset') ?? ''),
+    cluster,
+    clock,
+    written: [],
+    reports: [],
+    fault: () => undefined,
+    put: (object) => {
+      put(object);
+    },
+    mesh: () =>
+      listAt(inNamespace(cluster.snapshot.virtualServices, 'green').get('one-mesh')?.spec, 'http').map(
+        (route) => textAt(route, 'route', 0, 'destination', 'subset') ?? '',
+      ),
   };
   const writes: Pick<Writes, 'apply' | 'remove'> = {
     async apply(object, { force }) {
@@ -51,20 +85,38 @@ function open(t: Test, objects: readonly JsonObject[]): World {
       // The watch tells before the answer does.
       const stored = put(object);
       world.written.push(`${force ? 'configure' : 'create'} ${nameOf(object)}`);
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       return { uid: textAt(stored, 'metadata', 'uid') ?? '', revision: String(revision), object: stored };
     },
     async remove(target) {
       await Promise.resolve();
       world.fault(`remove ${target.kind} ${target.name}`);
-      cluster.remove({ apiVersion: 'networking.istio.io/v1', kind: target.kind, metadata: { namespace: target.namespace, name: target.name } });
+      cluster.remove({
+        apiVersion: 'networking.istio.io/v1',
+        kind: target.kind,
+        metadata: { namespace: target.namespace, name: target.name },
+      });
       world.written.push(`delete ${target.kind} ${target.name}`);
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
     },
   };
   const passes = startPasses({
-    cluster, writes, clock, settings: settingsWith({ settleMilliseconds: '1000', flapSeconds: '5' }), held: { signal: stop.signal, isHeld: () => !stop.signal.aborted },
-    report: (one) => { world.reports.push(one); }, passed: () => undefined, bug: (error) => { t.fail(String(error)); },
+    cluster,
+    writes,
+    clock,
+    settings: settingsWith({ settleMilliseconds: '1000', flapSeconds: '5' }),
+    held: { signal: stop.signal, isHeld: () => !stop.signal.aborted },
+    report: (one) => {
+      world.reports.push(one);
+    },
+    passed: () => undefined,
+    bug: (error) => {
+      t.fail(String(error));
+    },
   });
   t.teardown(async () => {
     stop.abort();
@@ -89,10 +141,14 @@ test('the subset first, its route when it has settled, and then nothing', async 
   t.same(world.mesh(), ['x', 'master']);
   await world.clock.advance(3_600_000);
   t.equal(world.written.length, 2, 'in a quiet hour');
-  t.same(world.reports.map(({ outcome }) => outcome), ['written', 'written'], 'our own writes are nobody else\'s');
+  t.same(
+    world.reports.map(({ outcome }) => outcome),
+    ['written', 'written'],
+    "our own writes are nobody else's",
+  );
 });
 
-test('the last ready pod\'s end is acted on without time going by; a route that comes back often is damped', async (t) => {
+test("the last ready pod's end is acted on without time going by; a route that comes back often is damped", async (t) => {
   const world = await routed(t);
   world.put(deployment('one-x', 'X', 'X', 0));
   await world.clock.advance(0);
@@ -107,19 +163,44 @@ test('the last ready pod\'s end is acted on without time going by; a route that 
 test('what others do to our objects is undone and told', async (t) => {
   const world = await routed(t);
   const ours = inNamespace(world.cluster.snapshot.virtualServices, 'green').get('one-mesh');
-  world.put({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { namespace: 'green', name: 'one-mesh', labels: { 'app.kubernetes.io/managed-by': 'branchline' } }, spec: { ...ours?.spec, http: [] } });
+  world.put({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: {
+      namespace: 'green',
+      name: 'one-mesh',
+      labels: { 'app.kubernetes.io/managed-by': 'branchline' },
+    },
+    spec: { ...ours?.spec, http: [] },
+  });
   await world.clock.advance(0);
   t.same(world.mesh(), ['x', 'master']);
-  world.cluster.remove({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { namespace: 'green', name: 'one-mesh' } });
+  world.cluster.remove({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { namespace: 'green', name: 'one-mesh' },
+  });
   await world.clock.advance(1000);
   t.same(world.mesh(), ['x', 'master']);
-  t.same(world.reports.filter(({ outcome }) => outcome === 'put back').map(({ reason }) => reason), ['somebody changed it', 'somebody deleted it']);
+  t.same(
+    world.reports.filter(({ outcome }) => outcome === 'put back').map(({ reason }) => reason),
+    ['somebody changed it', 'somebody deleted it'],
+  );
 });
 
 test('a tug of war ends: the object is left alone for a while', async (t) => {
   const world = await routed(t);
   for (let round = 0; round < 10; round += 1) {
-    world.put({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { namespace: 'green', name: 'one-mesh', labels: { 'app.kubernetes.io/managed-by': 'branchline' } }, spec: { hosts: ['x'], http: [{ name: `${round}` }] } });
+    world.put({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: {
+        namespace: 'green',
+        name: 'one-mesh',
+        labels: { 'app.kubernetes.io/managed-by': 'branchline' },
+      },
+      spec: { hosts: ['x'], http: [{ name: `${round}` }] },
+    });
     await world.clock.advance(1000);
   }
   t.equal(world.written.filter((what) => what === 'configure VirtualService one-mesh').length, 3);
@@ -146,7 +227,9 @@ test('a write that fails is tried again, later and later, and holds up nothing e
 
 test('an object of somebody else that came a moment before ours is a conflict, and not forced', async (t) => {
   const world = open(t, [namespace, service, deployment('one', 'master'), deployment('one-x', 'X', 'X')]);
-  world.fault = (what) => { if (what.includes('VirtualService')) throw new Conflict('conflict with "kubectl"'); };
+  world.fault = (what) => {
+    if (what.includes('VirtualService')) throw new Conflict('conflict with "kubectl"');
+  };
   await world.clock.advance(5000);
   t.ok(world.reports.some(({ outcome, kind }) => outcome === 'conflict' && kind === 'VirtualService'));
   t.notOk(world.written.some((what) => what.startsWith('configure VirtualService')));

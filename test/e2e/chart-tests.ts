@@ -12,8 +12,14 @@ export async function runChartTests(): Promise<number> {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts'))) {
     const { code, lines } = await outputOf(join(folder, file));
     const found = resultsOf(lines);
-    const failed = found.failed === 0 && (code !== 0 || found.passed + found.skipped === 0) ? 1 : found.failed;
-    console.log(lines.filter((line) => failed > 0 || isResult(line)).map((line) => line.replace(/^# \{/, '#  {')).join('\n'));
+    const failed =
+      found.failed === 0 && (code !== 0 || found.passed + found.skipped === 0) ? 1 : found.failed;
+    console.log(
+      lines
+        .filter((line) => failed > 0 || isResult(line))
+        .map((line) => line.replace(/^# \{/, '#  {'))
+        .join('\n'),
+    );
     counted.passed += found.passed;
     counted.failed += failed;
     counted.skipped += found.skipped;
@@ -28,7 +34,11 @@ function isResult(line: string): boolean {
   return /^(not )?ok \d/.test(line);
 }
 
-function resultsOf(lines: readonly string[]): { readonly passed: number; readonly failed: number; readonly skipped: number } {
+function resultsOf(lines: readonly string[]): {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+} {
   const results = lines.filter(isResult);
   const skipped = results.filter((line) => / # skip\b/i.test(line)).length;
   const failed = results.filter((line) => line.startsWith('not ok')).length;
@@ -38,7 +48,9 @@ function resultsOf(lines: readonly string[]): { readonly passed: number; readonl
 async function outputOf(file: string): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
   const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
-  const [code] = await once(child, 'close') as [number | null];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
   return { code: code ?? 1, lines: text.split('\n') };
 }

@@ -8,7 +8,10 @@ import { controllerSteps } from './controller-steps.ts';
 import { installServer, type Server } from './server.ts';
 import { createStory, expectEqual } from './steps.ts';
 
-const { 'istio-crds.yaml': crds, 'kwok-stages.yaml': stages } = await ensureArtifacts(['istio-crds.yaml', 'kwok-stages.yaml']);
+const { 'istio-crds.yaml': crds, 'kwok-stages.yaml': stages } = await ensureArtifacts([
+  'istio-crds.yaml',
+  'kwok-stages.yaml',
+]);
 const box = await startBox({ stages: runningOnly(await readFile(stages, 'utf8')) });
 const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
 const kubelet = startKubelet(api);
@@ -20,10 +23,15 @@ try {
   server = await installServer(box, { settleMilliseconds: 300, flapSeconds: 2 });
   await controllerSteps({ story, box, server });
 } catch (error) {
-  await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+  await story.step('the story could be told', () =>
+    Promise.reject(error instanceof Error ? error : new Error(String(error))),
+  );
 } finally {
   const code = await server?.stop();
-  if (code !== undefined) await story.step('the server ends with 0 on SIGTERM', () => Promise.resolve(expectEqual(code, 0, 'exit code')));
+  if (code !== undefined)
+    await story.step('the server ends with 0 on SIGTERM', () =>
+      Promise.resolve(expectEqual(code, 0, 'exit code')),
+    );
   if (!story.finish()) console.log(server?.log() ?? '');
   await kubelet.close();
   api.close();

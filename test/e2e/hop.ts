@@ -11,8 +11,15 @@ const server = createServer((request, response) => {
     return;
   }
   get(NEXT, (answer) => {
-    void answer.setEncoding('utf8').toArray().then((parts: string[]) => { response.end(JSON.stringify([seen, ...JSON.parse(parts.join('')) as object[]])); });
+    void answer
+      .setEncoding('utf8')
+      .toArray()
+      .then((parts: string[]) => {
+        response.end(JSON.stringify([seen, ...(JSON.parse(parts.join('')) as object[])]));
+      });
   });
 });
 
-server.listen(0, '127.0.0.1', () => { process.stdout.write(`${(server.address() as AddressInfo).port}\n`); });
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
+});

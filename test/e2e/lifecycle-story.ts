@@ -11,25 +11,44 @@ import { summary, type Fault, type Traffic } from './traffic.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'audit-'));
 const auditFile = join(folder, 'audit.log');
-await writeFile(join(folder, 'policy.yaml'), 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - { level: Metadata, verbs: [create, update, patch, delete, deletecollection] }\n  - { level: None }\n');
-const mesh = await startMesh({ apiServerFlags: [`--audit-policy-file=${join(folder, 'policy.yaml')}`, `--audit-log-path=${auditFile}`] });
+await writeFile(
+  join(folder, 'policy.yaml'),
+  'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - { level: Metadata, verbs: [create, update, patch, delete, deletecollection] }\n  - { level: None }\n',
+);
+const mesh = await startMesh({
+  apiServerFlags: [`--audit-policy-file=${join(folder, 'policy.yaml')}`, `--audit-log-path=${auditFile}`],
+});
 const story = createStory();
 let server: Server | undefined;
 let traffic: Traffic | undefined;
 /** Each with the step in which it happened. */
-const told = (faults: readonly Fault[]): readonly Fault[] => faults.map(({ atMilliseconds, reason }) => ({ atMilliseconds, reason: `${reason}, during: ${story.during(atMilliseconds)}` }));
+const told = (faults: readonly Fault[]): readonly Fault[] =>
+  faults.map(({ atMilliseconds, reason }) => ({
+    atMilliseconds,
+    reason: `${reason}, during: ${story.during(atMilliseconds)}`,
+  }));
 try {
   await mesh.box.kubectl(['apply', '-f', '-'], { stdin: lifecycleFoundations });
   server = await installServer(mesh.box, { settleMilliseconds: 1500, flapSeconds: 2, sweepSeconds: 5 });
-  const [gateway, sidecar] = await Promise.all([mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }), mesh.addSidecar({ namespace: 'callers' })]);
+  const [gateway, sidecar] = await Promise.all([
+    mesh.addGateway({ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }),
+    mesh.addSidecar({ namespace: 'callers' }),
+  ]);
   const scene = { story, mesh, gateway, sidecar, auditFile };
-  await lifecycleSteps(scene, () => { traffic = steadyTraffic(gateway, sidecar); });
+  await lifecycleSteps(scene, () => {
+    traffic = steadyTraffic(gateway, sidecar);
+  });
   await lifecycleKinds(scene);
   await traffic?.stop();
   const { faults = [], count = () => 0 } = traffic ?? {};
-  await story.step(`baseline traffic through all of it: ${count()} requests, none failed, none misrouted`, () => Promise.resolve(expectEqual([summary(told(faults)), count() > 1000], ['', true], 'faults')));
+  await story.step(
+    `baseline traffic through all of it: ${count()} requests, none failed, none misrouted`,
+    () => Promise.resolve(expectEqual([summary(told(faults)), count() > 1000], ['', true], 'faults')),
+  );
 } catch (error) {
-  await story.step('the story could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+  await story.step('the story could be told', () =>
+    Promise.reject(error instanceof Error ? error : new Error(String(error))),
+  );
 } finally {
   await traffic?.stop();
   await server?.stop();

@@ -22,7 +22,11 @@ spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, nam
 /** A tenant of a mesh, and those who call it. */
 export const meshTenant = `${tenant}---${callers}`;
 
-export const service = (name: string, annotations = '{ branchline.dev/context: /fact-find-ui }', port = 'http'): string => `
+export const service = (
+  name: string,
+  annotations = '{ branchline.dev/context: /fact-find-ui }',
+  port = 'http',
+): string => `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: ww-green, annotations: ${annotations} }
@@ -42,7 +46,17 @@ export interface WorkloadOptions {
 }
 
 /** A workload as a developer writes it: the baseline's labels and selector, a name of its own, one annotation. */
-export function workload({ name = 'fact-find-ui', branch, kind = 'Deployment', app = 'fact-find-ui', image = 'fact-find-ui:master', namespace = 'ww-green', annotations = '', labels, replicas = 1 }: WorkloadOptions = {}): string {
+export function workload({
+  name = 'fact-find-ui',
+  branch,
+  kind = 'Deployment',
+  app = 'fact-find-ui',
+  image = 'fact-find-ui:master',
+  namespace = 'ww-green',
+  annotations = '',
+  labels,
+  replicas = 1,
+}: WorkloadOptions = {}): string {
   const podLabels = labels ?? `{ app: ${app} }`;
   return `
 apiVersion: ${kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1'}
@@ -93,7 +107,9 @@ apiVersion: v1
 kind: Namespace
 metadata: { name: bookinfo, labels: { istio-injection: enabled } }
 ---
-${['v1', 'v2', 'v3'].map((version) => `apiVersion: apps/v1
+${['v1', 'v2', 'v3']
+  .map(
+    (version) => `apiVersion: apps/v1
 kind: Deployment
 metadata: { name: reviews-${version}, namespace: bookinfo, labels: { app: reviews, version: ${version} } }
 spec:
@@ -102,7 +118,9 @@ spec:
     metadata: { labels: { app: reviews, version: ${version} } }
     spec: { containers: [{ name: reviews, image: "reviews:${version}" }] }
 ---
-`).join('')}apiVersion: apps/v1
+`,
+  )
+  .join('')}apiVersion: apps/v1
 kind: Deployment
 metadata: { name: details, namespace: bookinfo }
 spec:

@@ -36,7 +36,9 @@ async function main(): Promise<void> {
     const scene: Scene = { mesh, story, proxies: [] };
     for (const part of [refusals, admissions, envoys, control]) await part(scene);
   } catch (error) {
-    await story.step('the story of routes could be told', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+    await story.step('the story of routes could be told', () =>
+      Promise.reject(error instanceof Error ? error : new Error(String(error))),
+    );
   } finally {
     await server?.stop();
     await mesh.stop();
@@ -45,10 +47,22 @@ async function main(): Promise<void> {
 }
 
 function foundations(): string {
-  const namespaces = [...corpus.map(({ namespace }) => namespace), patternNamespace, 'client'].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
-  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'client' }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] } };
+  const namespaces = [...corpus.map(({ namespace }) => namespace), patternNamespace, 'client'].map(
+    (name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+  );
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'client' },
+    spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  };
   const servers = [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }];
-  const gateway = { apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'public', namespace: 'istio-system' }, spec: { selector: { istio: 'ingressgateway' }, servers } };
+  const gateway = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'public', namespace: 'istio-system' },
+    spec: { selector: { istio: 'ingressgateway' }, servers },
+  };
   return manifestOf([...namespaces, service, gateway]);
 }
 
@@ -62,31 +76,61 @@ const mended: ReadonlySet<string> = new Set(['BL217-header-that-is-null']);
 
 /** Every object with a problem that is refused by what the object alone shows. */
 async function refusals({ mesh, story }: Scene): Promise<void> {
-  const bad = corpus.filter(({ code, passes, name }) => !passes && !mended.has(name) && code < 'BL260' && problemKinds[code as keyof typeof problemKinds].severity === 'deny');
+  const bad = corpus.filter(
+    ({ code, passes, name }) =>
+      !passes &&
+      !mended.has(name) &&
+      code < 'BL260' &&
+      problemKinds[code as keyof typeof problemKinds].severity === 'deny',
+  );
   const seen = new Set<string>();
   for (const [code, cases] of Map.groupBy(bad, (one) => one.code)) {
-    await story.step(`kubectl apply shows why: ${problemKinds[code as keyof typeof problemKinds].rule}`, async () => {
-      for (const { object, name } of cases) {
-        const { stderr } = await mesh.box.kubectl(['apply', '--validate=false', '--dry-run=server', '-f', '-'], { stdin: JSON.stringify(object), expectFailure: true });
-        if (stderr.includes(`[${code}]`)) seen.add(code);
-        else if (!bySchema.test(stderr)) throw new Error(`${name}: expected [${code}] in:\n${stderr}`);
-      }
-    });
+    await story.step(
+      `kubectl apply shows why: ${problemKinds[code as keyof typeof problemKinds].rule}`,
+      async () => {
+        for (const { object, name } of cases) {
+          const { stderr } = await mesh.box.kubectl(
+            ['apply', '--validate=false', '--dry-run=server', '-f', '-'],
+            { stdin: JSON.stringify(object), expectFailure: true },
+          );
+          if (stderr.includes(`[${code}]`)) seen.add(code);
+          else if (!bySchema.test(stderr)) throw new Error(`${name}: expected [${code}] in:\n${stderr}`);
+        }
+      },
+    );
   }
-  await story.step('most refusals are ours: the CRDs know little of what cannot work', () => Promise.resolve(expectEqual(seen.size >= 20, true, `${seen.size} of ${new Set(bad.map(({ code }) => code)).size} codes`)));
+  await story.step('most refusals are ours: the CRDs know little of what cannot work', () =>
+    Promise.resolve(
+      expectEqual(
+        seen.size >= 20,
+        true,
+        `${seen.size} of ${new Set(bad.map(({ code }) => code)).size} codes`,
+      ),
+    ),
+  );
 }
 
 /** Everything is created for real: what gets in is what the mesh has to live with. */
 async function admissions({ mesh, story }: Scene): Promise<void> {
   await story.step('of everything that is right, nothing is refused', async () => {
-    const accepted = await create(mesh, corpus.map(({ object }) => object));
-    const isIn = ({ object }: CorpusObject): boolean => accepted.has(textAt(object, 'metadata', 'name') ?? '');
-    const wrongly = corpus.filter((one) => one.passes && one.code < 'BL260' && !isIn(one)).map(({ name }) => name);
+    const accepted = await create(
+      mesh,
+      corpus.map(({ object }) => object),
+    );
+    const isIn = ({ object }: CorpusObject): boolean =>
+      accepted.has(textAt(object, 'metadata', 'name') ?? '');
+    const wrongly = corpus
+      .filter((one) => one.passes && one.code < 'BL260' && !isIn(one))
+      .map(({ name }) => name);
     expectEqual(wrongly, [], 'refused');
     console.log(`    ${accepted.size} of ${corpus.length} objects are in`);
   });
   await story.step('patterns that every reader takes are let in', async () => {
-    expectEqual((await create(mesh, patterns.objects)).size, patterns.objects.length, 'objects with patterns');
+    expectEqual(
+      (await create(mesh, patterns.objects)).size,
+      patterns.objects.length,
+      'objects with patterns',
+    );
     console.log(`    ${patterns.patterns.length} patterns in ${patterns.objects.length} objects`);
   });
 }
@@ -95,9 +139,19 @@ async function admissions({ mesh, story }: Scene): Promise<void> {
 async function create(mesh: Mesh, objects: readonly JsonObject[]): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
   // kubectl goes on after a refusal, and fails in the end with all that it printed.
-  const printed = await mesh.box.kubectl(['create', '--validate=false', '-f', '-', '-o', 'name'], { stdin: manifestOf(objects), timeoutMs: 120_000 })
-    .then(({ stdout }) => stdout, (error: unknown) => (error instanceof Error ? error.message : String(error)));
-  for (const [, name] of printed.matchAll(/^(?:virtualservice|destinationrule|httproute|grpcroute)\.(?:gateway\.networking\.k8s|networking\.istio)\.io\/(\S+)$/gm)) if (name !== undefined) names.add(name);
+  const printed = await mesh.box
+    .kubectl(['create', '--validate=false', '-f', '-', '-o', 'name'], {
+      stdin: manifestOf(objects),
+      timeoutMs: 120_000,
+    })
+    .then(
+      ({ stdout }) => stdout,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  for (const [, name] of printed.matchAll(
+    /^(?:virtualservice|destinationrule|httproute|grpcroute)\.(?:gateway\.networking\.k8s|networking\.istio)\.io\/(\S+)$/gm,
+  ))
+    if (name !== undefined) names.add(name);
   return names;
 }
 
@@ -113,21 +167,45 @@ async function envoys(scene: Scene): Promise<void> {
   });
   await story.step('the sidecar matches by every pattern', async () => {
     const [sidecar] = proxies;
-    const known = sidecar === undefined ? new Set<string>() : regexesIn(await sidecar.admin('/config_dump?resource=dynamic_route_configs'));
-    expectEqual(patterns.patterns.filter((pattern) => !known.has(pattern)), [], 'patterns that it lacks');
+    const known =
+      sidecar === undefined
+        ? new Set<string>()
+        : regexesIn(await sidecar.admin('/config_dump?resource=dynamic_route_configs'));
+    expectEqual(
+      patterns.patterns.filter((pattern) => !known.has(pattern)),
+      [],
+      'patterns that it lacks',
+    );
   });
 }
 
 /** What would be found if we were not there: without our webhook the same mesh takes an object that its Envoys refuse. */
 async function control({ mesh, story, proxies: [sidecar] }: Scene): Promise<void> {
-  await story.step('without us a pattern gets in that Envoy refuses, with every route of its port', async () => {
-    if (sidecar === undefined) throw new Error('there is no sidecar');
-    const bad = { ...patterns.objects[0], metadata: { name: 'bad', namespace: patternNamespace }, spec: { hosts: ['bad.example.io'], http: [{ match: [{ headers: { 'x-any': { regex: '\\p{Letter}' } } }], route: [{ destination: { host: 'bad.example.io' } }] }] } };
-    expectEqual((await create(mesh, [bad])).size, 0, 'let in while we are there');
-    await mesh.box.kubectl(['delete', 'validatingwebhookconfiguration', 'branchline']);
-    await waitFor('the API server to forget the webhook', async () => ((await create(mesh, [bad])).size === 1 ? true : undefined));
-    await waitFor('the refusal', async () => ((await rejections(sidecar)) > 0 ? true : undefined));
-  });
+  await story.step(
+    'without us a pattern gets in that Envoy refuses, with every route of its port',
+    async () => {
+      if (sidecar === undefined) throw new Error('there is no sidecar');
+      const bad = {
+        ...patterns.objects[0],
+        metadata: { name: 'bad', namespace: patternNamespace },
+        spec: {
+          hosts: ['bad.example.io'],
+          http: [
+            {
+              match: [{ headers: { 'x-any': { regex: '\\p{Letter}' } } }],
+              route: [{ destination: { host: 'bad.example.io' } }],
+            },
+          ],
+        },
+      };
+      expectEqual((await create(mesh, [bad])).size, 0, 'let in while we are there');
+      await mesh.box.kubectl(['delete', 'validatingwebhookconfiguration', 'branchline']);
+      await waitFor('the API server to forget the webhook', async () =>
+        (await create(mesh, [bad])).size === 1 ? true : undefined,
+      );
+      await waitFor('the refusal', async () => ((await rejections(sidecar)) > 0 ? true : undefined));
+    },
+  );
 }
 
 /** How often an Envoy has refused clusters or routes since it started. */
@@ -144,7 +222,8 @@ function regexesIn(dump: unknown): ReadonlySet<string> {
   for (let value = left.pop(); value !== undefined; value = left.pop()) {
     const regex = textAt(value, 'safe_regex', 'regex');
     if (regex !== undefined) found.add(regex);
-    if (typeof value === 'object' && value !== null) left.push(...Object.keys(value).map((key) => at(value, key) ?? null));
+    if (typeof value === 'object' && value !== null)
+      left.push(...Object.keys(value).map((key) => at(value, key) ?? null));
   }
   return found;
 }

@@ -41,11 +41,15 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
   const logFile = join(folder, 'log');
   const plainUrl = `http://127.0.0.1:${plainPort}`;
   const release = await renderRelease({
-    webhookPort: securePort, plainPort, settings: { ...quick, ...settings },
+    webhookPort: securePort,
+    plainPort,
+    settings: { ...quick, ...settings },
     // A mesh's marker breaks every rule about the order of writes, and is asked for until it is right: it is none of ours.
     webhooks: { excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', markerNamespace] },
   });
-  await box.kubectl(['apply', '-f', '-'], { stdin: documents([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } }]) });
+  await box.kubectl(['apply', '-f', '-'], {
+    stdin: documents([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } }]),
+  });
   await box.kubectl(['apply', '-f', '-'], { stdin: release.manifest });
   await box.kubectl(['apply', '-f', '-'], { stdin: endpoints });
   const kubeconfig = await accountKubeconfig(box, folder);
@@ -57,14 +61,25 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
     kubeconfig,
     async start(...more) {
       const log = openSync(logFile, 'a');
-      child = spawn(process.execPath, [...flags, join(root, 'dist/branchline.js'), ...args, '--kubeconfig', kubeconfig, ...more], { stdio: ['ignore', log, log], env: { ...env, HOME: folder } });
+      child = spawn(
+        process.execPath,
+        [...flags, join(root, 'dist/branchline.js'), ...args, '--kubeconfig', kubeconfig, ...more],
+        { stdio: ['ignore', log, log], env: { ...env, HOME: folder } },
+      );
       closeSync(log);
-      const ended = once(child, 'exit').then(() => { throw new Error(`the server ended:\n${server.log()}`); });
+      const ended = once(child, 'exit').then(() => {
+        throw new Error(`the server ended:\n${server.log()}`);
+      });
       ended.catch(() => undefined);
-      await Promise.race([ended, waitFor('the server to be ready', async () => ((await isReady(plainUrl)) ? true : undefined))]);
+      await Promise.race([
+        ended,
+        waitFor('the server to be ready', async () => ((await isReady(plainUrl)) ? true : undefined)),
+      ]);
     },
     async earned() {
-      await waitFor('failurePolicy Fail', async () => ((await branchPolicies(box)) === 'FailFail' ? true : undefined));
+      await waitFor('failurePolicy Fail', async () =>
+        (await branchPolicies(box)) === 'FailFail' ? true : undefined,
+      );
     },
     async kill() {
       if (child === undefined || child.exitCode !== null) return;
@@ -86,7 +101,15 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
 
 /** Returns the failure policies of the two webhooks for branches, one after the other. */
 export async function branchPolicies(box: Box): Promise<string> {
-  return (await box.kubectl(['get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}'])).stdout;
+  return (
+    await box.kubectl([
+      'get',
+      'mutatingwebhookconfiguration,validatingwebhookconfiguration',
+      'branchline',
+      '-o',
+      'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}',
+    ])
+  ).stdout;
 }
 
 async function isReady(url: string): Promise<boolean> {
@@ -98,9 +121,18 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 async function accountKubeconfig(box: Box, folder: string): Promise<string> {
-  const { stdout } = await box.kubectl(['-n', systemNamespace, 'create', 'token', 'branchline', '--duration=2h']);
+  const { stdout } = await box.kubectl([
+    '-n',
+    systemNamespace,
+    'create',
+    'token',
+    'branchline',
+    '--duration=2h',
+  ]);
   const config = {
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'box',
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'box',
     clusters: [{ name: 'box', cluster: { server: box.apiUrl, 'certificate-authority': box.caFile } }],
     contexts: [{ name: 'box', context: { cluster: 'box', user: 'branchline' } }],
     users: [{ name: 'branchline', user: { token: stdout.trim() } }],

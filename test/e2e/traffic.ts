@@ -33,13 +33,21 @@ export function startTraffic(asked: readonly Asked[], perSecond: number): Traffi
   const started = performance.now();
   let sent = 0;
   const send = ({ proxy, request, judge }: Asked): void => {
-    const asking = proxy.send(request).then(judge, (error: unknown) => `no answer: ${error instanceof Error ? error.message : String(error)}`)
-      .then((reason) => { if (reason !== undefined) faults.push({ atMilliseconds: performance.now(), reason }); })
+    const asking = proxy
+      .send(request)
+      .then(judge, (error: unknown) => `no answer: ${error instanceof Error ? error.message : String(error)}`)
+      .then((reason) => {
+        if (reason !== undefined) faults.push({ atMilliseconds: performance.now(), reason });
+      })
       .finally(() => open.delete(asking));
     open.add(asking);
   };
   const timer = setInterval(() => {
-    for (const due = (performance.now() - started) / 1000 * perSecond; sent < due && open.size < parallelLimit; sent += 1) {
+    for (
+      const due = ((performance.now() - started) / 1000) * perSecond;
+      sent < due && open.size < parallelLimit;
+      sent += 1
+    ) {
       const next = asked[sent % asked.length];
       if (next !== undefined) send(next);
     }
@@ -59,7 +67,9 @@ export function wants(service: string, version: string): (reply: Reply) => strin
   return (reply) => {
     // Without the app's word the body is Envoy's, which says what was missing.
     if (reply.status !== 200) return `status ${reply.status} for ${service}: ${reply.body.slice(0, 120)}`;
-    return reply.service === service && reply.version === version ? undefined : `${reply.service ?? '?'} ${reply.version ?? '?'} in place of ${service} ${version}`;
+    return reply.service === service && reply.version === version
+      ? undefined
+      : `${reply.service ?? '?'} ${reply.version ?? '?'} in place of ${service} ${version}`;
   };
 }
 

@@ -24,7 +24,10 @@ export function startAdmissions(box: Box, perSecond = creationsPerSecond): Stead
 export function startBaselines(box: Box, perSecond = creationsPerSecond): SteadyLoad {
   const object = branchDeployment('fact-find-ui') as { metadata: object };
   const request = creation(box, tenantNamespace, { ...object, metadata: { name: 'another-baseline' } });
-  return startSteadyLoad({ endpoint: apiEndpoint(box), request, connections, judge: judgeCreated }, perSecond);
+  return startSteadyLoad(
+    { endpoint: apiEndpoint(box), request, connections, judge: judgeCreated },
+    perSecond,
+  );
 }
 
 /** Returns how to reach the API server. */
@@ -34,7 +37,11 @@ export function apiEndpoint(box: Box): Endpoint {
 
 /** Returns the bytes of a request that creates a Deployment, but not really. */
 export function creation(box: Box, namespace: string, object: object): Buffer {
-  return post(`/apis/apps/v1/namespaces/${namespace}/deployments?dryRun=All`, Buffer.from(JSON.stringify(object)), { authorization: `Bearer ${box.token}` });
+  return post(
+    `/apis/apps/v1/namespaces/${namespace}/deployments?dryRun=All`,
+    Buffer.from(JSON.stringify(object)),
+    { authorization: `Bearer ${box.token}` },
+  );
 }
 
 /** Returns a copy of a service's manifest that declares a branch. */
@@ -45,7 +52,18 @@ export function branchDeployment(service: string): object {
     metadata: { name: `${service}-ops-1234`, annotations: { 'branchline.dev/branch': 'OPS-1234' } },
     spec: {
       selector: { matchLabels: { app: service } },
-      template: { metadata: { labels: { app: service, version: 'master' } }, spec: { containers: [{ name: 'app', image: `registry.example.io/${service}:OPS-1234`, ports: [{ containerPort: 8080 }] }] } },
+      template: {
+        metadata: { labels: { app: service, version: 'master' } },
+        spec: {
+          containers: [
+            {
+              name: 'app',
+              image: `registry.example.io/${service}:OPS-1234`,
+              ports: [{ containerPort: 8080 }],
+            },
+          ],
+        },
+      },
     },
   };
 }
@@ -54,7 +72,10 @@ export function branchDeployment(service: string): object {
 export function judgeBranch(response: Response): string | undefined {
   const reason = judgeCreated(response);
   if (reason !== undefined) return reason;
-  return textAt(JSON.parse(response.body.toString()), 'spec', 'template', 'metadata', 'labels', 'version') === 'OPS-1234' ? undefined : 'admitted without our label';
+  return textAt(JSON.parse(response.body.toString()), 'spec', 'template', 'metadata', 'labels', 'version') ===
+    'OPS-1234'
+    ? undefined
+    : 'admitted without our label';
 }
 
 /** Says why a creation failed, in words that are the same for the same reason. */
@@ -74,7 +95,10 @@ function messageOf(text: string): string {
 /** Returns how many reviews a replica has answered so far. */
 export async function reviewsOf(replica: Replica): Promise<number> {
   const { text } = await replica.plain('/metrics');
-  return [...text.matchAll(/^branchline_webhook_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
+  return [...text.matchAll(/^branchline_webhook_requests_total\{.*\} (\d+)$/gm)].reduce(
+    (sum, [, value]) => sum + Number(value),
+    0,
+  );
 }
 
 const askedMs = 15_000;
@@ -84,7 +108,11 @@ export async function untilAdmitted(box: Box): Promise<void> {
   const request = creation(box, tenantNamespace, branchDeployment('fact-find-ui'));
   const connection = await openConnection(apiEndpoint(box));
   const deadline = performance.now() + askedMs;
-  for (let reason = judgeBranch(await connection.send(request)); reason !== undefined; reason = judgeBranch(await connection.send(request))) {
+  for (
+    let reason = judgeBranch(await connection.send(request));
+    reason !== undefined;
+    reason = judgeBranch(await connection.send(request))
+  ) {
     if (performance.now() > deadline) throw new Error(`no branch is admitted: ${reason}`);
     await sleep(50);
   }

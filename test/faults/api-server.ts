@@ -14,12 +14,22 @@ export async function tryApiServer(site: Site, fleet: Fleet): Promise<readonly T
   await site.box.restartApiServer();
   await sleep(4000);
   const result = await load.stop();
-  const isOurs = ([reason]: readonly [string, number]): boolean => reason.includes('webhook') || reason.includes('our label');
+  const isOurs = ([reason]: readonly [string, number]): boolean =>
+    reason.includes('webhook') || reason.includes('our label');
   const ours = new Map([...result.failures].filter(isOurs));
-  const away = [...result.failures].filter((entry) => !isOurs(entry)).reduce((sum, [, times]) => sum + times, 0);
-  const unready = (await Promise.all(fleet.replicas().map((replica) => replica.plain('/readyz')))).filter(({ status }) => status !== 200);
+  const away = [...result.failures]
+    .filter((entry) => !isOurs(entry))
+    .reduce((sum, [, times]) => sum + times, 0);
+  const unready = (await Promise.all(fleet.replicas().map((replica) => replica.plain('/readyz')))).filter(
+    ({ status }) => status !== 200,
+  );
   return [
-    expectNone('API server restart (SIGKILL)', { requests: result.requests - away, failures: ours }, `${away} more found no API server`, unready.map(({ text }) => `a replica is ${text}`)),
+    expectNone(
+      'API server restart (SIGKILL)',
+      { requests: result.requests - away, failures: ours },
+      `${away} more found no API server`,
+      unready.map(({ text }) => `a replica is ${text}`),
+    ),
     await learnAgain(site),
   ];
 }
@@ -30,7 +40,12 @@ const learnMs = 30_000;
 async function learnAgain({ box, api }: Site): Promise<Trial> {
   const app = 'late';
   const baseline = { ...branchDeployment(app), metadata: { name: app } };
-  await send(api, 'POST', `/api/v1/namespaces/${tenantNamespace}/services`, { apiVersion: 'v1', kind: 'Service', metadata: { name: app }, spec: { selector: { app }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] } });
+  await send(api, 'POST', `/api/v1/namespaces/${tenantNamespace}/services`, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: app },
+    spec: { selector: { app }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  });
   await send(api, 'POST', `/apis/apps/v1/namespaces/${tenantNamespace}/deployments`, baseline);
   const started = performance.now();
   const connection = await openConnection(apiEndpoint(box));
@@ -42,5 +57,9 @@ async function learnAgain({ box, api }: Site): Promise<Trial> {
   }
   connection.close();
   const milliseconds = Math.round(performance.now() - started);
-  return expectNone('after that: a branch of a Service that is new', { requests: 1, failures: new Map(reason === undefined ? [] : [[reason, 1]]) }, `admitted ${milliseconds} ms after the Service and its baseline were made`);
+  return expectNone(
+    'after that: a branch of a Service that is new',
+    { requests: 1, failures: new Map(reason === undefined ? [] : [[reason, 1]]) },
+    `admitted ${milliseconds} ms after the Service and its baseline were made`,
+  );
 }

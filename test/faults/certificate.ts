@@ -23,8 +23,13 @@ export async function tryCertificates(site: Site, fleet: Fleet): Promise<readonl
   const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const admissions = startAdmissions(site.box);
   const handshakes = startHandshakes(replica, request);
-  const kept = await Promise.all(Array.from({ length: keptConnections }, () => openConnection(replica.endpoint)));
-  const keptLoad = startSteadyLoad({ endpoint: replica.endpoint, request, connections: keptConnections }, 100);
+  const kept = await Promise.all(
+    Array.from({ length: keptConnections }, () => openConnection(replica.endpoint)),
+  );
+  const keptLoad = startSteadyLoad(
+    { endpoint: replica.endpoint, request, connections: keptConnections },
+    100,
+  );
   await Promise.all(kept.map((connection) => connection.send(request)));
 
   const swapped = await swapGood(site, replica);
@@ -32,10 +37,23 @@ export async function tryCertificates(site: Site, fleet: Fleet): Promise<readonl
   const first = await keptAnswers(kept, request);
 
   return [
-    expectNone('certificate changes: admissions', await admissions.stop(), `${goodSwaps} new pairs of the same CA, 3 bad ones`, [...swapped, ...refused]),
-    expectNone('certificate changes: a handshake for each review', await handshakes.stop(), `${handshakesPerSecond}/s, each checks the chain and the name`),
+    expectNone(
+      'certificate changes: admissions',
+      await admissions.stop(),
+      `${goodSwaps} new pairs of the same CA, 3 bad ones`,
+      [...swapped, ...refused],
+    ),
+    expectNone(
+      'certificate changes: a handshake for each review',
+      await handshakes.stop(),
+      `${handshakesPerSecond}/s, each checks the chain and the name`,
+    ),
     expectNone('certificate changes: reviews on kept connections', await keptLoad.stop(), 'steady, 100/s'),
-    expectNone('certificate changes: connections from before all of them', first, 'used again after the last change'),
+    expectNone(
+      'certificate changes: connections from before all of them',
+      first,
+      'used again after the last change',
+    ),
   ];
 }
 
@@ -45,7 +63,7 @@ async function swapGood({ pair }: Site, replica: Replica): Promise<readonly stri
     const before = await servedSerial(replica);
     await pair.swap(await pair.makePair());
     await sleep(noticeMs);
-    if (await servedSerial(replica) === before) problems.push(`new pair ${swap} is not served`);
+    if ((await servedSerial(replica)) === before) problems.push(`new pair ${swap} is not served`);
   }
   return problems;
 }
@@ -62,9 +80,12 @@ async function swapBad({ pair }: Site, replica: Replica): Promise<readonly strin
     const before = await servedSerial(replica);
     await pair.swap(pairOf);
     await sleep(noticeMs);
-    if (await servedSerial(replica) !== before) problems.push(`${what}: the old certificate did not stay`);
-    const refusals = (await replica.log()).split('\n').filter((line) => line.includes('"refused"') && line.includes('the old certificate stays')).length;
-    if (refusals < bad.findIndex(([name]) => name === what) + 1) problems.push(`${what}: was not logged as refused`);
+    if ((await servedSerial(replica)) !== before) problems.push(`${what}: the old certificate did not stay`);
+    const refusals = (await replica.log())
+      .split('\n')
+      .filter((line) => line.includes('"refused"') && line.includes('the old certificate stays')).length;
+    if (refusals < bad.findIndex(([name]) => name === what) + 1)
+      problems.push(`${what}: was not logged as refused`);
   }
   await pair.swap(one);
   await sleep(noticeMs);
@@ -77,17 +98,22 @@ async function servedSerial({ endpoint }: Replica): Promise<string> {
   return connection.certificateSerial;
 }
 
-async function keptAnswers(kept: readonly Connection[], request: Buffer): Promise<{ requests: number; failures: Map<string, number> }> {
+async function keptAnswers(
+  kept: readonly Connection[],
+  request: Buffer,
+): Promise<{ requests: number; failures: Map<string, number> }> {
   const failures = new Map<string, number>();
-  await Promise.all(kept.map(async (connection) => {
-    try {
-      const { status } = await connection.send(request);
-      if (status !== 200) count(failures, `status ${status}`);
-    } catch (error) {
-      count(failures, describe(error));
-    }
-    connection.close();
-  }));
+  await Promise.all(
+    kept.map(async (connection) => {
+      try {
+        const { status } = await connection.send(request);
+        if (status !== 200) count(failures, `status ${status}`);
+      } catch (error) {
+        count(failures, describe(error));
+      }
+      connection.close();
+    }),
+  );
   return { requests: kept.length, failures };
 }
 

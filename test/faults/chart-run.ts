@@ -13,7 +13,14 @@ import { tryUpgrade } from './upgrade.ts';
 const replicas = 3;
 
 const parts: Readonly<Record<string, (installation: Installation) => Promise<readonly Trial[]>>> = {
-  rolling: async (installation) => [await roll(installation, installation.fleet, { what: `${replicas} replicas restart under 200 admissions/s`, times: 1, flags: [], perSecond: 200 })],
+  rolling: async (installation) => [
+    await roll(installation, installation.fleet, {
+      what: `${replicas} replicas restart under 200 admissions/s`,
+      times: 1,
+      flags: [],
+      perSecond: 200,
+    }),
+  ],
   rotation: tryRotation,
   upgrade: tryUpgrade,
   clock: tryClocks,
@@ -24,7 +31,12 @@ const parts: Readonly<Record<string, (installation: Installation) => Promise<rea
 const wanted = process.argv.slice(2);
 const installation = await install(replicas);
 try {
-  await report(`Installed by the chart, ${replicas} replicas`, Object.entries(parts).filter(([name]) => wanted.includes(name)).map(([name, run]) => ({ name, run: () => run(installation) })));
+  await report(
+    `Installed by the chart, ${replicas} replicas`,
+    Object.entries(parts)
+      .filter(([name]) => wanted.includes(name))
+      .map(([name, run]) => ({ name, run: () => run(installation) })),
+  );
 } finally {
   await installation.close();
 }

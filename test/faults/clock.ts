@@ -14,7 +14,10 @@ import { expectNone, type Trial } from './trial.ts';
 
 const day = 24 * 3_600_000;
 /** Further than a leaf lives, than a CA lives, and than any branch does, which is three days. */
-const wrongs = [{ what: '400 days ahead', offset: 400 * day }, { what: '400 days behind', offset: -400 * day }] as const;
+const wrongs = [
+  { what: '400 days ahead', offset: 400 * day },
+  { what: '400 days behind', offset: -400 * day },
+] as const;
 const preload = new URL('wrong-clock.ts', import.meta.url).pathname;
 const branch = 'fact-find-ui-ops-77';
 
@@ -31,12 +34,20 @@ async function beside(installation: Installation, { what, offset }: (typeof wron
   await installation.fleet.join(replica);
   await sleep(4000);
   const answered = await reviewsOf(replica);
-  const problems = [...await problemsOf(installation, replica), ...(answered === 0 ? ['it was never asked'] : [])];
+  const problems = [
+    ...(await problemsOf(installation, replica)),
+    ...(answered === 0 ? ['it was never asked'] : []),
+  ];
   await installation.fleet.remove(replica);
   await sleep(1000);
   const result = await load.stop();
   await replica.process.kill();
-  return expectNone(`a replica whose clock is ${what} joins`, result, `it answered ${answered} reviews`, problems);
+  return expectNone(
+    `a replica whose clock is ${what} joins`,
+    result,
+    `it answered ${answered} reviews`,
+    problems,
+  );
 }
 
 /** It leads, since nobody else is there; a branch is there, a minute old. Ahead by a month, its time would be up. */
@@ -47,17 +58,34 @@ async function jumps(installation: Installation): Promise<Trial> {
   await fleet.join(replica);
   for (const other of others) await fleet.remove(other);
   await sleep(500);
-  const ended = others.map((other) => { other.process.signal('SIGTERM'); return other.process.ended; });
+  const ended = others.map((other) => {
+    other.process.signal('SIGTERM');
+    return other.process.ended;
+  });
   await Promise.all(ended);
-  await waitFor('it to lead', async () => (/^branchline_leader 1$/m.test((await replica.plain('/metrics')).text) ? true : undefined), 40_000);
-  await box.kubectl(['apply', '-f', '-'], { stdin: stringify({ ...branchDeployment('fact-find-ui'), metadata: { name: branch, namespace: tenantNamespace, annotations: { 'branchline.dev/branch': 'OPS-77' } } }) });
+  await waitFor(
+    'it to lead',
+    async () => (/^branchline_leader 1$/m.test((await replica.plain('/metrics')).text) ? true : undefined),
+    40_000,
+  );
+  await box.kubectl(['apply', '-f', '-'], {
+    stdin: stringify({
+      ...branchDeployment('fact-find-ui'),
+      metadata: {
+        name: branch,
+        namespace: tenantNamespace,
+        annotations: { 'branchline.dev/branch': 'OPS-77' },
+      },
+    }),
+  });
   const load = startAdmissions(box);
   const problems: string[] = [];
   for (const offset of [30 * day, 0, -30 * day, 30 * day]) {
     await set(offset);
     await sleep(7000);
-    if (!(await isThere(installation))) problems.push(`the branch was ended with the clock ${offset / day} days ahead`);
-    problems.push(...await problemsOf(installation, replica));
+    if (!(await isThere(installation)))
+      problems.push(`the branch was ended with the clock ${offset / day} days ahead`);
+    problems.push(...(await problemsOf(installation, replica)));
   }
   const held = (await replica.log()).split('\n').filter((line) => line.includes('held back')).length;
   if (held === 0) problems.push('no sweep was held back');
@@ -69,10 +97,18 @@ async function jumps(installation: Installation): Promise<Trial> {
   await sleep(500);
   replica.process.signal('SIGTERM');
   await replica.process.ended;
-  return expectNone('the clock of the only replica is set by a month, to and fro', result, `${held} sweeps were held back, the branch is there`, problems);
+  return expectNone(
+    'the clock of the only replica is set by a month, to and fro',
+    result,
+    `${held} sweeps were held back, the branch is there`,
+    problems,
+  );
 }
 
-async function startWrong(installation: Installation, offset: number): Promise<{ readonly replica: Replica; readonly set: (offset: number) => Promise<void> }> {
+async function startWrong(
+  installation: Installation,
+  offset: number,
+): Promise<{ readonly replica: Replica; readonly set: (offset: number) => Promise<void> }> {
   const file = join(installation.folder, `clock-${Math.random().toString(36).slice(2)}`);
   await writeFile(file, String(offset));
   const replica = await installation.start({ nodeFlags: ['--import', preload], env: { CLOCK_FILE: file } });
@@ -88,11 +124,27 @@ async function startWrong(installation: Installation, offset: number): Promise<{
 /** What a client whose clock is right, and the kubelet, find wrong. */
 async function problemsOf(installation: Installation, replica: Replica): Promise<readonly string[]> {
   const ready = await replica.plain('/readyz');
-  const shown = await openConnection({ host: replica.address, port: replicaPort, ca: await trustedBundle(installation), serverName: serviceHost }).then((connection) => { connection.close(); }, (error: unknown) => String(error));
-  return [...(ready.status === 200 ? [] : [`it is not ready: ${ready.text}`]), ...(shown === undefined ? [] : [`a handshake fails: ${shown}`])];
+  const shown = await openConnection({
+    host: replica.address,
+    port: replicaPort,
+    ca: await trustedBundle(installation),
+    serverName: serviceHost,
+  }).then(
+    (connection) => {
+      connection.close();
+    },
+    (error: unknown) => String(error),
+  );
+  return [
+    ...(ready.status === 200 ? [] : [`it is not ready: ${ready.text}`]),
+    ...(shown === undefined ? [] : [`a handshake fails: ${shown}`]),
+  ];
 }
 
 async function isThere({ api }: Installation): Promise<boolean> {
-  const { status, body } = await api.send('GET', `/apis/apps/v1/namespaces/${tenantNamespace}/deployments/${branch}`);
+  const { status, body } = await api.send(
+    'GET',
+    `/apis/apps/v1/namespaces/${tenantNamespace}/deployments/${branch}`,
+  );
   return status === 200 && textAt(body, 'metadata', 'deletionTimestamp') === undefined;
 }

@@ -14,7 +14,10 @@ import { startSite } from './site.ts';
 const wanted = process.argv.slice(2);
 const site = await startSite();
 try {
-  const fleet = createFleet(site, await createService(site.api, 'branchline', [{ name: 'https', port: 443 }]));
+  const fleet = createFleet(
+    site,
+    await createService(site.api, 'branchline', [{ name: 'https', port: 443 }]),
+  );
   await fleet.add();
   await fleet.add();
   await untilAdmitted(site.box);
@@ -24,10 +27,13 @@ try {
     { name: 'certificates', run: () => tryCertificates(site, fleet) },
     { name: 'clients', run: () => tryClients(site, fleet) },
     { name: 'kill', run: () => tryKill(site, fleet) },
-    { name: 'idle', run: async () => await idling?.finish() ?? [] },
+    { name: 'idle', run: async () => (await idling?.finish()) ?? [] },
     { name: 'api-server', run: () => tryApiServer(site, fleet) },
   ];
-  await report('Two replicas, given certificates', parts.filter(({ name }) => wanted.includes(name)));
+  await report(
+    'Two replicas, given certificates',
+    parts.filter(({ name }) => wanted.includes(name)),
+  );
 } finally {
   await site.close();
 }

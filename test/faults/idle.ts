@@ -43,12 +43,21 @@ export async function startIdling(site: Site): Promise<Idling> {
   const service = await createService(site.api, idleService, ports);
   const replica = await site.startReplica();
   await service.publish([replica]);
-  await send(site.api, 'POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  await send(site.api, 'POST', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', configuration(site.pair.ca));
+  await send(site.api, 'POST', '/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: namespace },
+  });
+  await send(
+    site.api,
+    'POST',
+    '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
+    configuration(site.pair.ca),
+  );
   await untilAsked(site.box, replica);
   const gaps = Promise.all(gapsSeconds.map((gap, index) => idleApiServer(site.box, gap, index)));
   const direct = Promise.all(directSpreads.map((spread) => idleDirectly(replica, spread)));
-  return { finish: async () => [...await gaps, ...await direct] };
+  return { finish: async () => [...(await gaps), ...(await direct)] };
 }
 
 function configuration(ca: string): object {
@@ -58,8 +67,24 @@ function configuration(ca: string): object {
     metadata: { name: 'idle' },
     webhooks: gapsSeconds.map((_gap, index) => ({
       name: `gap-${index}.branchline.dev`,
-      clientConfig: { service: { namespace: systemNamespace, name: idleService, port: firstPort + index, path: '/mutate/workloads' }, caBundle: Buffer.from(ca).toString('base64') },
-      rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['CREATE'], scope: 'Namespaced' }],
+      clientConfig: {
+        service: {
+          namespace: systemNamespace,
+          name: idleService,
+          port: firstPort + index,
+          path: '/mutate/workloads',
+        },
+        caBundle: Buffer.from(ca).toString('base64'),
+      },
+      rules: [
+        {
+          apiGroups: ['apps'],
+          apiVersions: ['v1'],
+          resources: ['deployments'],
+          operations: ['CREATE'],
+          scope: 'Namespaced',
+        },
+      ],
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
       objectSelector: { matchLabels: { gap: String(index) } },
       failurePolicy: 'Fail',
@@ -75,7 +100,7 @@ const configuredMs = 15_000;
 /** The API server follows its configurations with a delay; until then it asks nobody. */
 async function untilAsked(box: Box, replica: Replica): Promise<void> {
   const deadline = performance.now() + configuredMs;
-  while (await reviewsOf(replica) === 0) {
+  while ((await reviewsOf(replica)) === 0) {
     if (performance.now() > deadline) throw new Error('the API server does not ask');
     await burstOf(box, 0, 1);
     await sleep(100);
@@ -86,26 +111,40 @@ async function idleApiServer(box: Box, gapSeconds: number, index: number): Promi
   await burstOf(box, index, burst);
   await sleep(gapSeconds * 1000);
   const failures = await burstOf(box, index, burst);
-  return expectNone(`webhook connections idle for ${gapSeconds} s`, { requests: burst, failures }, `${burst} admissions at once before and after`);
+  return expectNone(
+    `webhook connections idle for ${gapSeconds} s`,
+    { requests: burst, failures },
+    `${burst} admissions at once before and after`,
+  );
 }
 
 /** Creates at once, on new connections to the API server: only its own connections to the webhook are of interest. */
 async function burstOf(box: Box, index: number, creations: number): Promise<ReadonlyMap<string, number>> {
   const object = branchDeployment('any') as { metadata: object };
-  const request = creation(box, namespace, { ...object, metadata: { ...object.metadata, labels: { gap: String(index) } } });
-  const connections = await Promise.all(Array.from({ length: creations }, () => openConnection(apiEndpoint(box))));
+  const request = creation(box, namespace, {
+    ...object,
+    metadata: { ...object.metadata, labels: { gap: String(index) } },
+  });
+  const connections = await Promise.all(
+    Array.from({ length: creations }, () => openConnection(apiEndpoint(box))),
+  );
   const failures = new Map<string, number>();
-  await Promise.all(connections.map(async (connection) => {
-    const reason = await connection.send(request).then(judgeCreated, describe);
-    if (reason !== undefined) count(failures, reason);
-    connection.close();
-  }));
+  await Promise.all(
+    connections.map(async (connection) => {
+      const reason = await connection.send(request).then(judgeCreated, describe);
+      if (reason !== undefined) count(failures, reason);
+      connection.close();
+    }),
+  );
   return failures;
 }
 
 type Spread = (typeof directSpreads)[number];
 
-async function idleDirectly(replica: Replica, { fromSeconds, toSeconds, connections, used }: Spread): Promise<Trial> {
+async function idleDirectly(
+  replica: Replica,
+  { fromSeconds, toSeconds, connections, used }: Spread,
+): Promise<Trial> {
   const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
   const failures = new Map<string, number>();
   let [requests, closed] = [0, 0];
@@ -118,13 +157,27 @@ async function idleDirectly(replica: Replica, { fromSeconds, toSeconds, connecti
       return;
     }
     requests += 1;
-    const reason = await connection.send(request).then(({ status }) => (status === 200 ? undefined : `status ${status}`), describe);
+    const reason = await connection
+      .send(request)
+      .then(({ status }) => (status === 200 ? undefined : `status ${status}`), describe);
     if (reason !== undefined) count(failures, reason);
     connection.close();
   };
   const step = (toSeconds - fromSeconds) / connections;
-  await Promise.all(Array.from({ length: connections }, async (_unused, index) => idle(await openConnection(replica.endpoint), fromSeconds + index * step)));
+  await Promise.all(
+    Array.from({ length: connections }, async (_unused, index) =>
+      idle(await openConnection(replica.endpoint), fromSeconds + index * step),
+    ),
+  );
   const what = `a client's connections, ${used ? 'idle' : 'never used'} for ${fromSeconds} to ${toSeconds} s`;
-  const notes = closed === 0 ? `${connections} connections` : `${connections} connections; ${closed} were seen to be closed before they were used`;
-  return expectNone(what, { requests: requests + closed, failures }, notes, used && closed > 0 ? ['the server closed an idle connection first'] : []);
+  const notes =
+    closed === 0
+      ? `${connections} connections`
+      : `${connections} connections; ${closed} were seen to be closed before they were used`;
+  return expectNone(
+    what,
+    { requests: requests + closed, failures },
+    notes,
+    used && closed > 0 ? ['the server closed an idle connection first'] : [],
+  );
 }

@@ -56,7 +56,9 @@ export interface Installation {
 }
 
 /** Quick looks, so that little time passes; the drain is longer than endpoints take to be forgotten. */
-const values = { settings: { drainSeconds: 2, probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2, sweepSeconds: 5 } };
+const values = {
+  settings: { drainSeconds: 2, probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2, sweepSeconds: 5 },
+};
 const addressFlag = /^--(?:listen|plain)-(?:host|port)=/;
 const root = new URL('../../', import.meta.url);
 
@@ -70,13 +72,23 @@ export async function install(replicas: number): Promise<Installation> {
   await box.kubectl(['apply', '--server-side', '-f', crds]);
   await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
   await box.kubectl(['create', 'namespace', systemNamespace]);
-  for (const file of ['namespace.yaml', 'fact-find.yaml', 'fact-find-ui.yaml']) await box.kubectl(['apply', '-f', new URL(`examples/tenant/${file}`, root).pathname]);
+  for (const file of ['namespace.yaml', 'fact-find.yaml', 'fact-find-ui.yaml'])
+    await box.kubectl(['apply', '-f', new URL(`examples/tenant/${file}`, root).pathname]);
   const processes = createProcesses(box, folder, version);
   const apply = createApply(box);
   await apply(version);
-  const fleet = createFleet({ startReplica: (...flags) => processes.start({ flags }) }, await takeEndpoints(api, 'branchline', [{ name: 'https', port: 443 }]));
+  const fleet = createFleet(
+    { startReplica: (...flags) => processes.start({ flags }) },
+    await takeEndpoints(api, 'branchline', [{ name: 'https', port: 443 }]),
+  );
   const installation: Installation = {
-    box, api, folder, version, fleet, apply, ...processes,
+    box,
+    api,
+    folder,
+    version,
+    fleet,
+    apply,
+    ...processes,
     async remove({ chart: ofChart }) {
       const objects = (await objectsOf(ofChart)).filter((object) => textAt(object, 'kind') !== 'Service');
       await box.kubectl(['delete', '--ignore-not-found', '-f', '-'], { stdin: documents(objects) });
@@ -100,7 +112,11 @@ export async function install(replicas: number): Promise<Installation> {
 /** What a Helm release consists of; its hooks are run by hand, its pods are processes of this run. */
 async function objectsOf(ofChart: string, ...flags: readonly string[]): Promise<readonly unknown[]> {
   const objects = await renderedOf(ofChart, values, ...flags);
-  return objects.filter((object) => textAt(object, 'metadata', 'annotations', 'helm.sh/hook') === undefined && textAt(object, 'kind') !== 'Deployment');
+  return objects.filter(
+    (object) =>
+      textAt(object, 'metadata', 'annotations', 'helm.sh/hook') === undefined &&
+      textAt(object, 'kind') !== 'Deployment',
+  );
 }
 
 function documents(objects: readonly unknown[]): string {
@@ -110,8 +126,14 @@ function documents(objects: readonly unknown[]): string {
 /** No kubelet and no endpoint controller know of our pods: the Service selects nobody, so that nobody empties its endpoints. */
 function createApply(box: Box): Installation['apply'] {
   return async ({ chart: ofChart }, ...flags) => {
-    const objects = (await objectsOf(ofChart, ...flags)).map((object) => (textAt(object, 'kind') === 'Service' ? { ...(object as object), spec: { ports: [{ name: 'https', port: 443, targetPort: 8443 }] } } : object));
-    await box.kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager=helm', '-f', '-'], { stdin: documents(objects) });
+    const objects = (await objectsOf(ofChart, ...flags)).map((object) =>
+      textAt(object, 'kind') === 'Service'
+        ? { ...(object as object), spec: { ports: [{ name: 'https', port: 443, targetPort: 8443 }] } }
+        : object,
+    );
+    await box.kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager=helm', '-f', '-'], {
+      stdin: documents(objects),
+    });
   };
 }
 
@@ -126,42 +148,77 @@ function createProcesses(box: Box, folder: string, current: Version): Processes 
   /** The arguments of a rendered container, with files of this machine in place of the pod's. */
   const argumentsOf = async (version: Version, kind: string, name: string): Promise<readonly string[]> => {
     const objects = await renderedOf(version.chart, values);
-    const find = (ofKind: string, named: string): unknown => objects.find((object) => textAt(object, 'kind') === ofKind && textAt(object, 'metadata', 'name') === named);
+    const find = (ofKind: string, named: string): unknown =>
+      objects.find(
+        (object) => textAt(object, 'kind') === ofKind && textAt(object, 'metadata', 'name') === named,
+      );
     const settings = join(await mkdtemp(join(folder, 'settings-')), 'settings.yaml');
-    await writeFile(settings, textAt(find('ConfigMap', 'branchline-settings'), 'data', 'settings.yaml') ?? '');
+    await writeFile(
+      settings,
+      textAt(find('ConfigMap', 'branchline-settings'), 'data', 'settings.yaml') ?? '',
+    );
     const args = listAt(find(kind, name), 'spec', 'template', 'spec', 'containers', 0, 'args').map(String);
-    return [...args.filter((arg) => !addressFlag.test(arg)).map((arg) => arg.replace('/etc/branchline/settings.yaml', settings)), '--kubeconfig', await ownKubeconfig(box, dirname(settings))];
+    return [
+      ...args
+        .filter((arg) => !addressFlag.test(arg))
+        .map((arg) => arg.replace('/etc/branchline/settings.yaml', settings)),
+      '--kubeconfig',
+      await ownKubeconfig(box, dirname(settings)),
+    ];
   };
   return {
     async start({ version = current, flags = [], nodeFlags = [], env = {} } = {}) {
-      const args = [...imageFlags, ...nodeFlags, version.bundle, ...await argumentsOf(version, 'Deployment', 'branchline'), ...flags];
+      const args = [
+        ...imageFlags,
+        ...nodeFlags,
+        version.bundle,
+        ...(await argumentsOf(version, 'Deployment', 'branchline')),
+        ...flags,
+      ];
       started += 1;
-      const replica = await startReplica({ folder, args, env: { ...imageEnv, ...env }, ca: '' }, `10.99.3.${started}`);
+      const replica = await startReplica(
+        { folder, args, env: { ...imageEnv, ...env }, ca: '' },
+        `10.99.3.${started}`,
+      );
       replicas.push(replica);
       return replica;
     },
     async runUninstallHook() {
-      const hook = startProcess({ args: [...imageFlags, current.bundle, ...await argumentsOf(current, 'Job', 'branchline-uninstall')], env: imageEnv });
+      const hook = startProcess({
+        args: [...imageFlags, current.bundle, ...(await argumentsOf(current, 'Job', 'branchline-uninstall'))],
+        env: imageEnv,
+      });
       return hook.ended;
     },
-    killAll: async () => void await Promise.all(replicas.map((replica) => replica.process.kill())),
+    killAll: async () => void (await Promise.all(replicas.map((replica) => replica.process.kill()))),
   };
 }
 
 /** Resolves when branches are admitted with our label, and refused when nobody labels them. */
 export async function untilEarned({ box }: Pick<Installation, 'box'>): Promise<void> {
-  await waitFor('failurePolicy Fail', async () => ((await branchPolicies(box)) === 'FailFail' ? true : undefined));
+  await waitFor('failurePolicy Fail', async () =>
+    (await branchPolicies(box)) === 'FailFail' ? true : undefined,
+  );
   await untilAdmitted(box);
 }
 
 /** Returns the failure policies of the webhooks for branches, one after the other. */
 export async function branchPolicies(box: Box): Promise<string> {
-  const { stdout } = await box.kubectl(['get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', 'branchline', '-o', 'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}']);
+  const { stdout } = await box.kubectl([
+    'get',
+    'mutatingwebhookconfiguration,validatingwebhookconfiguration',
+    'branchline',
+    '-o',
+    'jsonpath={range .items[*]}{.webhooks[0].failurePolicy}{end}',
+  ]);
   return stdout;
 }
 
 /** Returns what the API server trusts, as PEM. */
 export async function trustedBundle({ api }: Pick<Installation, 'api'>): Promise<string> {
-  const { body } = await api.send('GET', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/branchline');
+  const { body } = await api.send(
+    'GET',
+    '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/branchline',
+  );
   return Buffer.from(textAt(body, 'webhooks', 0, 'clientConfig', 'caBundle') ?? '', 'base64').toString();
 }

@@ -26,7 +26,11 @@ export async function tryKill(site: Pick<Site, 'box'>, fleet: Fleet): Promise<re
   await fleet.add();
   await sleep(1500);
   return [
-    counted('kill -9 of one of two replicas', lost, `its endpoint stays for ${endpointLagMs / 1000} s: ${Math.round((failed(lost) * 100) / lost.requests)} % of ${(endpointLagMs / 1000 + 2)} s fail`),
+    counted(
+      'kill -9 of one of two replicas',
+      lost,
+      `its endpoint stays for ${endpointLagMs / 1000} s: ${Math.round((failed(lost) * 100) / lost.requests)} % of ${endpointLagMs / 1000 + 2} s fail`,
+    ),
     expectNone('after that: its endpoint is gone, another replica comes', await after.stop(), ''),
   ];
 }
@@ -40,7 +44,14 @@ export async function tryKillAll(installation: Installation): Promise<readonly T
   const earned = await branchPolicies(box);
   const underFail = await bothLoads(installation);
   for (const kind of ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration']) {
-    await box.kubectl(['patch', kind, 'branchline', '--type=json', '-p', JSON.stringify([{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }])]);
+    await box.kubectl([
+      'patch',
+      kind,
+      'branchline',
+      '--type=json',
+      '-p',
+      JSON.stringify([{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }]),
+    ]);
   }
   await sleep(1000);
   const underIgnore = await bothLoads(installation);
@@ -50,15 +61,30 @@ export async function tryKillAll(installation: Installation): Promise<readonly T
   await sleep(2000);
   const after = await load.stop();
   return [
-    allRefused('kill -9 of all, failurePolicy Fail: branches', underFail.branches, 'failed calling webhook', earned === 'FailFail' ? [] : [`the policies were ${earned}`]),
+    allRefused(
+      'kill -9 of all, failurePolicy Fail: branches',
+      underFail.branches,
+      'failed calling webhook',
+      earned === 'FailFail' ? [] : [`the policies were ${earned}`],
+    ),
     expectNone('kill -9 of all, failurePolicy Fail: baselines', underFail.baselines, 'admitted as they are'),
-    allRefused('kill -9 of all, failurePolicy Ignore: branches', underIgnore.branches, 'does not answer at the moment'),
-    expectNone('kill -9 of all, failurePolicy Ignore: baselines', underIgnore.baselines, 'admitted as they are'),
+    allRefused(
+      'kill -9 of all, failurePolicy Ignore: branches',
+      underIgnore.branches,
+      'does not answer at the moment',
+    ),
+    expectNone(
+      'kill -9 of all, failurePolicy Ignore: baselines',
+      underIgnore.baselines,
+      'admitted as they are',
+    ),
     expectNone('after that: replicas come and earn Fail again', after, ''),
   ];
 }
 
-async function bothLoads({ box }: Installation): Promise<{ readonly branches: LoadResult; readonly baselines: LoadResult }> {
+async function bothLoads({
+  box,
+}: Installation): Promise<{ readonly branches: LoadResult; readonly baselines: LoadResult }> {
   const [branches, baselines] = [startAdmissions(box), startBaselines(box)];
   await sleep(2000);
   return { branches: await branches.stop(), baselines: await baselines.stop() };
@@ -66,6 +92,15 @@ async function bothLoads({ box }: Installation): Promise<{ readonly branches: Lo
 
 /** A branch that nobody labels would take its baseline's traffic: that none is admitted is what must be. */
 function allRefused(what: string, load: LoadResult, by: string, problems: readonly string[] = []): Trial {
-  const refused = [...load.failures].filter(([reason]) => reason.includes(by)).reduce((sum, [, times]) => sum + times, 0);
-  return counted(what, load, `refused: "${by}"`, refused === load.requests ? problems : [...problems, `${load.requests - refused} of ${load.requests} were not refused with "${by}"`]);
+  const refused = [...load.failures]
+    .filter(([reason]) => reason.includes(by))
+    .reduce((sum, [, times]) => sum + times, 0);
+  return counted(
+    what,
+    load,
+    `refused: "${by}"`,
+    refused === load.requests
+      ? problems
+      : [...problems, `${load.requests - refused} of ${load.requests} were not refused with "${by}"`],
+  );
 }

@@ -29,6 +29,10 @@ if (missing.length > 0) {
   await ensureArtifacts(artifacts);
   for (const [script, all] of Object.entries(runs)) {
     const parts = wanted.length === 0 ? all : all.filter((name) => wanted.includes(name));
-    if (parts.length > 0) process.exitCode = Math.max(Number(process.exitCode ?? 0), await runInside(join(import.meta.dirname, script), parts));
+    if (parts.length > 0)
+      process.exitCode = Math.max(
+        Number(process.exitCode ?? 0),
+        await runInside(join(import.meta.dirname, script), parts),
+      );
   }
 }

@@ -38,12 +38,26 @@ export const serviceHost = 'branchline.branchline-system.svc';
 const readyMs = 30_000;
 
 /** Starts a replica and resolves when it is ready. @throws Error with its log when it does not become so. */
-export async function startReplica({ folder, args, env = {}, ca }: ReplicaOptions, address: string): Promise<Replica> {
+export async function startReplica(
+  { folder, args, env = {}, ca }: ReplicaOptions,
+  address: string,
+): Promise<Replica> {
   const logFile = join(folder, `replica-${address}.log`);
   const log = openSync(logFile, 'a');
   const server = startProcess({
-    stdout: log, env,
-    args: [...args, '--listen-host', address, '--listen-port', String(replicaPort), '--plain-host', address, '--plain-port', String(plainPort)],
+    stdout: log,
+    env,
+    args: [
+      ...args,
+      '--listen-host',
+      address,
+      '--listen-port',
+      String(replicaPort),
+      '--plain-host',
+      address,
+      '--plain-port',
+      String(plainPort),
+    ],
   });
   closeSync(log);
   const replica: Replica = {
@@ -64,12 +78,16 @@ async function untilReady(replica: Replica): Promise<void> {
   const deadline = performance.now() + readyMs;
   let said = 'nothing yet';
   let end: number | string | undefined;
-  void replica.process.ended.then((how) => { end = how; });
+  void replica.process.ended.then((how) => {
+    end = how;
+  });
   while (end === undefined && performance.now() < deadline) {
     const answer = await replica.plain('/readyz').catch(() => undefined);
     if (answer?.status === 200) return;
     said = answer?.text ?? said;
     await sleep(25);
   }
-  throw new Error(`replica ${replica.address} is not ready (${end === undefined ? said : `it ended with ${end}`})\n${await replica.log()}`);
+  throw new Error(
+    `replica ${replica.address} is not ready (${end === undefined ? said : `it ended with ${end}`})\n${await replica.log()}`,
+  );
 }

@@ -13,10 +13,18 @@ export async function report(title: string, parts: readonly Part[]): Promise<voi
   const trials: Trial[] = [];
   for (const part of parts) {
     const started = performance.now();
-    trials.push(...await part.run().catch((error: unknown): readonly Trial[] => [broken(part.name, error)]));
+    trials.push(
+      ...(await part.run().catch((error: unknown): readonly Trial[] => [broken(part.name, error)])),
+    );
     console.log(`${part.name}: ${Math.round((performance.now() - started) / 1000)} s`);
   }
-  const rows = trials.map((trial) => ({ 'what was tried': trial.what, requests: trial.requests, failed: failed(trial), '': verdict(trial), notes: trial.notes }));
+  const rows = trials.map((trial) => ({
+    'what was tried': trial.what,
+    requests: trial.requests,
+    failed: failed(trial),
+    '': verdict(trial),
+    notes: trial.notes,
+  }));
   console.log(toTable(title, rows));
   for (const { what, failures, problems } of trials) {
     for (const [reason, times] of failures) console.log(`${what}: ${times} × ${reason}`);
@@ -28,7 +36,14 @@ export async function report(title: string, parts: readonly Part[]): Promise<voi
 }
 
 function broken(name: string, error: unknown): Trial {
-  return { what: `${name}: broke off`, requests: 0, failures: new Map(), expected: 'none', notes: '', problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)] };
+  return {
+    what: `${name}: broke off`,
+    requests: 0,
+    failures: new Map(),
+    expected: 'none',
+    notes: '',
+    problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+  };
 }
 
 function verdict(trial: Trial): string {

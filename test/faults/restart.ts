@@ -26,13 +26,21 @@ export interface Rolling {
 export async function tryRestarts(site: Site, fleet: Fleet): Promise<readonly Trial[]> {
   return [
     await roll(site, fleet, { what: 'both replicas restart, drain as by default', times: 1, flags: [] }),
-    await roll(site, fleet, { what: 'both replicas restart, five times, drain of 2 s', times: 5, flags: ['--drain-seconds', '2'] }),
+    await roll(site, fleet, {
+      what: 'both replicas restart, five times, drain of 2 s',
+      times: 5,
+      flags: ['--drain-seconds', '2'],
+    }),
     await stopUnderDirectLoad(site),
   ];
 }
 
 /** Restarts all under load. Those that come with these flags also go with them, so one more restart than is counted comes first. */
-export async function roll(site: Pick<Site, 'box'>, fleet: Fleet, { what, times, flags, perSecond }: Rolling): Promise<Trial> {
+export async function roll(
+  site: Pick<Site, 'box'>,
+  fleet: Fleet,
+  { what, times, flags, perSecond }: Rolling,
+): Promise<Trial> {
   await fleet.replaceAll(flags);
   const load = startAdmissions(site.box, perSecond);
   await sleep(1000);
@@ -40,7 +48,11 @@ export async function roll(site: Pick<Site, 'box'>, fleet: Fleet, { what, times,
   for (let time = 0; time < times; time += 1) {
     for (const old of fleet.replicas()) {
       await fleet.add(flags);
-      ends.push(end(old, async () => { await fleet.remove(old); }));
+      ends.push(
+        end(old, async () => {
+          await fleet.remove(old);
+        }),
+      );
       await sleep(endpointLagMs * 1.5);
     }
   }
@@ -49,7 +61,12 @@ export async function roll(site: Pick<Site, 'box'>, fleet: Fleet, { what, times,
   const result = await load.stop();
   const slowest = Math.max(...ended.map(({ milliseconds }) => milliseconds));
   const problems = ended.filter(({ how }) => how !== 0).map(({ how }) => `a replica ended with ${how}`);
-  return expectNone(what, result, `${Math.round(result.requests / result.seconds)}/s; ${ended.length} replicas; requests for ${endpointLagMs / 1000} s after SIGTERM; all gone ${Math.round(slowest)} ms after it`, slowest > graceMs ? [...problems, 'too slow'] : problems);
+  return expectNone(
+    what,
+    result,
+    `${Math.round(result.requests / result.seconds)}/s; ${ended.length} replicas; requests for ${endpointLagMs / 1000} s after SIGTERM; all gone ${Math.round(slowest)} ms after it`,
+    slowest > graceMs ? [...problems, 'too slow'] : problems,
+  );
 }
 
 interface End {
@@ -74,12 +91,20 @@ async function stopUnderDirectLoad(site: Site): Promise<Trial> {
   const drainSeconds = 2;
   const replica = await site.startReplica('--drain-seconds', String(drainSeconds));
   const request = post('/mutate/workloads?timeout=5s', reviewOf('branch', 8192));
-  const load = startSteadyLoad({ endpoint: replica.endpoint, request, connections: directConnections }, directPerSecond);
+  const load = startSteadyLoad(
+    { endpoint: replica.endpoint, request, connections: directConnections },
+    directPerSecond,
+  );
   await sleep(2000);
   const signalled = performance.now();
   replica.process.signal('SIGTERM');
   await sleep(drainSeconds * 1000 - 100);
   const result = await load.stop();
   const how = await replica.process.ended;
-  return expectNone(`SIGTERM under ${directPerSecond} reviews/s of one client with kept connections`, result, `gone ${Math.round(performance.now() - signalled)} ms after SIGTERM, exit code ${how}`, how === 0 ? [] : [`it ended with ${how}`]);
+  return expectNone(
+    `SIGTERM under ${directPerSecond} reviews/s of one client with kept connections`,
+    result,
+    `gone ${Math.round(performance.now() - signalled)} ms after SIGTERM, exit code ${how}`,
+    how === 0 ? [] : [`it ended with ${how}`],
+  );
 }

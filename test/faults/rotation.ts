@@ -27,7 +27,12 @@ const rotationMs = 60_000;
 /** Tries all of it in turn; each is asked through the API server and by a handshake with each replica in turn. */
 export async function tryRotation(installation: Installation): Promise<readonly Trial[]> {
   await startOver(installation);
-  return [...await rotateLeaves(installation), ...await rotateAuthority(installation), ...await deleteSecret(installation), ...await replaceSecret(installation)];
+  return [
+    ...(await rotateLeaves(installation)),
+    ...(await rotateAuthority(installation)),
+    ...(await deleteSecret(installation)),
+    ...(await replaceSecret(installation)),
+  ];
 }
 
 /** Other replicas find a CA in the Secret that ends soon, as somebody may have put one there. */
@@ -40,7 +45,15 @@ async function startOver({ box, api, fleet, ...installation }: Installation): Pr
   const now = Date.now();
   const active = await makeAuthority({ from: now - minute, to: now + shortLife });
   const before = (await api.send('GET', secretPath)).body;
-  await api.send('PUT', secretPath, toSecret({ active, next: undefined, trusted: [], since: now, asked: '' }, { namespace: systemNamespace, name: secretName }, before));
+  await api.send(
+    'PUT',
+    secretPath,
+    toSecret(
+      { active, next: undefined, trusted: [], since: now, asked: '' },
+      { namespace: systemNamespace, name: secretName },
+      before,
+    ),
+  );
   for (let index = 0; index < count; index += 1) await fleet.add();
   await untilEarned({ box, ...installation });
 }
@@ -49,9 +62,15 @@ async function rotateLeaves(installation: Installation): Promise<readonly Trial[
   const [load, shakes] = [startAdmissions(installation.box, 100), startHandshakes(installation)];
   await sleep(leafSeconds * 1000);
   const [admissions, handshakes] = [await load.stop(), await shakes.stop()];
-  const least = installation.fleet.replicas().length * leafSeconds / 3;
+  const least = (installation.fleet.replicas().length * leafSeconds) / 3;
   const problems = handshakes.leaves < least ? [`only ${handshakes.leaves} leaves were seen`] : [];
-  return rows(`leaf certificates renewed each second, ${installation.fleet.replicas().length} replicas`, admissions, handshakes, `${handshakes.leaves} leaves seen`, problems);
+  return rows(
+    `leaf certificates renewed each second, ${installation.fleet.replicas().length} replicas`,
+    admissions,
+    handshakes,
+    `${handshakes.leaves} leaves seen`,
+    problems,
+  );
 }
 
 async function rotateAuthority(installation: Installation): Promise<readonly Trial[]> {
@@ -59,11 +78,30 @@ async function rotateAuthority(installation: Installation): Promise<readonly Tri
   const before = await authorityOf(installation);
   await sleep(1000);
   const started = performance.now();
-  await installation.box.kubectl(['-n', systemNamespace, 'annotate', 'secret', secretName, `${rotateAnnotation}=again`]);
-  await waitFor('another CA alone', async () => (!(await trustedBundle(installation)).includes(before) && (await authorityOf(installation)) !== before ? true : undefined), rotationMs);
+  await installation.box.kubectl([
+    '-n',
+    systemNamespace,
+    'annotate',
+    'secret',
+    secretName,
+    `${rotateAnnotation}=again`,
+  ]);
+  await waitFor(
+    'another CA alone',
+    async () =>
+      !(await trustedBundle(installation)).includes(before) && (await authorityOf(installation)) !== before
+        ? true
+        : undefined,
+    rotationMs,
+  );
   const took = performance.now() - started;
   await sleep(2000);
-  return rows('the CA is replaced: announced, switched, the old one dropped', await load.stop(), await shakes.stop(), `${Math.round(took / 1000)} s with caOverlapSeconds 2`);
+  return rows(
+    'the CA is replaced: announced, switched, the old one dropped',
+    await load.stop(),
+    await shakes.stop(),
+    `${Math.round(took / 1000)} s with caOverlapSeconds 2`,
+  );
 }
 
 async function deleteSecret(installation: Installation): Promise<readonly Trial[]> {
@@ -72,11 +110,20 @@ async function deleteSecret(installation: Installation): Promise<readonly Trial[
   const problems: string[] = [];
   for (let time = 0; time < deletions; time += 1) {
     await installation.box.kubectl(['-n', systemNamespace, 'delete', 'secret', secretName]);
-    const now = await waitFor('the Secret', async () => { const found = await authorityOf(installation); return found === '' ? undefined : found; });
+    const now = await waitFor('the Secret', async () => {
+      const found = await authorityOf(installation);
+      return found === '' ? undefined : found;
+    });
     if (now !== before) problems.push(`deletion ${time + 1} brought another CA`);
     await sleep(1500);
   }
-  return rows(`the CA's Secret is deleted, ${deletions} times`, await load.stop(), await shakes.stop(), 'put back from memory', problems);
+  return rows(
+    `the CA's Secret is deleted, ${deletions} times`,
+    await load.stop(),
+    await shakes.stop(),
+    'put back from memory',
+    problems,
+  );
 }
 
 /** Somebody restores a backup of the Secret that holds another CA. */
@@ -85,10 +132,31 @@ async function replaceSecret(installation: Installation): Promise<readonly Trial
   const now = Date.now();
   const active = await makeAuthority({ from: now - minute, to: now + 365 * 24 * 60 * minute });
   const before = (await installation.api.send('GET', secretPath)).body;
-  await installation.api.send('PUT', secretPath, toSecret({ active, next: undefined, trusted: [], since: now, asked: '' }, { namespace: systemNamespace, name: secretName }, before));
-  await waitFor('the other CA alone', async () => ((await trustedBundle(installation)).trim() === normalized(active.cert) && (await authorityOf(installation)) === normalized(active.cert) ? true : undefined), rotationMs);
+  await installation.api.send(
+    'PUT',
+    secretPath,
+    toSecret(
+      { active, next: undefined, trusted: [], since: now, asked: '' },
+      { namespace: systemNamespace, name: secretName },
+      before,
+    ),
+  );
+  await waitFor(
+    'the other CA alone',
+    async () =>
+      (await trustedBundle(installation)).trim() === normalized(active.cert) &&
+      (await authorityOf(installation)) === normalized(active.cert)
+        ? true
+        : undefined,
+    rotationMs,
+  );
   await sleep(2000);
-  return rows('another CA is put into the Secret', await load.stop(), await shakes.stop(), 'it signs when it is trusted');
+  return rows(
+    'another CA is put into the Secret',
+    await load.stop(),
+    await shakes.stop(),
+    'it signs when it is trusted',
+  );
 }
 
 function normalized(pem: string): string {
@@ -100,8 +168,21 @@ async function authorityOf({ api }: Installation): Promise<string> {
   return normalized(Buffer.from(textAt(body, 'data', 'ca.crt') ?? '', 'base64').toString());
 }
 
-function rows(what: string, admissions: LoadResult, handshakes: HandshakeResult, notes: string, problems: readonly string[] = []): readonly Trial[] {
-  return [expectNone(`${what}: admissions`, admissions, notes, problems), expectNone(`${what}: handshakes`, handshakes, 'trusting what the webhook configuration said up to 0.5 s before')];
+function rows(
+  what: string,
+  admissions: LoadResult,
+  handshakes: HandshakeResult,
+  notes: string,
+  problems: readonly string[] = [],
+): readonly Trial[] {
+  return [
+    expectNone(`${what}: admissions`, admissions, notes, problems),
+    expectNone(
+      `${what}: handshakes`,
+      handshakes,
+      'trusting what the webhook configuration said up to 0.5 s before',
+    ),
+  ];
 }
 
 interface HandshakeResult extends Pick<LoadResult, 'requests' | 'failures'> {
@@ -121,11 +202,19 @@ function startHandshakes(installation: Installation): { stop(): Promise<Handshak
   let stopping = false;
   const shake = async (replica: Replica, ca: string): Promise<void> => {
     try {
-      const connection = await openConnection({ host: replica.address, port: replicaPort, ca, serverName: serviceHost });
+      const connection = await openConnection({
+        host: replica.address,
+        port: replicaPort,
+        ca,
+        serverName: serviceHost,
+      });
       serials.add(connection.certificateSerial);
       connection.close();
     } catch (error) {
-      count(failures, `${describe(error)}, trusting ${(ca.match(/BEGIN/g) ?? []).length} CA(s) until ${endOf(ca)}`);
+      count(
+        failures,
+        `${describe(error)}, trusting ${(ca.match(/BEGIN/g) ?? []).length} CA(s) until ${endOf(ca)}`,
+      );
     }
   };
   const running = (async () => {
@@ -136,7 +225,8 @@ function startHandshakes(installation: Installation): { stop(): Promise<Handshak
       const replica = replicas[requests % replicas.length];
       requests += 1;
       if (replica !== undefined) await shake(replica, bundle);
-      if (performance.now() - read > bundleLagMs) [bundle, read] = [await trustedBundle(installation), performance.now()];
+      if (performance.now() - read > bundleLagMs)
+        [bundle, read] = [await trustedBundle(installation), performance.now()];
       await sleep(1000 / handshakesPerSecond);
     }
   })();

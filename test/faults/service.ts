@@ -16,21 +16,41 @@ export interface ManualService {
 }
 
 /** Creates a Service without endpoints. */
-export async function createService(api: Api, name: string, ports: readonly ServicePort[]): Promise<ManualService> {
-  await send(api, 'POST', `/api/v1/namespaces/${systemNamespace}/services`, { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: ports.map((port) => ({ ...port, targetPort: replicaPort })) } });
+export async function createService(
+  api: Api,
+  name: string,
+  ports: readonly ServicePort[],
+): Promise<ManualService> {
+  await send(api, 'POST', `/api/v1/namespaces/${systemNamespace}/services`, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { ports: ports.map((port) => ({ ...port, targetPort: replicaPort })) },
+  });
   return takeEndpoints(api, name, ports);
 }
 
 /** Takes over the endpoints of a Service that is there, and has none. */
-export async function takeEndpoints(api: Api, name: string, ports: readonly ServicePort[]): Promise<ManualService> {
+export async function takeEndpoints(
+  api: Api,
+  name: string,
+  ports: readonly ServicePort[],
+): Promise<ManualService> {
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${systemNamespace}/endpointslices`;
   const slice = (replicas: readonly Replica[]): object => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { name: `${name}-test`, namespace: systemNamespace, labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'test' } },
+    metadata: {
+      name: `${name}-test`,
+      namespace: systemNamespace,
+      labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'test' },
+    },
     addressType: 'IPv4',
     ports: ports.map((port) => ({ name: port.name, port: replicaPort, protocol: 'TCP' })),
-    endpoints: replicas.map(({ address }) => ({ addresses: [address], conditions: { ready: true, serving: true, terminating: false } })),
+    endpoints: replicas.map(({ address }) => ({
+      addresses: [address],
+      conditions: { ready: true, serving: true, terminating: false },
+    })),
   });
   await send(api, 'POST', slices, slice([]));
   return { publish: (replicas) => send(api, 'PUT', `${slices}/${name}-test`, slice(replicas)) };

@@ -36,18 +36,39 @@ export async function startSite(): Promise<Site> {
   const pair = await mountPair(folder, [serviceHost, `${idleService}.${systemNamespace}.svc`]);
   const box = await startBox();
   const api = connect({ url: box.apiUrl, certificate: await readFile(box.caFile, 'utf8'), token: box.token });
-  for (const file of ['kubernetes/rbac.yaml', 'tenant/namespace.yaml', 'tenant/fact-find.yaml', 'tenant/fact-find-ui.yaml']) {
+  for (const file of [
+    'kubernetes/rbac.yaml',
+    'tenant/namespace.yaml',
+    'tenant/fact-find.yaml',
+    'tenant/fact-find-ui.yaml',
+  ]) {
     await box.kubectl(['apply', '-f', new URL(`examples/${file}`, root).pathname]);
   }
   await box.kubectl(['apply', '-f', '-'], { stdin: await webhooks(pair.ca) });
-  const args = [bundle, 'serve', '--kubeconfig', await ownKubeconfig(box, folder), '--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile, '--cert-reload-seconds', '1'];
+  const args = [
+    bundle,
+    'serve',
+    '--kubeconfig',
+    await ownKubeconfig(box, folder),
+    '--tls-cert-file',
+    pair.certFile,
+    '--tls-key-file',
+    pair.keyFile,
+    '--cert-reload-seconds',
+    '1',
+  ];
   let started = 0;
   const replicas: Replica[] = [];
   return {
-    box, api, pair,
+    box,
+    api,
+    pair,
     async startReplica(...extra) {
       started += 1;
-      const replica = await startReplica({ folder, ca: pair.ca, args: [...args, ...extra] }, `10.99.2.${started}`);
+      const replica = await startReplica(
+        { folder, ca: pair.ca, args: [...args, ...extra] },
+        `10.99.2.${started}`,
+      );
       replicas.push(replica);
       return replica;
     },
@@ -62,20 +83,39 @@ export async function startSite(): Promise<Site> {
 /** The example's configurations with our CA, and with `Fail` everywhere. */
 async function webhooks(ca: string): Promise<string> {
   const text = await readFile(new URL('examples/kubernetes/webhooks.yaml', root), 'utf8');
-  return parseAllDocuments(text).map((document) => {
-    const configuration = document.toJS() as { webhooks: object[] };
-    const asked = configuration.webhooks.map((webhook) => ({
-      ...webhook, failurePolicy: 'Fail', clientConfig: { ...at(webhook, 'clientConfig') as object, caBundle: Buffer.from(ca).toString('base64') },
-    }));
-    return stringify({ ...configuration, webhooks: asked }, { aliasDuplicateObjects: false });
-  }).join('---\n');
+  return parseAllDocuments(text)
+    .map((document) => {
+      const configuration = document.toJS() as { webhooks: object[] };
+      const asked = configuration.webhooks.map((webhook) => ({
+        ...webhook,
+        failurePolicy: 'Fail',
+        clientConfig: {
+          ...(at(webhook, 'clientConfig') as object),
+          caBundle: Buffer.from(ca).toString('base64'),
+        },
+      }));
+      return stringify({ ...configuration, webhooks: asked }, { aliasDuplicateObjects: false });
+    })
+    .join('---\n');
 }
 
 /** Writes a kubeconfig with the rights of our ServiceAccount and no others. @returns its path. */
 export async function ownKubeconfig(box: Box, folder: string): Promise<string> {
-  const { stdout } = await box.kubectl(['create', 'token', 'branchline', '--namespace', systemNamespace, '--duration', '2h']);
+  const { stdout } = await box.kubectl([
+    'create',
+    'token',
+    'branchline',
+    '--namespace',
+    systemNamespace,
+    '--duration',
+    '2h',
+  ]);
   const config = parse(await readFile(box.kubeconfig, 'utf8')) as { users: { user: object }[] };
   const path = join(folder, 'kubeconfig');
-  await writeFile(path, stringify({ ...config, users: config.users.map((one) => ({ ...one, user: { token: stdout.trim() } })) }), { mode: 0o600 });
+  await writeFile(
+    path,
+    stringify({ ...config, users: config.users.map((one) => ({ ...one, user: { token: stdout.trim() } })) }),
+    { mode: 0o600 },
+  );
   return path;
 }

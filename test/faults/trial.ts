@@ -15,13 +15,37 @@ export interface Trial {
 }
 
 /** Makes a trial in which nothing may fail. */
-export function expectNone(what: string, { requests, failures }: Pick<LoadResult, 'requests' | 'failures'>, notes: string, problems: readonly string[] = []): Trial {
-  return { what, requests, failures, expected: 'none', notes, problems: requests === 0 ? [...problems, 'nothing was sent'] : problems };
+export function expectNone(
+  what: string,
+  { requests, failures }: Pick<LoadResult, 'requests' | 'failures'>,
+  notes: string,
+  problems: readonly string[] = [],
+): Trial {
+  return {
+    what,
+    requests,
+    failures,
+    expected: 'none',
+    notes,
+    problems: requests === 0 ? [...problems, 'nothing was sent'] : problems,
+  };
 }
 
 /** Makes a trial in which some must fail, and how many is what is of interest. */
-export function counted(what: string, { requests, failures }: Pick<LoadResult, 'requests' | 'failures'>, notes: string, problems: readonly string[] = []): Trial {
-  return { what, requests, failures, expected: 'counted', notes, problems: requests === 0 ? [...problems, 'nothing was sent'] : problems };
+export function counted(
+  what: string,
+  { requests, failures }: Pick<LoadResult, 'requests' | 'failures'>,
+  notes: string,
+  problems: readonly string[] = [],
+): Trial {
+  return {
+    what,
+    requests,
+    failures,
+    expected: 'counted',
+    notes,
+    problems: requests === 0 ? [...problems, 'nothing was sent'] : problems,
+  };
 }
 
 /** Returns how many requests failed. */

@@ -8,11 +8,15 @@ import { readFileSync } from 'node:fs';
 const file = process.env['CLOCK_FILE'] ?? '';
 const read = (): number => Number(readFileSync(file, 'utf8'));
 let offset = read();
-process.on('SIGUSR2', () => { offset = read(); });
+process.on('SIGUSR2', () => {
+  offset = read();
+});
 
 const RightDate = Date;
 globalThis.Date = new Proxy(RightDate, {
   apply: (target) => new target(target.now() + offset).toString(),
-  construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [target.now() + offset] : args, newTarget) as object,
-  get: (target, key, receiver): unknown => (key === 'now' ? () => target.now() + offset : Reflect.get(target, key, receiver)),
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length === 0 ? [target.now() + offset] : args, newTarget) as object,
+  get: (target, key, receiver): unknown =>
+    key === 'now' ? () => target.now() + offset : Reflect.get(target, key, receiver),
 });

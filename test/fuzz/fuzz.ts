@@ -34,8 +34,55 @@ function randomOf(seed: number): Random {
   };
 }
 
-const oddStrings = ['', ' ', '///', 'OPS-1234', 'master', 'v1', 'true', 'x'.repeat(300), '\u0000\u001b[31m', '\ud800', '日本', '__proto__', 'constructor', '(?=x)', '(?i)a', '\\p{L}{28}', '.*', 'a{1000}', '(((((', '-1', '1e999', '~1/~0'];
-const oddKeys = ['__proto__', 'constructor', 'prototype', 'toString', '', 'a/b~c', 'branchline.dev/branch', 'branchline.dev/service', 'branchline.dev/ttl', 'branchline.dev/containers', 'branchline.dev/http', 'version', 'app', 'regex', 'headers', 'match', 'http', 'labels', 'annotations', 'matchExpressions', 'env', 'envFrom', 'volumes'];
+const oddStrings = [
+  '',
+  ' ',
+  '///',
+  'OPS-1234',
+  'master',
+  'v1',
+  'true',
+  'x'.repeat(300),
+  '\u0000\u001b[31m',
+  '\ud800',
+  '日本',
+  '__proto__',
+  'constructor',
+  '(?=x)',
+  '(?i)a',
+  '\\p{L}{28}',
+  '.*',
+  'a{1000}',
+  '(((((',
+  '-1',
+  '1e999',
+  '~1/~0',
+];
+const oddKeys = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  '',
+  'a/b~c',
+  'branchline.dev/branch',
+  'branchline.dev/service',
+  'branchline.dev/ttl',
+  'branchline.dev/containers',
+  'branchline.dev/http',
+  'version',
+  'app',
+  'regex',
+  'headers',
+  'match',
+  'http',
+  'labels',
+  'annotations',
+  'matchExpressions',
+  'env',
+  'envFrom',
+  'volumes',
+];
 
 /** The cases of each path: a path is drawn first, however many cases it has. */
 const cases = [...Map.groupBy(readCases(), ({ path }) => path).values()];
@@ -64,9 +111,33 @@ function change(container: Record<string | number, unknown>, key: string | undef
     Reflect.deleteProperty(container, key);
     return;
   }
-  const values: readonly unknown[] = [null, true, 0, -1, 1e308, [], {}, [null], [[[]]], { a: { b: null } }, pick(oddStrings), pick(oddStrings), pick(oddStrings), [pick(oddStrings)], { [pick(oddKeys)]: pick(oddStrings) }, nested(Math.floor(random() * 60)), container[key ?? '']];
+  const values: readonly unknown[] = [
+    null,
+    true,
+    0,
+    -1,
+    1e308,
+    [],
+    {},
+    [null],
+    [[[]]],
+    { a: { b: null } },
+    pick(oddStrings),
+    pick(oddStrings),
+    pick(oddStrings),
+    [pick(oddStrings)],
+    { [pick(oddKeys)]: pick(oddStrings) },
+    nested(Math.floor(random() * 60)),
+    container[key ?? ''],
+  ];
   if (Array.isArray(container) && random() < 0.5) container.push(pick(values));
-  else Object.defineProperty(container, Array.isArray(container) ? container.length : target, { value: structuredClone(pick(values)), enumerable: true, configurable: true, writable: true });
+  else
+    Object.defineProperty(container, Array.isArray(container) ? container.length : target, {
+      value: structuredClone(pick(values)),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
 }
 
 function nested(depth: number): unknown {
@@ -91,10 +162,12 @@ function make(random: Random): Made {
   const request = body['request'] as Record<string, unknown>;
   if (random() < 0.2) request['operation'] = operations[Math.floor(random() * 4)];
   if (random() < 0.2) request['oldObject'] = structuredClone(request['object'] ?? request['oldObject']);
-  for (let count = Math.floor(random() * 6); count > 0; count -= 1) damage(random() < 0.9 ? body['request'] : body, random);
+  for (let count = Math.floor(random() * 6); count > 0; count -= 1)
+    damage(random() < 0.9 ? body['request'] : body, random);
   const text = JSON.stringify(body);
   const cut = random() < 0.02 ? text.slice(0, Math.floor(random() * text.length)) : text;
-  const path = random() < 0.85 ? one.path : (reviewPaths[Math.floor(random() * reviewPaths.length)] ?? one.path);
+  const path =
+    random() < 0.85 ? one.path : (reviewPaths[Math.floor(random() * reviewPaths.length)] ?? one.path);
   return { path, text: cut, facts: { settings: one.settings, snapshot: one.snapshot } };
 }
 
@@ -108,7 +181,12 @@ export function runFuzz({ seed, count }: { readonly seed: number; readonly count
       const outcome = check(made);
       if (outcome in tally) tally[outcome as keyof typeof tally] += 1;
     } catch (error) {
-      failures.push({ seed: seed + index, path: made.path, reason: error instanceof Error ? (error.stack ?? error.message) : String(error), text: made.text });
+      failures.push({
+        seed: seed + index,
+        path: made.path,
+        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        text: made.text,
+      });
     }
   }
   return { reviews: count, ...tally, failures };
@@ -123,25 +201,52 @@ function check({ path, text, facts }: Made): string {
     if (isReview(text)) throw new Error(`a readable review was called unreadable: ${answer.reason}`);
     return 'unreadable';
   }
-  if (answer.decision.problems.some((problem) => problem.code === 'BL904')) throw new Error('the patch does not apply, or deciding failed');
-  const response = (JSON.parse(answer.body) as { response: { uid: string; allowed: boolean; patch?: string; patchType?: string; warnings?: string[] } }).response;
+  if (answer.decision.problems.some((problem) => problem.code === 'BL904'))
+    throw new Error('the patch does not apply, or deciding failed');
+  const response = (
+    JSON.parse(answer.body) as {
+      response: { uid: string; allowed: boolean; patch?: string; patchType?: string; warnings?: string[] };
+    }
+  ).response;
   const sent = JSON.parse(text) as { request: JsonObject };
   if (response.uid !== sent.request['uid']) throw new Error('the uid is not echoed');
-  if ((response.patch === undefined) !== (response.patchType === undefined)) throw new Error('patch and patchType do not go together');
-  for (const warning of response.warnings ?? []) if (warning.length > 120 || /\p{Cc}/u.test(warning)) throw new Error(`a warning that the API server would drop: ${warning}`);
+  if ((response.patch === undefined) !== (response.patchType === undefined))
+    throw new Error('patch and patchType do not go together');
+  for (const warning of response.warnings ?? [])
+    if (warning.length > 120 || /\p{Cc}/u.test(warning))
+      throw new Error(`a warning that the API server would drop: ${warning}`);
   if (response.patch === undefined) return response.allowed ? 'allowed' : 'denied';
   if (!path.startsWith('/mutate')) throw new Error('a validating path patched');
-  const patch = JSON.parse(Buffer.from(response.patch, 'base64').toString()) as Parameters<typeof jsonPatch.applyPatch>[1];
-  const after: unknown = jsonPatch.applyPatch(structuredClone(sent.request['object']), patch, true).newDocument;
-  const again = answer_(path, JSON.stringify({ ...sent, request: { ...sent.request, object: after } }), facts, errors);
-  if (again.kind !== 'review' || again.decision.outcome === 'mutated') throw new Error(`a second mutation is not empty: ${again.kind === 'review' ? again.body : again.reason}`);
+  const patch = JSON.parse(Buffer.from(response.patch, 'base64').toString()) as Parameters<
+    typeof jsonPatch.applyPatch
+  >[1];
+  const after: unknown = jsonPatch.applyPatch(
+    structuredClone(sent.request['object']),
+    patch,
+    true,
+  ).newDocument;
+  const again = answer_(
+    path,
+    JSON.stringify({ ...sent, request: { ...sent.request, object: after } }),
+    facts,
+    errors,
+  );
+  if (again.kind !== 'review' || again.decision.outcome === 'mutated')
+    throw new Error(`a second mutation is not empty: ${again.kind === 'review' ? again.body : again.reason}`);
   return 'mutated';
 }
 
 function isReview(text: string): boolean {
   try {
     const { kind, apiVersion, request } = JSON.parse(text) as Record<string, unknown>;
-    return kind === 'AdmissionReview' && /^admission\.k8s\.io\/v[0-9a-z]+$/.test(String(apiVersion)) && isObject(request) && typeof request['uid'] === 'string' && request['uid'] !== '' && ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'].includes(String(request['operation']));
+    return (
+      kind === 'AdmissionReview' &&
+      /^admission\.k8s\.io\/v[0-9a-z]+$/.test(String(apiVersion)) &&
+      isObject(request) &&
+      typeof request['uid'] === 'string' &&
+      request['uid'] !== '' &&
+      ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'].includes(String(request['operation']))
+    );
   } catch {
     return false;
   }
@@ -149,6 +254,17 @@ function isReview(text: string): boolean {
 
 function answer_(path: ReviewPath, text: string, facts: Facts, errors: unknown[]) {
   const silent = (): void => undefined;
-  const log = { debug: silent, info: silent, warn: silent, fatal: silent, error: (entry: unknown) => { errors.push(entry); } } as unknown as Parameters<typeof answerReview>[1]['log'];
-  return answerReview({ path, text, deadline: Number.POSITIVE_INFINITY, arrivedAt: 0 }, { facts: () => facts, log, now: () => 0 });
+  const log = {
+    debug: silent,
+    info: silent,
+    warn: silent,
+    fatal: silent,
+    error: (entry: unknown) => {
+      errors.push(entry);
+    },
+  } as unknown as Parameters<typeof answerReview>[1]['log'];
+  return answerReview(
+    { path, text, deadline: Number.POSITIVE_INFINITY, arrivedAt: 0 },
+    { facts: () => facts, log, now: () => 0 },
+  );
 }

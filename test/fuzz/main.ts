@@ -9,7 +9,19 @@ const kept = seeds.map((one) => runFuzz({ seed: one, count: 1 }));
 const run = runFuzz({ seed, count });
 const failures = [...kept, run].flatMap((result) => result.failures);
 const seconds = (performance.now() - started) / 1000;
-console.table([{ reviews: count, seed, mutated: run.mutated, denied: run.denied, unreadable: run.unreadable, failures: failures.length, seconds: Math.round(seconds), 'per second': Math.round(count / seconds) }]);
-for (const failure of failures) console.error(`seed ${failure.seed} ${failure.path}: ${failure.reason}\n${failure.text.slice(0, 2000)}\n`);
+console.table([
+  {
+    reviews: count,
+    seed,
+    mutated: run.mutated,
+    denied: run.denied,
+    unreadable: run.unreadable,
+    failures: failures.length,
+    seconds: Math.round(seconds),
+    'per second': Math.round(count / seconds),
+  },
+]);
+for (const failure of failures)
+  console.error(`seed ${failure.seed} ${failure.path}: ${failure.reason}\n${failure.text.slice(0, 2000)}\n`);
 console.log(`${count + kept.length - failures.length} passed, ${failures.length} failed`);
 process.exitCode = failures.length > 0 ? 1 : 0;

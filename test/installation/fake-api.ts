@@ -18,11 +18,19 @@ export function createFakeApi(time: number): FakeApi {
   const objects = new Map<string, JsonObject>();
   let version = 0;
   const keyOf = (kind: string, name: string): string => `${kind}/${name}`;
-  const identify = (object: JsonObject): string => keyOf(textAt(object, 'kind') ?? '', textAt(object, 'metadata', 'name') ?? '');
-  const toWritten = (object: JsonObject): Written => ({ uid: 'uid', revision: textAt(object, 'metadata', 'resourceVersion') ?? '', object });
+  const identify = (object: JsonObject): string =>
+    keyOf(textAt(object, 'kind') ?? '', textAt(object, 'metadata', 'name') ?? '');
+  const toWritten = (object: JsonObject): Written => ({
+    uid: 'uid',
+    revision: textAt(object, 'metadata', 'resourceVersion') ?? '',
+    object,
+  });
   const keep = (object: JsonObject): Written => {
     version += 1;
-    const kept = { ...object, metadata: { ...objectAt(object, 'metadata'), resourceVersion: String(version) } };
+    const kept = {
+      ...object,
+      metadata: { ...objectAt(object, 'metadata'), resourceVersion: String(version) },
+    };
     objects.set(identify(object), kept);
     api.written.push(identify(object));
     return toWritten(kept);
@@ -31,12 +39,25 @@ export function createFakeApi(time: number): FakeApi {
     if (api.webhooks === 'broken') throw new ApiError(503, '503 no');
     const label = labelsAt(object, 'metadata', 'labels')['branchline.dev/probe'];
     const answers = api.webhooks === 'answer' && label !== undefined;
-    if (answers && textAt(object, 'data', 'refuse') === 'true') throw new ApiError(403, '403 admission webhook denied the request: branchline: refused as the probe asked');
+    if (answers && textAt(object, 'data', 'refuse') === 'true')
+      throw new ApiError(
+        403,
+        '403 admission webhook denied the request: branchline: refused as the probe asked',
+      );
     const annotations = answers ? { 'branchline.dev/probed': label } : {};
-    return toWritten({ ...object, metadata: { ...objectAt(object, 'metadata'), annotations, creationTimestamp: new Date(Math.floor(api.time / 1000) * 1000).toISOString() } });
+    return toWritten({
+      ...object,
+      metadata: {
+        ...objectAt(object, 'metadata'),
+        annotations,
+        creationTimestamp: new Date(Math.floor(api.time / 1000) * 1000).toISOString(),
+      },
+    });
   }
   const api: FakeApi = {
-    time, webhooks: 'answer', written: [],
+    time,
+    webhooks: 'answer',
+    written: [],
     get: (kind, name) => objects.get(keyOf(kind, name)),
     put: (object) => void keep(object),
     remove: (kind, name) => void objects.delete(keyOf(kind, name)),
@@ -54,7 +75,8 @@ export function createFakeApi(time: number): FakeApi {
     async replace(object) {
       await Promise.resolve();
       const before = objects.get(identify(object));
-      if (textAt(before, 'metadata', 'resourceVersion') !== textAt(object, 'metadata', 'resourceVersion')) throw new Conflict('it was changed');
+      if (textAt(before, 'metadata', 'resourceVersion') !== textAt(object, 'metadata', 'resourceVersion'))
+        throw new Conflict('it was changed');
       return keep(object);
     },
   };
@@ -64,7 +86,16 @@ export function createFakeApi(time: number): FakeApi {
 /** The two configurations as the chart renders them, with one webhook for branches and one for others. */
 export function putConfigurations(api: FakeApi): void {
   for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
-    const webhooks = ['branches', 'workloads'].map((name) => ({ name: `${name}.x.branchline.dev`, clientConfig: { service: { name: 'branchline' } }, failurePolicy: 'Ignore' }));
-    api.put({ apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: 'branchline' }, webhooks });
+    const webhooks = ['branches', 'workloads'].map((name) => ({
+      name: `${name}.x.branchline.dev`,
+      clientConfig: { service: { name: 'branchline' } },
+      failurePolicy: 'Ignore',
+    }));
+    api.put({
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind,
+      metadata: { name: 'branchline' },
+      webhooks,
+    });
   }
 }

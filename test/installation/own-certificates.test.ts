@@ -7,7 +7,14 @@ import { createFakeApi, putConfigurations, type FakeApi } from './fake-api.ts';
 
 const day = 86_400_000;
 const start = Date.parse('2030-01-01T00:00:00Z');
-const settings = { caSecret: 'branchline-ca', systemNamespace: 'branchline-system', webhookConfiguration: 'branchline', tlsNames: ['branchline.branchline-system.svc'], caOverlapSeconds: 3600, clientCaFile: '' };
+const settings = {
+  caSecret: 'branchline-ca',
+  systemNamespace: 'branchline-system',
+  webhookConfiguration: 'branchline',
+  tlsNames: ['branchline.branchline-system.svc'],
+  caOverlapSeconds: 3600,
+  clientCaFile: '',
+};
 
 function world(time = start): FakeApi {
   const api = createFakeApi(time);
@@ -15,20 +22,34 @@ function world(time = start): FakeApi {
   return api;
 }
 
-const open = (api: FakeApi, reports: string[] = []): Promise<OwnCertificates> => openOwnCertificates({ settings, writes: api, report: ({ message }) => void reports.push(message) }, api.time);
+const open = (api: FakeApi, reports: string[] = []): Promise<OwnCertificates> =>
+  openOwnCertificates(
+    { settings, writes: api, report: ({ message }) => void reports.push(message) },
+    api.time,
+  );
 
 /** What the API server trusts, by each webhook. */
 function trusted(api: FakeApi): readonly (readonly string[])[] {
-  return ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].flatMap((kind) => listAt(api.get(kind, 'branchline'), 'webhooks'))
-    .map((webhook) => splitPem(Buffer.from(textAt(webhook, 'clientConfig', 'caBundle') ?? '', 'base64').toString()));
+  return ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']
+    .flatMap((kind) => listAt(api.get(kind, 'branchline'), 'webhooks'))
+    .map((webhook) =>
+      splitPem(Buffer.from(textAt(webhook, 'clientConfig', 'caBundle') ?? '', 'base64').toString()),
+    );
 }
 
 /** A handshake as the API server makes it: some trusted CA signed the leaf, and both are valid by its clock. */
 function shakesHands(t: Test, api: FakeApi, certificates: OwnCertificates, what: string): void {
   const leaf = new X509Certificate(certificates.current.cert);
-  const isValid = (cert: X509Certificate): boolean => api.time >= cert.validFromDate.getTime() && api.time < cert.validToDate.getTime();
+  const isValid = (cert: X509Certificate): boolean =>
+    api.time >= cert.validFromDate.getTime() && api.time < cert.validToDate.getTime();
   for (const bundle of trusted(api)) {
-    t.ok(isValid(leaf) && bundle.map((pem) => new X509Certificate(pem)).some((ca) => isValid(ca) && leaf.checkIssued(ca) && leaf.verify(ca.publicKey)), what);
+    t.ok(
+      isValid(leaf) &&
+        bundle
+          .map((pem) => new X509Certificate(pem))
+          .some((ca) => isValid(ca) && leaf.checkIssued(ca) && leaf.verify(ca.publicKey)),
+      what,
+    );
   }
 }
 
@@ -55,7 +76,9 @@ test('the serving key is in no object, and the CA key only in the Secret', async
   const api = world();
   const certificates = await open(api);
   await certificates.refresh(0);
-  const objects = [...new Set(api.written)].map((id) => JSON.stringify(api.get(id.split('/')[0] ?? '', id.split('/')[1] ?? '')));
+  const objects = [...new Set(api.written)].map((id) =>
+    JSON.stringify(api.get(id.split('/')[0] ?? '', id.split('/')[1] ?? '')),
+  );
   const key = certificates.current.key.replace(/\s/g, '').slice(40, 120);
   for (const object of objects) t.notOk(Buffer.from(object).toString().includes(key));
   t.equal(objects.filter((object) => object.includes('ca.key')).length, 1);
@@ -74,11 +97,22 @@ test('replicas that start at once share one CA', async (t) => {
 });
 
 for (const [what, begin] of [
-  ['a CA near its end', (api: FakeApi) => { api.time += 250 * day; }],
-  ['an annotation that asks for it', (api: FakeApi) => {
-    const secret = api.get('Secret', 'branchline-ca') ?? {};
-    api.put({ ...secret, metadata: { ...objectAt(secret, 'metadata'), annotations: { 'branchline.dev/rotate': 'today' } } });
-  }],
+  [
+    'a CA near its end',
+    (api: FakeApi) => {
+      api.time += 250 * day;
+    },
+  ],
+  [
+    'an annotation that asks for it',
+    (api: FakeApi) => {
+      const secret = api.get('Secret', 'branchline-ca') ?? {};
+      api.put({
+        ...secret,
+        metadata: { ...objectAt(secret, 'metadata'), annotations: { 'branchline.dev/rotate': 'today' } },
+      });
+    },
+  ],
 ] as const) {
   test(`replaces the CA for ${what}, and at no moment a handshake fails`, async (t) => {
     const api = world();
@@ -161,7 +195,10 @@ test('another CA in the Secret, from a backup, takes over as in a rotation: at n
   const reports: string[] = [];
   const replicas = [await open(api, reports), await open(api, reports)];
   for (const replica of replicas) await replica.refresh(0);
-  api.put({ ...api.get('Secret', 'branchline-ca'), data: objectAt(elsewhere.get('Secret', 'branchline-ca'), 'data') });
+  api.put({
+    ...api.get('Secret', 'branchline-ca'),
+    data: objectAt(elsewhere.get('Secret', 'branchline-ca'), 'data'),
+  });
   for (let minute = 0; minute < 180; minute += 20) {
     for (const replica of replicas) {
       await replica.refresh(0);
@@ -193,7 +230,11 @@ test('a caBundle that somebody took away is put back', async (t) => {
   shakesHands(t, api, certificates, 'after');
 });
 
-for (const [what, jump] of [['forward by three years', 3 * 365 * day], ['back by three years', -3 * 365 * day], ['forward by an hour', 3_600_000]] as const) {
+for (const [what, jump] of [
+  ['forward by three years', 3 * 365 * day],
+  ['back by three years', -3 * 365 * day],
+  ['forward by an hour', 3_600_000],
+] as const) {
   test(`the API server's clock jumps ${what}: one look later handshakes succeed`, async (t) => {
     const api = world();
     const certificates = await open(api);
@@ -207,11 +248,14 @@ for (const [what, jump] of [['forward by three years', 3 * 365 * day], ['back by
   });
 }
 
-test('this machine\'s own clock is of no account', async (t) => {
+test("this machine's own clock is of no account", async (t) => {
   const api = world(Date.parse('1999-01-01T00:00:00Z'));
-  const certificates = await openOwnCertificates({ settings, writes: api, report: () => undefined }, Date.now());
+  const certificates = await openOwnCertificates(
+    { settings, writes: api, report: () => undefined },
+    Date.now(),
+  );
   await certificates.refresh(Date.now());
-  shakesHands(t, api, certificates, 'by the API server\'s clock');
+  shakesHands(t, api, certificates, "by the API server's clock");
 });
 
 test('a leaf is replaced when a third of its life is left', async (t) => {

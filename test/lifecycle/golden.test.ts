@@ -21,7 +21,9 @@ interface Case {
 }
 
 function read(file: string): Case {
-  const [head = {}, ...objects] = parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((document) => document.toJS() as JsonObject);
+  const [head = {}, ...objects] = parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map(
+    (document) => document.toJS() as JsonObject,
+  );
   return { head, objects, now: parseTime(textAt(head, 'now') ?? '') ?? NaN };
 }
 
@@ -30,17 +32,29 @@ function sweep({ head, now }: Case, objects: readonly JsonObject[]): Sweep {
   const maxDays = numberAt(head, 'maxDays');
   const server = parseTime(textAt(head, 'server') ?? '');
   const options: SweepOptions = {
-    clock: { now, server }, filter: parseLabelFilter(textAt(head, 'filter') ?? '') ?? [], force: at(head, 'force') === true,
-    ...(ended.length === 0 ? {} : { ended: new Map(ended.map(([id, why]) => [id, String(why)])) }), ...(maxDays === undefined ? {} : { maxDays }),
+    clock: { now, server },
+    filter: parseLabelFilter(textAt(head, 'filter') ?? '') ?? [],
+    force: at(head, 'force') === true,
+    ...(ended.length === 0 ? {} : { ended: new Map(ended.map(([id, why]) => [id, String(why)])) }),
+    ...(maxDays === undefined ? {} : { maxDays }),
   };
   return planSweep(factsOf(objects, now, objectAt(head, 'settings')), options);
 }
 
 function show({ decisions, held }: Sweep): string {
-  return stringify({
-    ...(held === undefined ? {} : { held }),
-    decisions: decisions.map(({ action, life, reason, at: time }) => ({ workload: `${life.workload.namespace}/${life.workload.name}`, branch: life.branch.id, action, reason, ...(time === undefined ? {} : { at: showTime(time) }) })),
-  }, { lineWidth: 0 });
+  return stringify(
+    {
+      ...(held === undefined ? {} : { held }),
+      decisions: decisions.map(({ action, life, reason, at: time }) => ({
+        workload: `${life.workload.namespace}/${life.workload.name}`,
+        branch: life.branch.id,
+        action,
+        reason,
+        ...(time === undefined ? {} : { at: showTime(time) }),
+      })),
+    },
+    { lineWidth: 0 },
+  );
 }
 
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.in.yaml'))) {
@@ -55,7 +69,9 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.in.yaml'
     t.equal(show(first), readFileSync(outFile, 'utf8'));
     t.equal(show(sweep(given, [...given.objects].reverse())), show(first), 'in any order');
     const second = sweep(given, carriedOut(given.objects, first.decisions, given.now));
-    const left = second.decisions.filter(({ action }) => action !== 'none').map(({ action, life }) => `${action} ${life.workload.name}`);
+    const left = second.decisions
+      .filter(({ action }) => action !== 'none')
+      .map(({ action, life }) => `${action} ${life.workload.name}`);
     t.same(left, [], 'a second sweep at the same time does nothing');
     t.end();
   });
@@ -63,6 +79,12 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.in.yaml'
 
 test('every case has both files', (t) => {
   const files = readdirSync(folder);
-  for (const file of files) t.ok(files.includes(file.endsWith('.in.yaml') ? file.replace('.in.', '.out.') : file.replace('.out.', '.in.')), file);
+  for (const file of files)
+    t.ok(
+      files.includes(
+        file.endsWith('.in.yaml') ? file.replace('.in.', '.out.') : file.replace('.out.', '.in.'),
+      ),
+      file,
+    );
   t.end();
 });

@@ -19,8 +19,17 @@ function settingsFor(given: Readonly<Record<string, unknown>>): Settings {
 }
 
 /** What the objects say at a time. */
-export function factsOf(objects: readonly JsonObject[], now: number, settings: Readonly<Record<string, unknown>> = {}): LifeFacts {
-  return { snapshot: snapshotOf(objects), revisions: revisionsIn(objects), settings: settingsFor(settings), now };
+export function factsOf(
+  objects: readonly JsonObject[],
+  now: number,
+  settings: Readonly<Record<string, unknown>> = {},
+): LifeFacts {
+  return {
+    snapshot: snapshotOf(objects),
+    revisions: revisionsIn(objects),
+    settings: settingsFor(settings),
+    now,
+  };
 }
 
 /** RFC 7396. */
@@ -35,16 +44,35 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 }
 
 /** Returns the objects after every decision was carried out. */
-export function carriedOut(objects: readonly JsonObject[], decisions: readonly Decision[], now: number): readonly JsonObject[] {
-  return decisions.reduce<readonly JsonObject[]>((current, decision) => current.flatMap((object) => (isOf(object, decision) ? after(object, decision, now) : [object])), objects);
+export function carriedOut(
+  objects: readonly JsonObject[],
+  decisions: readonly Decision[],
+  now: number,
+): readonly JsonObject[] {
+  return decisions.reduce<readonly JsonObject[]>(
+    (current, decision) =>
+      current.flatMap((object) => (isOf(object, decision) ? after(object, decision, now) : [object])),
+    objects,
+  );
 }
 
 function isOf(object: JsonObject, { life: { workload } }: Decision): boolean {
-  return textAt(object, 'kind') === workload.kind && textAt(object, 'metadata', 'name') === workload.name && (textAt(object, 'metadata', 'namespace') ?? 'default') === workload.namespace;
+  return (
+    textAt(object, 'kind') === workload.kind &&
+    textAt(object, 'metadata', 'name') === workload.name &&
+    (textAt(object, 'metadata', 'namespace') ?? 'default') === workload.namespace
+  );
 }
 
 function after(object: JsonObject, decision: Decision, now: number): readonly JsonObject[] {
   const { action, life, at } = decision;
-  const patch = { none: {}, warn: warnPatch(at ?? now), remove: retirePatch(now), sleep: sleepPatch(object, now), wake: wakePatch(object, now + life.lifetime.seconds * 1000), revive: revivePatch(decision) }[action];
+  const patch = {
+    none: {},
+    warn: warnPatch(at ?? now),
+    remove: retirePatch(now),
+    sleep: sleepPatch(object, now),
+    wake: wakePatch(object, now + life.lifetime.seconds * 1000),
+    revive: revivePatch(decision),
+  }[action];
   return action === 'remove' ? [] : [mergePatch(object, patch) as JsonObject];
 }

@@ -4,12 +4,27 @@ import { isSameId, isSameRef, parseBranch } from '../../src/model/branch.ts';
 
 const rows = [
   { name: 'keeps a ticket number as it is', in: 'OPS-1234', id: 'OPS-1234', host: 'ops-1234' },
-  { name: 'makes other characters hyphens, and dots and underscores too in a host', in: 'feature/TS-4122_cms.live', id: 'feature-TS-4122_cms.live', host: 'feature-ts-4122-cms-live' },
-  { name: 'drops what git puts before a branch', in: 'refs/heads/OPS-1234', id: 'OPS-1234', host: 'ops-1234' },
+  {
+    name: 'makes other characters hyphens, and dots and underscores too in a host',
+    in: 'feature/TS-4122_cms.live',
+    id: 'feature-TS-4122_cms.live',
+    host: 'feature-ts-4122-cms-live',
+  },
+  {
+    name: 'drops what git puts before a branch',
+    in: 'refs/heads/OPS-1234',
+    id: 'OPS-1234',
+    host: 'ops-1234',
+  },
   { name: 'drops what git puts before a tag', in: 'refs/tags/v1.2', id: 'v1.2', host: 'v1-2' },
   { name: 'trims what a label may not start or end with', in: '--/_x_/--', id: 'x', host: 'x' },
   { name: 'ignores white space around a name', in: ' OPS-1 ', id: 'OPS-1', host: 'ops-1' },
-  { name: 'replaces each character beyond ASCII by one hyphen', in: 'caf\u00e9-\u{1f600}-x', id: 'caf----x', host: 'caf----x' },
+  {
+    name: 'replaces each character beyond ASCII by one hyphen',
+    in: 'caf\u00e9-\u{1f600}-x',
+    id: 'caf----x',
+    host: 'caf----x',
+  },
   { name: 'keeps 63 characters', in: 'a'.repeat(63), id: 'a'.repeat(63), host: 'a'.repeat(63) },
 ] as const;
 
@@ -49,11 +64,20 @@ test('tells ids apart as a proxy does that also takes the lower-case form', (t) 
 });
 
 test('every id is a label value and every host a DNS label, whatever the name', (t) => {
-  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.stringMatching(/^[A-Za-z0-9._/-]{1,120}$/)), (name) => {
-    const branch = parseBranch(name);
-    if (branch === undefined) return true;
-    const again = parseBranch(branch.id);
-    return /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(branch.id) && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(branch.host) && again?.id === branch.id;
-  }));
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.stringMatching(/^[A-Za-z0-9._/-]{1,120}$/)),
+      (name) => {
+        const branch = parseBranch(name);
+        if (branch === undefined) return true;
+        const again = parseBranch(branch.id);
+        return (
+          /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(branch.id) &&
+          /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(branch.host) &&
+          again?.id === branch.id
+        );
+      },
+    ),
+  );
   t.end();
 });

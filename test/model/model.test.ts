@@ -6,8 +6,18 @@ import { problemKinds, quote, toLine } from '../../src/model/problem.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
 
 const lifetimes: readonly (readonly [string, number | undefined])[] = [
-  ['90m', 5400], ['12h', 43_200], ['7d', 604_800], ['2w', 1_209_600],
-  ['0d', undefined], ['-1d', undefined], ['1.5h', undefined], ['7', undefined], ['d', undefined], ['7D', undefined], ['9999999w', undefined], ['', undefined],
+  ['90m', 5400],
+  ['12h', 43_200],
+  ['7d', 604_800],
+  ['2w', 1_209_600],
+  ['0d', undefined],
+  ['-1d', undefined],
+  ['1.5h', undefined],
+  ['7', undefined],
+  ['d', undefined],
+  ['7D', undefined],
+  ['9999999w', undefined],
+  ['', undefined],
 ];
 for (const [text, seconds] of lifetimes) {
   test(`reads the lifetime ${JSON.stringify(text)} as ${seconds === undefined ? 'none' : `${seconds} s`}`, (t) => {
@@ -17,11 +27,21 @@ for (const [text, seconds] of lifetimes) {
 }
 
 const ports: readonly (readonly [string, Partial<Parameters<typeof isHttpPort>[0]>, boolean])[] = [
-  ['http', { name: 'http' }, true], ['http-web', { name: 'http-web' }, true], ['http2', { name: 'http2' }, true], ['grpc', { name: 'grpc-api' }, true],
-  ['grpc-web', { name: 'grpc-web' }, true], ['a port without a name', { name: '' }, true], ['a name that is no protocol', { name: 'web' }, true],
-  ['appProtocol http over a tcp name', { name: 'tcp-main', appProtocol: 'http' }, true], ['h2c', { name: 'x', appProtocol: 'kubernetes.io/h2c' }, true],
-  ['tcp', { name: 'tcp' }, false], ['https', { name: 'https' }, false], ['redis', { name: 'redis' }, false], ['UDP', { name: 'http', protocol: 'UDP' }, false],
-  ['the MySQL port without a name', { name: '', port: 3306 }, false], ['appProtocol tcp over an http name', { name: 'http', appProtocol: 'tcp' }, false],
+  ['http', { name: 'http' }, true],
+  ['http-web', { name: 'http-web' }, true],
+  ['http2', { name: 'http2' }, true],
+  ['grpc', { name: 'grpc-api' }, true],
+  ['grpc-web', { name: 'grpc-web' }, true],
+  ['a port without a name', { name: '' }, true],
+  ['a name that is no protocol', { name: 'web' }, true],
+  ['appProtocol http over a tcp name', { name: 'tcp-main', appProtocol: 'http' }, true],
+  ['h2c', { name: 'x', appProtocol: 'kubernetes.io/h2c' }, true],
+  ['tcp', { name: 'tcp' }, false],
+  ['https', { name: 'https' }, false],
+  ['redis', { name: 'redis' }, false],
+  ['UDP', { name: 'http', protocol: 'UDP' }, false],
+  ['the MySQL port without a name', { name: '', port: 3306 }, false],
+  ['appProtocol tcp over an http name', { name: 'http', appProtocol: 'tcp' }, false],
 ];
 for (const [name, port, want] of ports) {
   test(`Istio ${want ? 'routes' : 'does not route'} ${name} by HTTP rules`, (t) => {
@@ -41,8 +61,24 @@ test('reads own properties only', (t) => {
 });
 
 test('covers a selector key by key', (t) => {
-  t.ok(covers(toLabels([['a', '1'], ['b', '2']]), toLabels([['a', '1']])));
-  t.notOk(covers(toLabels([['a', '1']]), toLabels([['a', '1'], ['b', '2']])));
+  t.ok(
+    covers(
+      toLabels([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+      toLabels([['a', '1']]),
+    ),
+  );
+  t.notOk(
+    covers(
+      toLabels([['a', '1']]),
+      toLabels([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+    ),
+  );
   t.notOk(covers(toLabels([]), toLabels([['constructor', 'x']])));
   t.end();
 });

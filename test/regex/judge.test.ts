@@ -24,10 +24,23 @@ const refusedRows: readonly (RefusedRow & { readonly by?: string })[] = [
   { in: 'a'.repeat(lengthMax + 1), reason: 'too-long', at: 0, text: '', instead: 'exact' },
   { in: 'é'.repeat(lengthMax / 2 + 1), reason: 'too-long', at: 0, text: '', instead: 'exact' },
   { in: '\\p{L}{28}', reason: 'too-big', at: 0, text: '', instead: 'lower the counts', by: 're2-utf8' },
-  { in: '[^,]{0,1000}[^;]{0,1000}[^,]{0,1000}[^;]{0,1000}', reason: 'too-big', at: 0, text: '', instead: 'lower the counts', by: 're2-utf8' },
+  {
+    in: '[^,]{0,1000}[^;]{0,1000}[^,]{0,1000}[^;]{0,1000}',
+    reason: 'too-big',
+    at: 0,
+    text: '',
+    instead: 'lower the counts',
+    by: 're2-utf8',
+  },
   { in: '/(?!api).*', reason: 'look-ahead', at: 1, text: '(?!', instead: 'a route for the exception' },
   { in: '^(?=x)', reason: 'look-ahead', at: 1, text: '(?=', instead: 'a route for the exception' },
-  { in: '(?<!Mobile)Safari', reason: 'look-behind', at: 0, text: '(?<!', instead: 'a route for the exception' },
+  {
+    in: '(?<!Mobile)Safari',
+    reason: 'look-behind',
+    at: 0,
+    text: '(?<!',
+    instead: 'a route for the exception',
+  },
   { in: 'a(?>b)', reason: 'atomic-group', at: 1, text: '(?>', instead: '(?:' },
   { in: '(?#note)a', reason: 'comment', at: 0, text: '(?#', instead: 'leave it out' },
   { in: "(?'n'a)", reason: 'quoted-name', at: 0, text: "(?'", instead: '(?P<name>...)' },
@@ -49,18 +62,73 @@ const refusedRows: readonly (RefusedRow & { readonly by?: string })[] = [
   { in: 'a\\', reason: 'trailing-backslash', at: 1, text: '\\', instead: '\\\\' },
   { in: '\\x4', reason: 'hex', at: 0, text: '\\x4', instead: '\\x{41}' },
   { in: '\\x{110000}', reason: 'rune-too-high', at: 0, text: '\\x{110000}', instead: '\\x{FF}' },
-  { in: '[\\x{4e00}-\\x{9fff}]', reason: 'rune-over-ff', at: 1, text: '\\x{4e00}', instead: 'the character itself', by: 're2-latin1' },
-  { in: '\\777', reason: 'rune-over-ff', at: 0, text: '\\777', instead: 'the character itself', by: 're2-latin1' },
+  {
+    in: '[\\x{4e00}-\\x{9fff}]',
+    reason: 'rune-over-ff',
+    at: 1,
+    text: '\\x{4e00}',
+    instead: 'the character itself',
+    by: 're2-latin1',
+  },
+  {
+    in: '\\777',
+    reason: 'rune-over-ff',
+    at: 0,
+    text: '\\777',
+    instead: 'the character itself',
+    by: 're2-latin1',
+  },
   { in: 'a\\Cb', reason: 'any-byte', at: 1, text: '\\C', instead: '(?s:.)', by: 'go' },
   { in: 'x[a-', reason: 'class-unclosed', at: 1, text: '[a-', instead: '\\[' },
   { in: '[b-a]', reason: 'range', at: 1, text: 'b-a', instead: 'a-b' },
-  { in: '[\\xe0-é]', reason: 'range-in-bytes', at: 1, text: '\\xe0-é', instead: 'one by one', by: 're2-latin1' },
+  {
+    in: '[\\xe0-é]',
+    reason: 'range-in-bytes',
+    at: 1,
+    text: '\\xe0-é',
+    instead: 'one by one',
+    by: 're2-latin1',
+  },
   { in: '[[:foo:]]', reason: 'posix-class', at: 1, text: '[:foo:]', instead: '[:alpha:]' },
-  { in: '\\p{Letter}', reason: 'unicode-class', at: 0, text: '\\p{Letter}', instead: '\\p{L}', by: 're2-utf8 re2-latin1' },
-  { in: '[\\P{greek}]', reason: 'unicode-class', at: 1, text: '\\P{greek}', instead: '\\P{Greek}', by: 're2-utf8 re2-latin1' },
-  { in: '\\p{Script=Greek}', reason: 'unicode-class', at: 0, text: '\\p{Script=Greek}', instead: '\\p{Greek}' },
-  { in: '\\p{Old_Italic}', reason: 'unicode-class', at: 0, text: '\\p{Old_Italic}', instead: 'short name', by: 'go' },
-  { in: '\\p{ASCII}', reason: 'unicode-class', at: 0, text: '\\p{ASCII}', instead: 'short name', by: 're2-utf8 re2-latin1' },
+  {
+    in: '\\p{Letter}',
+    reason: 'unicode-class',
+    at: 0,
+    text: '\\p{Letter}',
+    instead: '\\p{L}',
+    by: 're2-utf8 re2-latin1',
+  },
+  {
+    in: '[\\P{greek}]',
+    reason: 'unicode-class',
+    at: 1,
+    text: '\\P{greek}',
+    instead: '\\P{Greek}',
+    by: 're2-utf8 re2-latin1',
+  },
+  {
+    in: '\\p{Script=Greek}',
+    reason: 'unicode-class',
+    at: 0,
+    text: '\\p{Script=Greek}',
+    instead: '\\p{Greek}',
+  },
+  {
+    in: '\\p{Old_Italic}',
+    reason: 'unicode-class',
+    at: 0,
+    text: '\\p{Old_Italic}',
+    instead: 'short name',
+    by: 'go',
+  },
+  {
+    in: '\\p{ASCII}',
+    reason: 'unicode-class',
+    at: 0,
+    text: '\\p{ASCII}',
+    instead: 'short name',
+    by: 're2-utf8 re2-latin1',
+  },
   { in: '*', reason: 'repeat-nothing', at: 0, text: '*', instead: '.*' },
   { in: '*.example.com', reason: 'repeat-nothing', at: 0, text: '*', instead: '.*' },
   { in: 'a|+b', reason: 'repeat-nothing', at: 2, text: '+', instead: '.+' },
@@ -68,10 +136,24 @@ const refusedRows: readonly (RefusedRow & { readonly by?: string })[] = [
   { in: 'a**', reason: 'repeat-stacked', at: 1, text: '**', instead: '(?:...)' },
   { in: 'a{2}{3}', reason: 'repeat-stacked', at: 1, text: '{2}{3}', instead: '(?:...)' },
   { in: 'a{1001}', reason: 'repeat-size', at: 1, text: '{1001}', instead: 'up to 1000' },
-  { in: 'a{9999999999}', reason: 'repeat-size', at: 1, text: '{9999999999}', instead: 'up to 1000', by: 'go' },
+  {
+    in: 'a{9999999999}',
+    reason: 'repeat-size',
+    at: 1,
+    text: '{9999999999}',
+    instead: 'up to 1000',
+    by: 'go',
+  },
   { in: 'a{2,1}', reason: 'repeat-order', at: 1, text: '{2,1}', instead: 'the lower one first' },
   { in: '(?:a{100}){11}', reason: 'repeat-product', at: 10, text: '{11}', instead: 'lower one' },
-  { in: '(?:(?:a{1000}){0}){2}', reason: 'repeat-product', at: 18, text: '{2}', instead: 'lower one', by: 're2-utf8 re2-latin1' },
+  {
+    in: '(?:(?:a{1000}){0}){2}',
+    reason: 'repeat-product',
+    at: 18,
+    text: '{2}',
+    instead: 'lower one',
+    by: 're2-utf8 re2-latin1',
+  },
   { in: 'a(b', reason: 'paren-open', at: 1, text: '(', instead: '\\(' },
   { in: 'a)b', reason: 'paren-close', at: 1, text: ')', instead: '\\)' },
 ];
@@ -88,8 +170,42 @@ for (const row of refusedRows) {
 }
 
 const acceptedRows = [
-  '(?i)ops-1234', '(?i:ops)-1234', '^(OPS-1234|ops-1234)$', '.*', '()', '|', 'a{,2}', 'a{', '{', ']', '}', '[]a]', '[^]]', '^*', 'a??', '(?P<n>a)(?<n>b)', '\\Qa.b\\E', '\\A\\z', '\\pL', '\\p{Greek}', '\\P{^Any}', '[[:word:]]',
-  '\\_', '\\-', '\\/', '\\012', '\\x{ff}', 'é', '[é-ü]', 'a{1000}', '(?:a{100}){10}', '(?)a', '(?i)(?-i)a', 'a(?i)*', '\0', 'a\nb',
+  '(?i)ops-1234',
+  '(?i:ops)-1234',
+  '^(OPS-1234|ops-1234)$',
+  '.*',
+  '()',
+  '|',
+  'a{,2}',
+  'a{',
+  '{',
+  ']',
+  '}',
+  '[]a]',
+  '[^]]',
+  '^*',
+  'a??',
+  '(?P<n>a)(?<n>b)',
+  '\\Qa.b\\E',
+  '\\A\\z',
+  '\\pL',
+  '\\p{Greek}',
+  '\\P{^Any}',
+  '[[:word:]]',
+  '\\_',
+  '\\-',
+  '\\/',
+  '\\012',
+  '\\x{ff}',
+  'é',
+  '[é-ü]',
+  'a{1000}',
+  '(?:a{100}){10}',
+  '(?)a',
+  '(?i)(?-i)a',
+  'a(?i)*',
+  '\0',
+  'a\nb',
 ];
 
 for (const pattern of acceptedRows) {
@@ -102,7 +218,8 @@ for (const pattern of acceptedRows) {
 test('accepts what it tells people to write instead', (t) => {
   for (const { in: pattern } of refusedRows) {
     const advice = /^write (\S+)$/.exec(refusalOf(judge(pattern))?.instead ?? '')?.[1];
-    if (advice !== undefined && !/[.]{3}|^[*+?{(]/.test(advice)) t.ok(judge(advice).accepted, `${pattern}: ${advice}`);
+    if (advice !== undefined && !/[.]{3}|^[*+?{(]/.test(advice))
+      t.ok(judge(advice).accepted, `${pattern}: ${advice}`);
   }
   t.end();
 });
@@ -136,17 +253,40 @@ test('asks only the readers it is told to', (t) => {
 });
 
 /** Pieces that patterns are made of, right and wrong. */
-const piece = fc.constantFrom(...'()[]{}*+?|^$.\\-,:=!<>Pi19aZé\u{1f600}\ud800\0'.split(''), '(?:', '(?i)', '(?=', '[^', '[[:alpha:]]', '\\pL', '\\p{', '\\x{', '{2,5}', '{1000}', '\\Q', '\\E', 'ops-1234');
-const anyPattern = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')));
+const piece = fc.constantFrom(
+  ...'()[]{}*+?|^$.\\-,:=!<>Pi19aZé\u{1f600}\ud800\0'.split(''),
+  '(?:',
+  '(?i)',
+  '(?=',
+  '[^',
+  '[[:alpha:]]',
+  '\\pL',
+  '\\p{',
+  '\\x{',
+  '{2,5}',
+  '{1000}',
+  '\\Q',
+  '\\E',
+  'ops-1234',
+);
+const anyPattern = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
+);
 
 test('never throws, and points into the pattern', (t) => {
-  fc.assert(fc.property(anyPattern, (pattern) => {
-    const refusal = refusalOf(judge(pattern));
-    if (refusal === undefined) return;
-    if (refusal.offset < 0 || refusal.offset > pattern.length) throw new Error(`offset ${refusal.offset}`);
-    if (pattern.slice(refusal.offset, refusal.offset + refusal.text.length) !== refusal.text) throw new Error(`text ${refusal.text}`);
-    if (refusal.readers.length === 0 || refusal.what === '' || refusal.instead === '') throw new Error('no words');
-  }), { numRuns: 5000 });
+  fc.assert(
+    fc.property(anyPattern, (pattern) => {
+      const refusal = refusalOf(judge(pattern));
+      if (refusal === undefined) return;
+      if (refusal.offset < 0 || refusal.offset > pattern.length) throw new Error(`offset ${refusal.offset}`);
+      if (pattern.slice(refusal.offset, refusal.offset + refusal.text.length) !== refusal.text)
+        throw new Error(`text ${refusal.text}`);
+      if (refusal.readers.length === 0 || refusal.what === '' || refusal.instead === '')
+        throw new Error('no words');
+    }),
+    { numRuns: 5000 },
+  );
   t.end();
 });
 
@@ -161,26 +301,57 @@ function compilesInRe2js(pattern: string): boolean {
 }
 
 test('accepts nothing that re2js refuses, duplicate group names aside', (t) => {
-  fc.assert(fc.property(anyPattern, (pattern) => !judge(pattern).accepted || compilesInRe2js(pattern)), { numRuns: 5000 });
+  fc.assert(
+    fc.property(anyPattern, (pattern) => !judge(pattern).accepted || compilesInRe2js(pattern)),
+    { numRuns: 5000 },
+  );
   t.end();
 });
 
 test('says the same for the same pattern, and for a pattern in a group', (t) => {
-  fc.assert(fc.property(anyPattern, (pattern) => {
-    const verdict = judge(pattern);
-    t.strictSame(judge(pattern), verdict);
-    if (verdict.accepted && !pattern.includes('\\Q') && pattern.length < 500) t.ok(judge(`(?:${pattern})`).accepted, pattern);
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(anyPattern, (pattern) => {
+      const verdict = judge(pattern);
+      t.strictSame(judge(pattern), verdict);
+      if (verdict.accepted && !pattern.includes('\\Q') && pattern.length < 500)
+        t.ok(judge(`(?:${pattern})`).accepted, pattern);
+    }),
+    { numRuns: 300 },
+  );
   t.end();
 });
 
-const fill = (piece: string, before = '') => before + piece.repeat(Math.floor((lengthMax - before.length) / piece.length));
+const fill = (piece: string, before = '') =>
+  before + piece.repeat(Math.floor((lengthMax - before.length) / piece.length));
 const hostile: readonly (readonly [string, string])[] = [
-  ['one long literal', fill('a')], ['many alternatives', fill('a|')], ['no alternatives', fill('|')], ['deep groups', '('.repeat(511) + ')'.repeat(511)], ['open groups', fill('(')], ['closing groups', fill(')')],
-  ['deep choices', `${'(a|'.repeat(250)}b${')'.repeat(250)}`], ['deep repeats', `${'(?:'.repeat(200)}a${')*'.repeat(200)}`], ['counts', fill('a{1000}')], ['counts of choices', fill('(?:a|){900}')], ['counts to three', `${'('.repeat(100)}a${'){0,1}'.repeat(100)}`],
-  ['folded letters', fill('ks', '(?i)')], ['Unicode classes', fill('\\PL')], ['folded Unicode classes', fill('\\PL', '(?i)')], ['classes each of its own', Array.from({ length: 100 }, (_, at) => `[\\pL${at}]`).join('')],
-  ['folded classes each of its own', `(?i)${Array.from({ length: 100 }, (_, at) => `[^\\pN${at}]`).join('')}`], ['one large class', `[${'\\pL\\PM'.repeat(160)}]`], ['open classes', fill('[a-')], ['class names', fill('[[:')], ['open names', fill('\\p{')], ['open codes', fill('\\x{')],
-  ['common beginnings', Array.from({ length: 100 }, (_, at) => `abcdefg${at}`).join('|')], ['quotes', fill('\\Q.\\E')], ['flags', fill('(?i)')], ['beyond ASCII', fill('é').slice(0, 512)],
+  ['one long literal', fill('a')],
+  ['many alternatives', fill('a|')],
+  ['no alternatives', fill('|')],
+  ['deep groups', '('.repeat(511) + ')'.repeat(511)],
+  ['open groups', fill('(')],
+  ['closing groups', fill(')')],
+  ['deep choices', `${'(a|'.repeat(250)}b${')'.repeat(250)}`],
+  ['deep repeats', `${'(?:'.repeat(200)}a${')*'.repeat(200)}`],
+  ['counts', fill('a{1000}')],
+  ['counts of choices', fill('(?:a|){900}')],
+  ['counts to three', `${'('.repeat(100)}a${'){0,1}'.repeat(100)}`],
+  ['folded letters', fill('ks', '(?i)')],
+  ['Unicode classes', fill('\\PL')],
+  ['folded Unicode classes', fill('\\PL', '(?i)')],
+  ['classes each of its own', Array.from({ length: 100 }, (_, at) => `[\\pL${at}]`).join('')],
+  [
+    'folded classes each of its own',
+    `(?i)${Array.from({ length: 100 }, (_, at) => `[^\\pN${at}]`).join('')}`,
+  ],
+  ['one large class', `[${'\\pL\\PM'.repeat(160)}]`],
+  ['open classes', fill('[a-')],
+  ['class names', fill('[[:')],
+  ['open names', fill('\\p{')],
+  ['open codes', fill('\\x{')],
+  ['common beginnings', Array.from({ length: 100 }, (_, at) => `abcdefg${at}`).join('|')],
+  ['quotes', fill('\\Q.\\E')],
+  ['flags', fill('(?i)')],
+  ['beyond ASCII', fill('é').slice(0, 512)],
 ];
 
 for (const [name, pattern] of hostile) {

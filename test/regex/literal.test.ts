@@ -48,22 +48,50 @@ for (const row of literals) {
 }
 
 test('a single value is matched in full, and is what quoting it would be', (t) => {
-  fc.assert(fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 30 }), (text) => {
-    const found = literalOf(text);
-    if (found !== undefined && !RE2JS.compile(text).matches(found)) throw new Error(`${text} does not match ${found}`);
-    t.equal(literalOf(RE2JS.quote(text)), text);
-  }));
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 30 }), (text) => {
+      const found = literalOf(text);
+      if (found !== undefined && !RE2JS.compile(text).matches(found))
+        throw new Error(`${text} does not match ${found}`);
+      t.equal(literalOf(RE2JS.quote(text)), text);
+    }),
+  );
   t.end();
 });
 
 const dots = [
-  { name: 'finds every dot of a host', in: 'ops-1234.ww-green.example.io', host: [8, 17, 25], other: [8, 17, 25] },
-  { name: 'leaves escaped dots alone', in: 'ops-1234\\.ww-green\\.example\\.io(:\\d+)?', host: [], other: [] },
-  { name: 'finds the one that was forgotten', in: 'ops-1234\\.ww-green.example\\.io', host: [18], other: [18] },
-  { name: 'leaves dots in classes and quotes alone', in: 'ops[.]ww[.]example[.]io|\\Qa.example.io\\E', host: [], other: [] },
+  {
+    name: 'finds every dot of a host',
+    in: 'ops-1234.ww-green.example.io',
+    host: [8, 17, 25],
+    other: [8, 17, 25],
+  },
+  {
+    name: 'leaves escaped dots alone',
+    in: 'ops-1234\\.ww-green\\.example\\.io(:\\d+)?',
+    host: [],
+    other: [],
+  },
+  {
+    name: 'finds the one that was forgotten',
+    in: 'ops-1234\\.ww-green.example\\.io',
+    host: [18],
+    other: [18],
+  },
+  {
+    name: 'leaves dots in classes and quotes alone',
+    in: 'ops[.]ww[.]example[.]io|\\Qa.example.io\\E',
+    host: [],
+    other: [],
+  },
   { name: 'leaves repeated dots alone', in: '.*\\.example\\.io', host: [], other: [] },
   { name: 'finds a dot after a wildcard', in: '.*.example.io', host: [2, 10], other: [2, 10] },
-  { name: 'takes two names for a host only where a host is expected', in: 'example.io', host: [7], other: [] },
+  {
+    name: 'takes two names for a host only where a host is expected',
+    in: 'example.io',
+    host: [7],
+    other: [],
+  },
   { name: 'takes no version for a host', in: 'v1.2.3', host: [], other: [] },
   { name: 'takes no address for a host', in: '10.0.0.1', host: [], other: [] },
   { name: 'takes a dot at the end for any character', in: 'ops.', host: [], other: [] },
@@ -71,19 +99,34 @@ const dots = [
 
 for (const row of dots) {
   test(row.name, (t) => {
-    t.same(bareDots(row.in, true).map((dot) => dot.offset), row.host);
-    t.same(bareDots(row.in, false).map((dot) => dot.offset), row.other);
+    t.same(
+      bareDots(row.in, true).map((dot) => dot.offset),
+      row.host,
+    );
+    t.same(
+      bareDots(row.in, false).map((dot) => dot.offset),
+      row.other,
+    );
     t.end();
   });
 }
 
 test('each dot that is found is one, and takes bounded time to find', (t) => {
-  fc.assert(fc.property(fc.array(fc.constantFrom('.', '\\.', 'a', 'io', '[.]', '[', '\\', '*', '{2}', '\\Q', '\\E', ')', '\n'), { maxLength: 60 }), (pieces) => {
-    const pattern = pieces.join('');
-    if (bareDots(pattern, true).some((dot) => pattern[dot.offset] !== '.')) throw new Error(pattern);
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.constantFrom('.', '\\.', 'a', 'io', '[.]', '[', '\\', '*', '{2}', '\\Q', '\\E', ')', '\n'),
+        { maxLength: 60 },
+      ),
+      (pieces) => {
+        const pattern = pieces.join('');
+        if (bareDots(pattern, true).some((dot) => pattern[dot.offset] !== '.')) throw new Error(pattern);
+      },
+    ),
+  );
   const start = performance.now();
-  for (const part of ['[', '[a', '[[:', '\\Q', 'a.', '.{1', '\\']) bareDots(part.repeat(1024 / part.length), true);
+  for (const part of ['[', '[a', '[[:', '\\Q', 'a.', '.{1', '\\'])
+    bareDots(part.repeat(1024 / part.length), true);
   t.ok(performance.now() - start < 1000);
   t.end();
 });

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import fc from '../property.ts';
 import { RE2JS } from 're2js';
 import { test } from 'tap';
-import { covers, matches, meaningOf, overlap, stepsMax, type MatchingReader, type Meaning } from '../../src/regex/meaning.ts';
+import {
+  covers,
+  matches,
+  meaningOf,
+  overlap,
+  stepsMax,
+  type MatchingReader,
+  type Meaning,
+} from '../../src/regex/meaning.ts';
 import type { Witness } from '../../src/regex/witness.ts';
 
 /** Full match by the other engine. */
@@ -18,7 +26,34 @@ function engineOf(pattern: string): Engine {
 /** Some seconds in all. */
 const runs = 800;
 
-const atoms = ['a', 'b', 'B', '-', '\\n', '.', '[ab]', '[^a]', '[^a-z]', '\\w', '\\W', '\\b', '\\B', '^', '$', '\\A', '\\z', '(?m:^)', '(?m:$)', '(?s:.)', '(?i:a)', '(?i:b-)', '(?i:[^b])', '()', '[^\\x00-\\xff]', '[[:upper:]]'];
+const atoms = [
+  'a',
+  'b',
+  'B',
+  '-',
+  '\\n',
+  '.',
+  '[ab]',
+  '[^a]',
+  '[^a-z]',
+  '\\w',
+  '\\W',
+  '\\b',
+  '\\B',
+  '^',
+  '$',
+  '\\A',
+  '\\z',
+  '(?m:^)',
+  '(?m:$)',
+  '(?s:.)',
+  '(?i:a)',
+  '(?i:b-)',
+  '(?i:[^b])',
+  '()',
+  '[^\\x00-\\xff]',
+  '[[:upper:]]',
+];
 /** Of these Latin-1 has none, or reads them in another way. */
 const wideAtoms = ['é', '[é-ü]', '\\pL', '\\P{Lu}', '(?i:k)'];
 const repeats = ['*', '+', '?', '*?', '{2}', '{0,2}', '{1,3}', '{2,}', '{0}'];
@@ -33,7 +68,12 @@ function patternsOf(leaves: readonly string[]): fc.Arbitrary<string> {
         { weight: 3, arbitrary: fc.constantFrom(...leaves) },
         { weight: 4, arbitrary: some.map((parts) => parts.join('')) },
         { weight: 2, arbitrary: some.map((parts) => `(?:${parts.join('|')})`) },
-        { weight: 2, arbitrary: fc.tuple(inner, fc.constantFrom(...repeats)).map(([body, repeat]) => `(?:${body})${repeat}`) },
+        {
+          weight: 2,
+          arbitrary: fc
+            .tuple(inner, fc.constantFrom(...repeats))
+            .map(([body, repeat]) => `(?:${body})${repeat}`),
+        },
       ),
     };
   }).pattern;
@@ -69,12 +109,23 @@ const latin1 = (bytes: readonly number[]): string => String.fromCharCode(...byte
 
 const readings: readonly Reading[] = [
   {
-    name: 'code points', reader: 're2-utf8', patterns: patternsOf([...atoms, ...wideAtoms]),
-    values: valuesOver(['a', 'B', '-', '\n', 'é'], 4).map((text) => ({ given: text, text })), give: (witness) => witness.text, max: 10 * stepsMax,
+    name: 'code points',
+    reader: 're2-utf8',
+    patterns: patternsOf([...atoms, ...wideAtoms]),
+    values: valuesOver(['a', 'B', '-', '\n', 'é'], 4).map((text) => ({ given: text, text })),
+    give: (witness) => witness.text,
+    max: 10 * stepsMax,
   },
   {
-    name: 'bytes', reader: 're2-latin1', patterns: patternsOf(atoms),
-    values: valuesOver(['a', 'B', '-', '\n', 'é'], 3).map((text) => ({ given: latin1([...new TextEncoder().encode(text)]), text })), give: (witness) => latin1(witness.bytes), max: 10 * stepsMax,
+    name: 'bytes',
+    reader: 're2-latin1',
+    patterns: patternsOf(atoms),
+    values: valuesOver(['a', 'B', '-', '\n', 'é'], 3).map((text) => ({
+      given: latin1([...new TextEncoder().encode(text)]),
+      text,
+    })),
+    give: (witness) => latin1(witness.bytes),
+    max: 10 * stepsMax,
   },
 ];
 
@@ -96,7 +147,8 @@ function checkMatches({ meaning, engine }: Side, values: Reading['values']): voi
 function checkOverlap(one: Side, other: Side, reading: Pick<Reading, 'values' | 'give' | 'max'>): void {
   const answer = overlap(one.meaning, other.meaning, reading.max);
   const about = [one.meaning.pattern, other.meaning.pattern, answer];
-  if (JSON.stringify(overlap(other.meaning, one.meaning, reading.max)) !== JSON.stringify(answer)) fail('not symmetric', ...about);
+  if (JSON.stringify(overlap(other.meaning, one.meaning, reading.max)) !== JSON.stringify(answer))
+    fail('not symmetric', ...about);
   if (answer.answer === 'unknown') fail('unknown', ...about);
   if (answer.answer === 'no') {
     const common = reading.values.find(({ given }) => one.engine(given) && other.engine(given));
@@ -120,49 +172,90 @@ function checkCovers(one: Side, other: Side, reading: Pick<Reading, 'values' | '
   const given = reading.give(answer.witness);
   if (!other.engine(given) || one.engine(given)) fail('witness', ...about);
   // A shortest one: none of the short values that show it is shorter.
-  const shorter = reading.values.find((value) => value.given.length < given.length && other.engine(value.given) && !one.engine(value.given));
+  const shorter = reading.values.find(
+    (value) => value.given.length < given.length && other.engine(value.given) && !one.engine(value.given),
+  );
   if (shorter !== undefined) fail('not shortest', ...about, shorter);
 }
 
 for (const reading of readings) {
   test(`agrees with another engine on every short value, in ${reading.name}`, (t) => {
-    fc.assert(fc.property(reading.patterns, (pattern) => checkMatches(sideOf(pattern, reading.reader), reading.values)), { numRuns: runs });
+    fc.assert(
+      fc.property(reading.patterns, (pattern) =>
+        checkMatches(sideOf(pattern, reading.reader), reading.values),
+      ),
+      { numRuns: runs },
+    );
     t.end();
   });
 
   test(`overlap agrees with brute force, and every witness matches both, in ${reading.name}`, (t) => {
-    fc.assert(fc.property(reading.patterns, reading.patterns, (one, other) => checkOverlap(sideOf(one, reading.reader), sideOf(other, reading.reader), reading)), { numRuns: runs });
+    fc.assert(
+      fc.property(reading.patterns, reading.patterns, (one, other) =>
+        checkOverlap(sideOf(one, reading.reader), sideOf(other, reading.reader), reading),
+      ),
+      { numRuns: runs },
+    );
     t.end();
   });
 
   test(`cover agrees with brute force, and every witness matches only one, in ${reading.name}`, (t) => {
-    fc.assert(fc.property(reading.patterns, reading.patterns, (one, other) => checkCovers(sideOf(one, reading.reader), sideOf(other, reading.reader), reading)), { numRuns: runs });
+    fc.assert(
+      fc.property(reading.patterns, reading.patterns, (one, other) =>
+        checkCovers(sideOf(one, reading.reader), sideOf(other, reading.reader), reading),
+      ),
+      { numRuns: runs },
+    );
     t.end();
   });
 }
 
 test('with few steps the answer is unknown, or right', (t) => {
   const told = new Set<string>();
-  fc.assert(fc.property(patternsOf(atoms), patternsOf(atoms), fc.integer({ min: 30, max: 4000 }), (one, other, max) => {
-    const [left, right] = [sideOf(one, 're2-utf8'), sideOf(other, 're2-utf8')];
-    const cover = covers(left.meaning, right.meaning, max);
-    const common = overlap(left.meaning, right.meaning, max);
-    told.add(`covers ${cover.answer}`).add(`overlap ${common.answer}`);
-    if (cover.answer !== 'unknown' && cover.answer !== covers(left.meaning, right.meaning, 2_000_000).answer) fail('covers', one, other, max, cover);
-    if (common.answer !== 'unknown' && common.answer !== overlap(left.meaning, right.meaning, 2_000_000).answer) fail('overlap', one, other, max, common);
-    if (cover.answer === 'no' && (!right.engine(cover.witness.text) || left.engine(cover.witness.text))) fail('witness', one, other, cover);
-    if (common.answer === 'yes' && (!right.engine(common.witness.text) || !left.engine(common.witness.text))) fail('witness', one, other, common);
-  }), { numRuns: 2 * runs });
+  fc.assert(
+    fc.property(
+      patternsOf(atoms),
+      patternsOf(atoms),
+      fc.integer({ min: 30, max: 4000 }),
+      (one, other, max) => {
+        const [left, right] = [sideOf(one, 're2-utf8'), sideOf(other, 're2-utf8')];
+        const cover = covers(left.meaning, right.meaning, max);
+        const common = overlap(left.meaning, right.meaning, max);
+        told.add(`covers ${cover.answer}`).add(`overlap ${common.answer}`);
+        if (
+          cover.answer !== 'unknown' &&
+          cover.answer !== covers(left.meaning, right.meaning, 2_000_000).answer
+        )
+          fail('covers', one, other, max, cover);
+        if (
+          common.answer !== 'unknown' &&
+          common.answer !== overlap(left.meaning, right.meaning, 2_000_000).answer
+        )
+          fail('overlap', one, other, max, common);
+        if (cover.answer === 'no' && (!right.engine(cover.witness.text) || left.engine(cover.witness.text)))
+          fail('witness', one, other, cover);
+        if (
+          common.answer === 'yes' &&
+          (!right.engine(common.witness.text) || !left.engine(common.witness.text))
+        )
+          fail('witness', one, other, common);
+      },
+    ),
+    { numRuns: 2 * runs },
+  );
   t.equal(told.size, 6, [...told].join(', '));
   t.end();
 });
 
 test('a pattern does not cover less than any of its alternatives, and repeated not less than twice or thrice', (t) => {
-  fc.assert(fc.property(patternsOf(atoms), patternsOf(atoms), (one, other) => {
-    if (covers(`(?:${one})|(?:${other})`, other).answer === 'no') fail('alternative', one, other);
-    if (covers(`(?:${one})?`, one).answer === 'no') fail('optional', one);
-    if (covers(`(?:${one})*`, `(?:${one}){2,3}`).answer === 'no') fail('repeated', one);
-  }), { numRuns: runs });
+  fc.assert(
+    fc.property(patternsOf(atoms), patternsOf(atoms), (one, other) => {
+      if (covers(`(?:${one})|(?:${other})`, other).answer === 'no') fail('alternative', one, other);
+      if (covers(`(?:${one})?`, one).answer === 'no') fail('optional', one);
+      if (covers(`(?:${one})*`, `(?:${one}){2,3}`).answer === 'no') fail('repeated', one);
+    }),
+    { numRuns: runs },
+  );
   t.end();
 });
 
@@ -172,8 +265,13 @@ interface Row {
   readonly utf8: number | null;
 }
 
-const rows = readFileSync(join(import.meta.dirname, '..', 'cases', 'regex', 'corpus.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Row);
-const accepted = rows.filter((row) => row.go && row.utf8 !== null && row.utf8 <= 2000).map((row) => row.pattern);
+const rows = readFileSync(join(import.meta.dirname, '..', 'cases', 'regex', 'corpus.jsonl'), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Row);
+const accepted = rows
+  .filter((row) => row.go && row.utf8 !== null && row.utf8 <= 2000)
+  .map((row) => row.pattern);
 
 test('answers for every pattern of the corpus that is no giant, and every witness is one', (t) => {
   const sides = accepted.flatMap((pattern) => {

@@ -13,7 +13,9 @@ export interface Sample {
 const folder = join(import.meta.dirname, '..', 'cases', 'regex');
 
 function linesOf(file: string): readonly string[] {
-  return readFileSync(join(folder, file), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('# '));
+  return readFileSync(join(folder, file), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('# '));
 }
 
 /** Every row of istio-and-envoy.md §3, §3.1 and §3.2, and what their neighbours are; and what does not fit on a line. */
@@ -39,9 +41,16 @@ function pick<T>(random: Random, list: readonly T[]): T {
   return list[Math.floor(random() * list.length)] as T;
 }
 
-const atoms = String.raw`a b k s S ab abc OPS-1234 - . \. \d \w \W \s \S \D [a-z] [^a] [^,] [A-Za-z] [Aa] [^/] [ace] [acegikmoqsuwy] \pL \p{Greek} \PN \p{Lu} [\pL\d_] é [é-ü] [^é] 漢 \x{e9} \xff [[:alpha:]] [[:^digit:]] ^ $ \b \B \A \z (?s:.) (?:) () [a\-z] [\x00-\x{ff}] \Qa.b\E [ſK] [\d-] \p{Any} \pZ [\PL\pN] \n [^\n]`.split(' ');
-const odd = String.raw`(?=a) (?!a) \1 * ( [ ) \Z a** (?>a) {1001} \ (?x) [b-a] {2,1} \p{Letter} a{ a{,2} (?<n>a) (?P<n>a) \q { ] } | (?i) (?-i) (?U) (?m) \012 \x4 (?P=n) (?#c) [[:foo:]] \8 \pX \Q \C \x{100}`.split(' ');
-const repeats = String.raw`* + ? *? +? ?? {2} {0,3} {2,} {0,1} {1} {0} {3,7} {1,} {0,} {2,5}? {10} {0,40}`.split(' ');
+const atoms =
+  String.raw`a b k s S ab abc OPS-1234 - . \. \d \w \W \s \S \D [a-z] [^a] [^,] [A-Za-z] [Aa] [^/] [ace] [acegikmoqsuwy] \pL \p{Greek} \PN \p{Lu} [\pL\d_] é [é-ü] [^é] 漢 \x{e9} \xff [[:alpha:]] [[:^digit:]] ^ $ \b \B \A \z (?s:.) (?:) () [a\-z] [\x00-\x{ff}] \Qa.b\E [ſK] [\d-] \p{Any} \pZ [\PL\pN] \n [^\n]`.split(
+    ' ',
+  );
+const odd =
+  String.raw`(?=a) (?!a) \1 * ( [ ) \Z a** (?>a) {1001} \ (?x) [b-a] {2,1} \p{Letter} a{ a{,2} (?<n>a) (?P<n>a) \q { ] } | (?i) (?-i) (?U) (?m) \012 \x4 (?P=n) (?#c) [[:foo:]] \8 \pX \Q \C \x{100}`.split(
+    ' ',
+  );
+const repeats =
+  String.raw`* + ? *? +? ?? {2} {0,3} {2,} {0,1} {1} {0} {3,7} {1,} {0,} {2,5}? {10} {0,40}`.split(' ');
 const openings = ['(', '(?:', '(?:', '(?i:', '(?P<x>', '(?s:'];
 
 /** A pattern by grammar, `depth` deep. `oddity`: share of things that are odd or wrong. */
@@ -68,14 +77,20 @@ function mutated(random: Random, pattern: string): string {
 
 /** Alternations of branch names, as one regex for many branches would have them. */
 function branches(random: Random): string {
-  const names = Array.from({ length: 1 + Math.floor(random() * 40) }, () => `${pick(random, ['OPS', 'TS', 'PLAT', 'WW', 'feature/TS'])}-${1 + Math.floor(random() * 9999)}`);
+  const names = Array.from(
+    { length: 1 + Math.floor(random() * 40) },
+    () => `${pick(random, ['OPS', 'TS', 'PLAT', 'WW', 'feature/TS'])}-${1 + Math.floor(random() * 9999)}`,
+  );
   const written = names.flatMap((name) => (random() < 0.5 ? [name, name.toLowerCase()] : [name]));
   return `${pick(random, ['', '(?i)', '^'])}(${pick(random, ['', '?:'])}${written.join('|')})${pick(random, ['', '$', '(,.*)?', '(:\\d+)?'])}`;
 }
 
 function classNames(): readonly Sample[] {
   const names = [...Object.keys(packedClasses), ...['C', 'L', 'M', 'N', 'P', 'S', 'Z', 'Any']];
-  const forms = names.flatMap((name) => [name, goClassOf(name) === undefined ? name.replaceAll('_', '') : name.toLowerCase()]);
+  const forms = names.flatMap((name) => [
+    name,
+    goClassOf(name) === undefined ? name.replaceAll('_', '') : name.toLowerCase(),
+  ]);
   return forms.map((name) => ({ group: 'unicode class', pattern: `\\p{${name}}` }));
 }
 
@@ -87,7 +102,8 @@ export function samples(count: number, seed: number): readonly Sample[] {
   const random = mulberry32(seed);
   const found = new Map<string, Sample>();
   const add = (group: string, pattern: string) => {
-    const fits = pattern !== '' && new TextEncoder().encode(pattern).length <= bytesMax && pattern.isWellFormed();
+    const fits =
+      pattern !== '' && new TextEncoder().encode(pattern).length <= bytesMax && pattern.isWellFormed();
     if (fits && !found.has(pattern)) found.set(pattern, { group, pattern });
   };
   for (const pattern of constructs) add('construct', pattern);
@@ -99,7 +115,14 @@ export function samples(count: number, seed: number): readonly Sample[] {
     if (kind < 3) add('mutation', mutated(random, pick(random, written)));
     else if (kind < 4) add('branches', branches(random));
     else if (kind < 5) add('branches', mutated(random, branches(random)));
-    else add('generated', (random() < 0.25 ? '(?i)' : '') + (random() < 0.2 ? '^' : '') + grown(random, 1 + Math.floor(random() * 5), pick(random, [0, 0, 0.05, 0.15])) + (random() < 0.2 ? '$' : ''));
+    else
+      add(
+        'generated',
+        (random() < 0.25 ? '(?i)' : '') +
+          (random() < 0.2 ? '^' : '') +
+          grown(random, 1 + Math.floor(random() * 5), pick(random, [0, 0, 0.05, 0.15])) +
+          (random() < 0.2 ? '$' : ''),
+      );
   }
   return [...found.values()];
 }

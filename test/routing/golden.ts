@@ -31,12 +31,17 @@ export interface Made {
 export function make(objects: readonly unknown[], settings: Settings): Made {
   const snapshot = snapshotOf(objects);
   const desired = desiredOf(snapshot, settings);
-  return { desired, plan: planChanges(desired, existingOf(snapshot), settings), world: worldOf(snapshot, desired, settings) };
+  return {
+    desired,
+    plan: planChanges(desired, existingOf(snapshot), settings),
+    world: worldOf(snapshot, desired, settings),
+  };
 }
 
 /** The cluster after a plan was carried out, change by change. */
 export function apply(objects: readonly JsonObject[], { phases }: Plan): readonly JsonObject[] {
-  const identity = (object: unknown): string => `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
+  const identity = (object: unknown): string =>
+    `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
   const after = new Map(objects.map((object) => [identity(object), object]));
   for (const { action, kind, namespace, name, after: written } of phases.flatMap(({ changes }) => changes)) {
     const key = `${kind}/${namespace}/${name}`;
@@ -50,11 +55,21 @@ export function apply(objects: readonly JsonObject[], { phases }: Plan): readonl
 /** What a golden file holds. */
 export function outOf({ desired, plan, world }: Made, requests: readonly JsonObject[]): JsonObject {
   const objects = [...desired.objects].sort(([a], [b]) => byCodeUnit(a, b)).map(([, object]) => object);
-  const problems = problemsOf(desired).map(({ code, kind, namespace, name, message }) => ({ code, about: `${kind} ${namespace}/${name}`, message }));
+  const problems = problemsOf(desired).map(({ code, kind, namespace, name, message }) => ({
+    code,
+    about: `${kind} ${namespace}/${name}`,
+    message,
+  }));
   return {
-    ...(requests.length === 0 ? {} : { hops: requests.map((request) => show(request, hopOf(world, request))) }),
+    ...(requests.length === 0
+      ? {}
+      : { hops: requests.map((request) => show(request, hopOf(world, request))) }),
     ...(problems.length === 0 ? {} : { problems }),
-    plan: plan.phases.map(({ name, settleMilliseconds, changes }) => ({ phase: name, settleMilliseconds, changes: changes.map(({ action, kind, name: object }) => `${action} ${kind} ${object}`) })),
+    plan: plan.phases.map(({ name, settleMilliseconds, changes }) => ({
+      phase: name,
+      settleMilliseconds,
+      changes: changes.map(({ action, kind, name: object }) => `${action} ${kind} ${object}`),
+    })),
     objects,
   };
 }
@@ -62,34 +77,72 @@ export function outOf({ desired, plan, world }: Made, requests: readonly JsonObj
 /** Explains one request of a case: `from` a Service (`namespace/name`), or from outside through a `gateway` (`namespace/name`; any). */
 export function hopOf(world: World, request: JsonObject): Hop {
   const headers = listAt(request, 'headers').map((header) => String(header).split(/: */) as [string, string]);
-  const rest = { host: textAt(request, 'host') ?? '', path: textAt(request, 'path') ?? '/', method: 'GET', port: request['port'] as number | undefined, headers };
+  const rest = {
+    host: textAt(request, 'host') ?? '',
+    path: textAt(request, 'path') ?? '/',
+    method: 'GET',
+    port: request['port'] as number | undefined,
+    headers,
+  };
   const [namespace, service] = (textAt(request, 'from') ?? '').split('/');
-  if (namespace === undefined || service === undefined) return explain(world, { ...rest, through: 'gateway', gateway: textAt(request, 'gateway'), namespace: '', labels: toLabels([]) });
+  if (namespace === undefined || service === undefined)
+    return explain(world, {
+      ...rest,
+      through: 'gateway',
+      gateway: textAt(request, 'gateway'),
+      namespace: '',
+      labels: toLabels([]),
+    });
   return explain(world, requestFrom(world, { namespace, service }, rest));
 }
 
 function show(request: JsonObject, { service, version, status, reason, route, header }: Hop): JsonObject {
-  const asked = [textAt(request, 'from') ?? textAt(request, 'gateway') ?? 'gateway', `${textAt(request, 'host') ?? ''}${textAt(request, 'path') ?? ''}`, ...listAt(request, 'headers').map(String)].join(' | ');
-  return { [asked]: { to: status === undefined ? `${service} ${version}` : `${status}`, why: reason, by: route, ...(header === undefined ? {} : { header }) } };
+  const asked = [
+    textAt(request, 'from') ?? textAt(request, 'gateway') ?? 'gateway',
+    `${textAt(request, 'host') ?? ''}${textAt(request, 'path') ?? ''}`,
+    ...listAt(request, 'headers').map(String),
+  ].join(' | ');
+  return {
+    [asked]: {
+      to: status === undefined ? `${service} ${version}` : `${status}`,
+      why: reason,
+      by: route,
+      ...(header === undefined ? {} : { header }),
+    },
+  };
 }
 
 export function readCases(from = folder): readonly Case[] {
-  return readdirSync(from).filter((name) => name.endsWith('.in.yaml')).sort().map((file) => readCase(file, from));
+  return readdirSync(from)
+    .filter((name) => name.endsWith('.in.yaml'))
+    .sort()
+    .map((file) => readCase(file, from));
 }
 
 /** Every golden file that belongs to no case: stale. */
 export function staleFiles(): readonly string[] {
   const known = new Set(readCases().map((one) => one.outFile));
-  return readdirSync(folder).filter((name) => name.endsWith('.out.yaml')).map((name) => join(folder, name)).filter((name) => !known.has(name));
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.out.yaml'))
+    .map((name) => join(folder, name))
+    .filter((name) => !known.has(name));
 }
 
 function readCase(file: string, from: string): Case {
   const given: unknown = parse(readFileSync(join(from, file), 'utf8'));
   if (!isObject(given)) throw new Error(`${file} is no mapping`);
-  const unknown = Object.keys(given).filter((key) => !['why', 'use', 'cluster', 'requests', 'settings'].includes(key));
+  const unknown = Object.keys(given).filter(
+    (key) => !['why', 'use', 'cluster', 'requests', 'settings'].includes(key),
+  );
   if (unknown.length > 0) throw new Error(`${file}: unknown keys ${unknown.join(', ')}`);
-  const used = textAt(given, 'use') === undefined ? [] : parseAllDocuments(readFileSync(join(from, textAt(given, 'use') ?? ''), 'utf8')).map((document) => document.toJS() as unknown);
-  const identity = (object: unknown): string => `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
+  const used =
+    textAt(given, 'use') === undefined
+      ? []
+      : parseAllDocuments(readFileSync(join(from, textAt(given, 'use') ?? ''), 'utf8')).map(
+          (document) => document.toJS() as unknown,
+        );
+  const identity = (object: unknown): string =>
+    `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
   const own = listAt(given, 'cluster');
   const replaced = new Set(own.map(identity));
   return {

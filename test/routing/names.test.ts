@@ -18,19 +18,36 @@ test('of ids that make one label the one that is spelt like it keeps it', (t) =>
 });
 
 test('labels are DNS labels, no two the same, whatever the names and their order', (t) => {
-  const name = fc.oneof(fc.string({ minLength: 1, maxLength: 80 }), fc.constantFrom('a.b', 'a_b', 'a-b', 'A-B', 'a._b', `${'x'.repeat(62)}.y`, 'x'.repeat(63)));
-  const failed = fc.check(fc.property(fc.uniqueArray(name, { maxLength: 8 }), (names) => {
-    const { labels } = labelsFor(branches(...names));
-    const reversed = labelsFor(branches(...[...names].reverse())).labels;
-    const values = [...labels.values()];
-    return values.every((label) => dnsLabel.test(label)) && new Set(values).size === values.length && [...labels].every(([id, label]) => reversed.get(id) === label);
-  }), { numRuns: 2000 });
+  const name = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 80 }),
+    fc.constantFrom('a.b', 'a_b', 'a-b', 'A-B', 'a._b', `${'x'.repeat(62)}.y`, 'x'.repeat(63)),
+  );
+  const failed = fc.check(
+    fc.property(fc.uniqueArray(name, { maxLength: 8 }), (names) => {
+      const { labels } = labelsFor(branches(...names));
+      const reversed = labelsFor(branches(...[...names].reverse())).labels;
+      const values = [...labels.values()];
+      return (
+        values.every((label) => dnsLabel.test(label)) &&
+        new Set(values).size === values.length &&
+        [...labels].every(([id, label]) => reversed.get(id) === label)
+      );
+    }),
+    { numRuns: 2000 },
+  );
   t.notOk(failed.failed, fc.defaultReportMessage(failed) ?? '2000 runs');
   t.end();
 });
 
 test('a branch never takes the subset of the baseline or of a long-lived version', (t) => {
-  const names = subsetNames(['master', '1.0'], [['Master', 'master'], ['1-0', '1-0'], ['ops-1', 'ops-1']]);
+  const names = subsetNames(
+    ['master', '1.0'],
+    [
+      ['Master', 'master'],
+      ['1-0', '1-0'],
+      ['ops-1', 'ops-1'],
+    ],
+  );
   t.equal(names.get('master'), 'master');
   t.equal(names.get('1.0'), '1-0');
   t.equal(names.get('ops-1'), 'ops-1');

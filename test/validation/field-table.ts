@@ -10,10 +10,14 @@ const kinds = ['VirtualService', 'DestinationRule', 'HTTPRoute', 'GRPCRoute'] as
 
 /** Returns the text of src/validation/field-data.ts. */
 export function fieldData(crdTexts: readonly string[]): string {
-  const crds = crdTexts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as unknown));
+  const crds = crdTexts.flatMap((text) =>
+    parseAllDocuments(text).map((document) => document.toJS() as unknown),
+  );
   const rows = kinds.map((kind) => {
     const crd = crds.find((one) => textAt(one, 'spec', 'names', 'kind') === kind);
-    const specs = listAt(crd, 'spec', 'versions').map((version) => at(version, 'schema', 'openAPIV3Schema', 'properties', 'spec'));
+    const specs = listAt(crd, 'spec', 'versions').map((version) =>
+      at(version, 'schema', 'openAPIV3Schema', 'properties', 'spec'),
+    );
     if (specs.length === 0) throw new Error(`no CRD of ${kind} among the files`);
     return `  ${kind}: '${fieldsOf(specs)}',`;
   });
@@ -23,7 +27,9 @@ export function fieldData(crdTexts: readonly string[]): string {
 /** The fields of several versions of a schema together. */
 function fieldsOf(schemas: readonly unknown[]): string {
   const names = new Set(schemas.flatMap((schema) => Object.keys(objectAt(schema, 'properties'))));
-  return [...names].map((name) => `${name}${insideOf(schemas.map((schema) => at(schema, 'properties', name)))}`).join(' ');
+  return [...names]
+    .map((name) => `${name}${insideOf(schemas.map((schema) => at(schema, 'properties', name)))}`)
+    .join(' ');
 }
 
 function insideOf(schemas: readonly unknown[]): string {
@@ -35,4 +41,5 @@ function insideOf(schemas: readonly unknown[]): string {
   return fields === '' ? '' : `(${fields})`;
 }
 
-if (import.meta.main) process.stdout.write(fieldData(process.argv.slice(2).map((file) => readFileSync(file, 'utf8'))));
+if (import.meta.main)
+  process.stdout.write(fieldData(process.argv.slice(2).map((file) => readFileSync(file, 'utf8'))));

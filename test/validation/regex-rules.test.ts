@@ -5,11 +5,21 @@ import type { JsonObject } from '../../src/model/json.ts';
 import { problemKinds, toLine, type Problem } from '../../src/model/problem.ts';
 
 function virtualService(http: unknown): JsonObject {
-  return { apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'fact-find-ui', namespace: 'ww-green' }, spec: { hosts: ['fact-find-ui'], http } };
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'fact-find-ui', namespace: 'ww-green' },
+    spec: { hosts: ['fact-find-ui'], http },
+  };
 }
 
 function gatewayRoute(kind: 'HTTPRoute' | 'GRPCRoute', rules: unknown): JsonObject {
-  return { apiVersion: 'gateway.networking.k8s.io/v1', kind, metadata: { name: 'fact-find-ui' }, spec: { rules } };
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind,
+    metadata: { name: 'fact-find-ui' },
+    spec: { rules },
+  };
 }
 
 /** A VirtualService with one match on the routing header. */
@@ -24,19 +34,89 @@ function found(problems: readonly Problem[]): readonly string[] {
 const bad = { regex: '(?=x)' };
 const places: readonly { readonly name: string; readonly in: JsonObject; readonly want: string }[] = [
   { name: 'uri', in: virtualService([{ match: [{ uri: bad }] }]), want: 'spec.http[0].match[0].uri.regex' },
-  { name: 'scheme', in: virtualService([{ match: [{ scheme: bad }] }]), want: 'spec.http[0].match[0].scheme.regex' },
-  { name: 'method', in: virtualService([{ match: [{ method: bad }] }]), want: 'spec.http[0].match[0].method.regex' },
-  { name: 'authority', in: virtualService([{ match: [{ authority: bad }] }]), want: 'spec.http[0].match[0].authority.regex' },
-  { name: 'headers', in: virtualService([{}, { match: [{}, { headers: { a: { exact: 'x' }, 'x-variant-id': bad } }] }]), want: 'spec.http[1].match[1].headers[x-variant-id].regex' },
-  { name: 'withoutHeaders', in: virtualService([{ match: [{ withoutHeaders: { a: bad } }] }]), want: 'spec.http[0].match[0].withoutHeaders[a].regex' },
-  { name: 'queryParams', in: virtualService([{ match: [{ queryParams: { a: bad } }] }]), want: 'spec.http[0].match[0].queryParams[a].regex' },
-  { name: 'corsPolicy.allowOrigins', in: virtualService([{ corsPolicy: { allowOrigins: [{ exact: 'x' }, bad] } }]), want: 'spec.http[0].corsPolicy.allowOrigins[1].regex' },
-  { name: 'uriRegexRewrite', in: virtualService([{ rewrite: { uriRegexRewrite: { match: '(?=x)', rewrite: '/' } } }]), want: 'spec.http[0].rewrite.uriRegexRewrite.match' },
-  { name: 'HTTPRoute path', in: gatewayRoute('HTTPRoute', [{ matches: [{ path: { type: 'RegularExpression', value: '(?=x)' } }] }]), want: 'spec.rules[0].matches[0].path.value' },
-  { name: 'HTTPRoute headers', in: gatewayRoute('HTTPRoute', [{ matches: [{ headers: [{ name: 'a', value: '(' }, { name: 'x-variant-id', type: 'RegularExpression', value: '(?=x)' }] }] }]), want: 'spec.rules[0].matches[0].headers[1].value' },
-  { name: 'HTTPRoute queryParams', in: gatewayRoute('HTTPRoute', [{}, { matches: [{}, { queryParams: [{ name: 'a', type: 'RegularExpression', value: '(?=x)' }] }] }]), want: 'spec.rules[1].matches[1].queryParams[0].value' },
-  { name: 'GRPCRoute method', in: gatewayRoute('GRPCRoute', [{ matches: [{ method: { type: 'RegularExpression', service: 'a.*', method: '(?=x)' } }] }]), want: 'spec.rules[0].matches[0].method.method' },
-  { name: 'GRPCRoute headers', in: gatewayRoute('GRPCRoute', [{ matches: [{ headers: [{ name: 'a', type: 'RegularExpression', value: '(?=x)' }] }] }]), want: 'spec.rules[0].matches[0].headers[0].value' },
+  {
+    name: 'scheme',
+    in: virtualService([{ match: [{ scheme: bad }] }]),
+    want: 'spec.http[0].match[0].scheme.regex',
+  },
+  {
+    name: 'method',
+    in: virtualService([{ match: [{ method: bad }] }]),
+    want: 'spec.http[0].match[0].method.regex',
+  },
+  {
+    name: 'authority',
+    in: virtualService([{ match: [{ authority: bad }] }]),
+    want: 'spec.http[0].match[0].authority.regex',
+  },
+  {
+    name: 'headers',
+    in: virtualService([{}, { match: [{}, { headers: { a: { exact: 'x' }, 'x-variant-id': bad } }] }]),
+    want: 'spec.http[1].match[1].headers[x-variant-id].regex',
+  },
+  {
+    name: 'withoutHeaders',
+    in: virtualService([{ match: [{ withoutHeaders: { a: bad } }] }]),
+    want: 'spec.http[0].match[0].withoutHeaders[a].regex',
+  },
+  {
+    name: 'queryParams',
+    in: virtualService([{ match: [{ queryParams: { a: bad } }] }]),
+    want: 'spec.http[0].match[0].queryParams[a].regex',
+  },
+  {
+    name: 'corsPolicy.allowOrigins',
+    in: virtualService([{ corsPolicy: { allowOrigins: [{ exact: 'x' }, bad] } }]),
+    want: 'spec.http[0].corsPolicy.allowOrigins[1].regex',
+  },
+  {
+    name: 'uriRegexRewrite',
+    in: virtualService([{ rewrite: { uriRegexRewrite: { match: '(?=x)', rewrite: '/' } } }]),
+    want: 'spec.http[0].rewrite.uriRegexRewrite.match',
+  },
+  {
+    name: 'HTTPRoute path',
+    in: gatewayRoute('HTTPRoute', [{ matches: [{ path: { type: 'RegularExpression', value: '(?=x)' } }] }]),
+    want: 'spec.rules[0].matches[0].path.value',
+  },
+  {
+    name: 'HTTPRoute headers',
+    in: gatewayRoute('HTTPRoute', [
+      {
+        matches: [
+          {
+            headers: [
+              { name: 'a', value: '(' },
+              { name: 'x-variant-id', type: 'RegularExpression', value: '(?=x)' },
+            ],
+          },
+        ],
+      },
+    ]),
+    want: 'spec.rules[0].matches[0].headers[1].value',
+  },
+  {
+    name: 'HTTPRoute queryParams',
+    in: gatewayRoute('HTTPRoute', [
+      {},
+      { matches: [{}, { queryParams: [{ name: 'a', type: 'RegularExpression', value: '(?=x)' }] }] },
+    ]),
+    want: 'spec.rules[1].matches[1].queryParams[0].value',
+  },
+  {
+    name: 'GRPCRoute method',
+    in: gatewayRoute('GRPCRoute', [
+      { matches: [{ method: { type: 'RegularExpression', service: 'a.*', method: '(?=x)' } }] },
+    ]),
+    want: 'spec.rules[0].matches[0].method.method',
+  },
+  {
+    name: 'GRPCRoute headers',
+    in: gatewayRoute('GRPCRoute', [
+      { matches: [{ headers: [{ name: 'a', type: 'RegularExpression', value: '(?=x)' }] }] },
+    ]),
+    want: 'spec.rules[0].matches[0].headers[0].value',
+  },
 ];
 
 for (const row of places) {
@@ -47,7 +127,8 @@ for (const row of places) {
 }
 
 test('judges a VirtualService of any version alike', (t) => {
-  for (const version of ['v1', 'v1beta1', 'v1alpha3']) t.equal(checkRoutes({ ...withHeader('('), apiVersion: `networking.istio.io/${version}` }).length, 1);
+  for (const version of ['v1', 'v1beta1', 'v1alpha3'])
+    t.equal(checkRoutes({ ...withHeader('('), apiVersion: `networking.istio.io/${version}` }).length, 1);
   t.end();
 });
 
@@ -61,37 +142,123 @@ const rules = [
   { name: 'denies a short regex with a large program', in: withHeader('\\p{L}{28}'), want: ['BL204'] },
   { name: 'warns of letters beyond ASCII', in: withHeader('caf\u00e9'), want: ['BL205'] },
   { name: 'warns of a class of letters of any script', in: withHeader('\\pL+'), want: ['BL205'] },
-  { name: 'warns of a dot in a host', in: virtualService([{ match: [{ authority: { regex: 'ops-1234.ww-green.example.io' } }] }]), want: ['BL206'] },
-  { name: 'warns of the dots of the talk\'s regex', in: virtualService([{ match: [{ authority: { regex: '(OPS-1234|ops-1234).ww-green.wealthwizards.io' } }] }]), want: ['BL206'] },
-  { name: 'passes a host with its dots escaped', in: virtualService([{ match: [{ authority: { regex: 'ops-1234\\.ww-green\\.example\\.io(:\\d+)?' } }] }]), want: [] },
-  { name: 'warns of a dot in the authority header', in: virtualService([{ match: [{ headers: { ':authority': { regex: 'example.io' } } }] }]), want: ['BL206'] },
-  { name: 'warns of a dot in what looks like a host elsewhere', in: virtualService([{ match: [{ headers: { 'x-forwarded-host': { regex: 'ops-1234.ww-green.example.io' } } }] }]), want: ['BL206'] },
-  { name: 'warns of a dot in an origin', in: virtualService([{ corsPolicy: { allowOrigins: [{ regex: 'https://.*.example.io' }] } }]), want: ['BL206'] },
-  { name: 'leaves dots in paths alone', in: virtualService([{ match: [{ uri: { regex: '/static/app.min.js' } }] }]), want: [] },
+  {
+    name: 'warns of a dot in a host',
+    in: virtualService([{ match: [{ authority: { regex: 'ops-1234.ww-green.example.io' } }] }]),
+    want: ['BL206'],
+  },
+  {
+    name: "warns of the dots of the talk's regex",
+    in: virtualService([
+      { match: [{ authority: { regex: '(OPS-1234|ops-1234).ww-green.wealthwizards.io' } }] },
+    ]),
+    want: ['BL206'],
+  },
+  {
+    name: 'passes a host with its dots escaped',
+    in: virtualService([{ match: [{ authority: { regex: 'ops-1234\\.ww-green\\.example\\.io(:\\d+)?' } }] }]),
+    want: [],
+  },
+  {
+    name: 'warns of a dot in the authority header',
+    in: virtualService([{ match: [{ headers: { ':authority': { regex: 'example.io' } } }] }]),
+    want: ['BL206'],
+  },
+  {
+    name: 'warns of a dot in what looks like a host elsewhere',
+    in: virtualService([
+      { match: [{ headers: { 'x-forwarded-host': { regex: 'ops-1234.ww-green.example.io' } } }] },
+    ]),
+    want: ['BL206'],
+  },
+  {
+    name: 'warns of a dot in an origin',
+    in: virtualService([{ corsPolicy: { allowOrigins: [{ regex: 'https://.*.example.io' }] } }]),
+    want: ['BL206'],
+  },
+  {
+    name: 'leaves dots in paths alone',
+    in: virtualService([{ match: [{ uri: { regex: '/static/app.min.js' } }] }]),
+    want: [],
+  },
   { name: 'leaves a dot in a version alone', in: withHeader('v1.2'), want: [] },
-  { name: 'passes * for presence in withoutHeaders', in: virtualService([{ match: [{ withoutHeaders: { a: { regex: '*' } } }] }]), want: [] },
+  {
+    name: 'passes * for presence in withoutHeaders',
+    in: virtualService([{ match: [{ withoutHeaders: { a: { regex: '*' } } }] }]),
+    want: [],
+  },
   { name: 'denies * elsewhere', in: withHeader('*'), want: ['BL201'] },
-  { name: 'denies * with anything beside it in withoutHeaders', in: virtualService([{ match: [{ withoutHeaders: { a: { regex: '*a' } } }] }]), want: ['BL201'] },
-  { name: 'leaves exact and prefix alone', in: virtualService([{ match: [{ uri: { prefix: '(' }, headers: { a: { exact: '*' }, b: {} } }] }]), want: [] },
-  { name: 'leaves Exact and PathPrefix alone', in: gatewayRoute('HTTPRoute', [{ matches: [{ path: { type: 'PathPrefix', value: '(' }, headers: [{ name: 'a', type: 'Exact', value: '(' }] }] }]), want: [] },
-  { name: 'reports each wrong regex', in: virtualService([{ match: [{ uri: { regex: '(' }, method: { regex: '' } }] }, { match: [{ uri: { regex: '(' } }] }]), want: ['BL201', 'BL202', 'BL201'] },
-  { name: 'leaves a DestinationRule alone', in: { kind: 'DestinationRule', spec: { http: [{ match: [{ uri: { regex: '(' } }] }] } }, want: [] },
+  {
+    name: 'denies * with anything beside it in withoutHeaders',
+    in: virtualService([{ match: [{ withoutHeaders: { a: { regex: '*a' } } }] }]),
+    want: ['BL201'],
+  },
+  {
+    name: 'leaves exact and prefix alone',
+    in: virtualService([{ match: [{ uri: { prefix: '(' }, headers: { a: { exact: '*' }, b: {} } }] }]),
+    want: [],
+  },
+  {
+    name: 'leaves Exact and PathPrefix alone',
+    in: gatewayRoute('HTTPRoute', [
+      {
+        matches: [
+          { path: { type: 'PathPrefix', value: '(' }, headers: [{ name: 'a', type: 'Exact', value: '(' }] },
+        ],
+      },
+    ]),
+    want: [],
+  },
+  {
+    name: 'reports each wrong regex',
+    in: virtualService([
+      { match: [{ uri: { regex: '(' }, method: { regex: '' } }] },
+      { match: [{ uri: { regex: '(' } }] },
+    ]),
+    want: ['BL201', 'BL202', 'BL201'],
+  },
+  {
+    name: 'leaves a DestinationRule alone',
+    in: { kind: 'DestinationRule', spec: { http: [{ match: [{ uri: { regex: '(' } }] }] } },
+    want: [],
+  },
 ];
 
 for (const row of rules) {
   test(row.name, (t) => {
-    t.same(checkRoutes(row.in).map((problem) => problem.code), row.want);
+    t.same(
+      checkRoutes(row.in).map((problem) => problem.code),
+      row.want,
+    );
     t.end();
   });
 }
 
 const messages: readonly { readonly in: JsonObject; readonly want: string }[] = [
-  { in: withHeader('^(?=x)'), want: 'spec.http[0].match[0].headers[x-variant-id].regex "^(?=x)": at character 2, "(?=" is a look-ahead, which Istio\'s regexes (RE2) do not have; write what may match, or put a route for the exception before this one [BL201]' },
-  { in: withHeader(''), want: 'spec.http[0].match[0].headers[x-variant-id].regex "" is empty; write what shall match, or .* for anything [BL202]' },
-  { in: withHeader('a'.repeat(1025)), want: `spec.http[0].match[0].headers[x-variant-id].regex "${'a'.repeat(77)}..." is longer than 1024 bytes; use one match for each value, exact where possible [BL203]` },
-  { in: withHeader('\\p{L}{28}'), want: 'spec.http[0].match[0].headers[x-variant-id].regex "\\\\p{L}{28}" compiles to 33492 instructions, and Istio\'s proxies take at most 32768; lower the counts in {n,m}, or write [a-z] in place of \\p{...} and of negated sets [BL204]' },
-  { in: withHeader('caf\u00e9'), want: 'spec.http[0].match[0].headers[x-variant-id].regex: "\u00e9" is one character to some proxies, several bytes to others; use ASCII only [BL205]' },
-  { in: virtualService([{ match: [{ authority: { regex: 'a.example.io' } }] }]), want: 'spec.http[0].match[0].authority.regex: a bare . matches any character; write \\. in "a.example.io" [BL206]' },
+  {
+    in: withHeader('^(?=x)'),
+    want: 'spec.http[0].match[0].headers[x-variant-id].regex "^(?=x)": at character 2, "(?=" is a look-ahead, which Istio\'s regexes (RE2) do not have; write what may match, or put a route for the exception before this one [BL201]',
+  },
+  {
+    in: withHeader(''),
+    want: 'spec.http[0].match[0].headers[x-variant-id].regex "" is empty; write what shall match, or .* for anything [BL202]',
+  },
+  {
+    in: withHeader('a'.repeat(1025)),
+    want: `spec.http[0].match[0].headers[x-variant-id].regex "${'a'.repeat(77)}..." is longer than 1024 bytes; use one match for each value, exact where possible [BL203]`,
+  },
+  {
+    in: withHeader('\\p{L}{28}'),
+    want: 'spec.http[0].match[0].headers[x-variant-id].regex "\\\\p{L}{28}" compiles to 33492 instructions, and Istio\'s proxies take at most 32768; lower the counts in {n,m}, or write [a-z] in place of \\p{...} and of negated sets [BL204]',
+  },
+  {
+    in: withHeader('caf\u00e9'),
+    want: 'spec.http[0].match[0].headers[x-variant-id].regex: "\u00e9" is one character to some proxies, several bytes to others; use ASCII only [BL205]',
+  },
+  {
+    in: virtualService([{ match: [{ authority: { regex: 'a.example.io' } }] }]),
+    want: 'spec.http[0].match[0].authority.regex: a bare . matches any character; write \\. in "a.example.io" [BL206]',
+  },
 ];
 
 for (const row of messages) {
@@ -107,7 +274,9 @@ test('counts characters, not UTF-16 units', (t) => {
 });
 
 test('keeps a problem on one line, however the key and the pattern look', (t) => {
-  const [problem] = checkRoutes(virtualService([{ match: [{ headers: { [`a\nb${'c'.repeat(500)}`]: { regex: '\n\u2028(' } } }] }]));
+  const [problem] = checkRoutes(
+    virtualService([{ match: [{ headers: { [`a\nb${'c'.repeat(500)}`]: { regex: '\n\u2028(' } } }] }]),
+  );
   t.ok(problem);
   const line = problem === undefined ? '' : toLine(problem);
   t.notMatch(line, /[\n\u2028]/);
@@ -117,7 +286,11 @@ test('keeps a problem on one line, however the key and the pattern look', (t) =>
 
 /** Routes with a pattern of its own each. */
 function routes(count: number, patternOf: (index: number) => string): JsonObject {
-  return virtualService(Array.from({ length: count }, (_, index) => ({ match: [{ headers: { 'x-variant-id': { regex: patternOf(index) } } }] })));
+  return virtualService(
+    Array.from({ length: count }, (_, index) => ({
+      match: [{ headers: { 'x-variant-id': { regex: patternOf(index) } } }],
+    })),
+  );
 }
 
 test('names at most 50 problems and counts the rest', (t) => {
@@ -154,21 +327,63 @@ test('judges every regex of an object as large as etcd takes', (t) => {
 });
 
 const garbage = fc.letrec((tie) => ({
-  value: fc.oneof({ maxDepth: 5 }, fc.constantFrom(null, true, 0, '', '(', '(?i)a', 'RegularExpression'), tie('list'), tie('object')),
+  value: fc.oneof(
+    { maxDepth: 5 },
+    fc.constantFrom(null, true, 0, '', '(', '(?i)a', 'RegularExpression'),
+    tie('list'),
+    tie('object'),
+  ),
   list: fc.array(tie('value'), { maxLength: 3 }),
-  object: fc.dictionary(fc.constantFrom('http', 'rules', 'match', 'matches', 'uri', 'headers', 'withoutHeaders', 'queryParams', 'regex', 'corsPolicy', 'allowOrigins', 'rewrite', 'uriRegexRewrite', 'path', 'type', 'value', '__proto__', 'constructor', 'toString'), tie('value'), { maxKeys: 6, noNullPrototype: false }),
+  object: fc.dictionary(
+    fc.constantFrom(
+      'http',
+      'rules',
+      'match',
+      'matches',
+      'uri',
+      'headers',
+      'withoutHeaders',
+      'queryParams',
+      'regex',
+      'corsPolicy',
+      'allowOrigins',
+      'rewrite',
+      'uriRegexRewrite',
+      'path',
+      'type',
+      'value',
+      '__proto__',
+      'constructor',
+      'toString',
+    ),
+    tie('value'),
+    { maxKeys: 6, noNullPrototype: false },
+  ),
 }));
 
 test('never throws, whatever shape the object has', (t) => {
-  fc.assert(fc.property(fc.constantFrom('VirtualService', 'HTTPRoute', 'GRPCRoute', 7), garbage.value, garbage.value, (kind, spec, http) => {
-    checkRoutes({ kind, spec });
-    checkRoutes({ kind, spec: { http, rules: http } });
-  }), { numRuns: 2000 });
+  fc.assert(
+    fc.property(
+      fc.constantFrom('VirtualService', 'HTTPRoute', 'GRPCRoute', 7),
+      garbage.value,
+      garbage.value,
+      (kind, spec, http) => {
+        checkRoutes({ kind, spec });
+        checkRoutes({ kind, spec: { http, rules: http } });
+      },
+    ),
+    { numRuns: 2000 },
+  );
   t.end();
 });
 
 test('takes keys such as __proto__ for data', (t) => {
-  const object = JSON.parse('{"kind":"VirtualService","spec":{"http":[{"match":[{"headers":{"__proto__":{"regex":"("},"constructor":{"regex":")"}}}]}]}}') as JsonObject;
-  t.same(found(checkRoutes(object)), ['BL201 spec.http[0].match[0].headers[__proto__].regex', 'BL201 spec.http[0].match[0].headers[constructor].regex']);
+  const object = JSON.parse(
+    '{"kind":"VirtualService","spec":{"http":[{"match":[{"headers":{"__proto__":{"regex":"("},"constructor":{"regex":")"}}}]}]}}',
+  ) as JsonObject;
+  t.same(found(checkRoutes(object)), [
+    'BL201 spec.http[0].match[0].headers[__proto__].regex',
+    'BL201 spec.http[0].match[0].headers[constructor].regex',
+  ]);
   t.end();
 });

@@ -19,38 +19,51 @@ test('while it drains every answer is the last on its connection, and everything
   const closed = once(before, 'close');
   t.match(await received(before, /\}$/), /HTTP\/1\.1 200 .*connection: close.*"allowed":true/is);
   await closed;
-  t.match(await send(port, mutate, { body }), { status: 200, headers: { connection: 'close' } }, 'new connections too');
+  t.match(
+    await send(port, mutate, { body }),
+    { status: 200, headers: { connection: 'close' } },
+    'new connections too',
+  );
   t.match(await send(port, '/elsewhere'), { status: 404, headers: { connection: 'close' } }, 'and refusals');
   t.match(await send(port, mutate, { body: 'x' }), { status: 400, headers: { connection: 'close' } });
 });
 
-test('a pool of connections under load loses no request while the server drains and closes', { timeout: 30_000 }, async (t) => {
-  const { port, webhook } = await run(t);
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-  t.teardown(() => { agent.destroy(); });
-  const statuses = new Map<number | string, number>();
-  let isStopping = false;
-  const client = async (): Promise<void> => {
-    while (!isStopping) {
-      const outcome = await send(port, mutate, { body, agent }).then(({ status }) => status, (error: NodeJS.ErrnoException) => error.code ?? error.message);
-      statuses.set(outcome, (statuses.get(outcome) ?? 0) + 1);
-    }
-  };
-  const clients = Array.from({ length: 16 }, client);
-  const answered = async (count: number): Promise<void> => {
-    while ((statuses.get(200) ?? 0) < count) await new Promise(setImmediate);
-  };
-  await answered(200);
-  webhook.drain();
-  await answered(600);
-  // What takes a server out of a Service: its clients stop coming, while their last requests are on their way.
-  isStopping = true;
-  await webhook.close(5000);
-  await Promise.all(clients);
-  // Who had not connected by then finds nobody listening, which a Service without this server spares its clients.
-  statuses.delete('ECONNREFUSED');
-  t.same([...statuses.keys()], [200], JSON.stringify([...statuses]));
-});
+test(
+  'a pool of connections under load loses no request while the server drains and closes',
+  { timeout: 30_000 },
+  async (t) => {
+    const { port, webhook } = await run(t);
+    const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+    t.teardown(() => {
+      agent.destroy();
+    });
+    const statuses = new Map<number | string, number>();
+    let isStopping = false;
+    const client = async (): Promise<void> => {
+      while (!isStopping) {
+        const outcome = await send(port, mutate, { body, agent }).then(
+          ({ status }) => status,
+          (error: NodeJS.ErrnoException) => error.code ?? error.message,
+        );
+        statuses.set(outcome, (statuses.get(outcome) ?? 0) + 1);
+      }
+    };
+    const clients = Array.from({ length: 16 }, client);
+    const answered = async (count: number): Promise<void> => {
+      while ((statuses.get(200) ?? 0) < count) await new Promise(setImmediate);
+    };
+    await answered(200);
+    webhook.drain();
+    await answered(600);
+    // What takes a server out of a Service: its clients stop coming, while their last requests are on their way.
+    isStopping = true;
+    await webhook.close(5000);
+    await Promise.all(clients);
+    // Who had not connected by then finds nobody listening, which a Service without this server spares its clients.
+    statuses.delete('ECONNREFUSED');
+    t.same([...statuses.keys()], [200], JSON.stringify([...statuses]));
+  },
+);
 
 test('a request in flight when the server closes is finished', async (t) => {
   const { port, webhook, metrics } = await run(t);
@@ -82,7 +95,12 @@ test('clients that hold connections open do not hold up the end', async (t) => {
   await once(raw, 'connect');
   const holders = [idle, raw, await dial(port)];
   for (const holder of holders) holder.on('error', () => undefined);
-  const ends = holders.map((holder) => new Promise((resolve) => { holder.once('close', resolve); }));
+  const ends = holders.map(
+    (holder) =>
+      new Promise((resolve) => {
+        holder.once('close', resolve);
+      }),
+  );
   const begun = performance.now();
   await webhook.close(20_000);
   await Promise.all(ends);
@@ -95,7 +113,9 @@ test('a request that never ends is cut off when the grace is over', async (t) =>
   socket.on('error', () => undefined);
   socket.write(post(mutate, body).slice(0, -10));
   while (!(await metrics()).includes('in_flight{path="/mutate/workloads"} 1'));
-  const ended = new Promise((resolve) => { socket.once('close', resolve); });
+  const ended = new Promise((resolve) => {
+    socket.once('close', resolve);
+  });
   await webhook.close(200);
   await ended;
   t.ok(socket.destroyed);

@@ -63,17 +63,23 @@ export function settingsWith(changes: Partial<Settings> = {}): Settings {
 /** Makes a folder that goes when the test ends. */
 export function temporaryFolder(t: Teardown): string {
   const folder = mkdtempSync(join(tmpdir(), 'branchline-'));
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }); });
+  t.teardown(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
 const sharedFolder = mkdtempSync(join(tmpdir(), 'branchline-pair-'));
-process.on('exit', () => { rmSync(sharedFolder, { recursive: true, force: true }); });
+process.on('exit', () => {
+  rmSync(sharedFolder, { recursive: true, force: true });
+});
 let made: Promise<ServingPair> | undefined;
 
 /** Returns one self-made pair for `localhost` and `127.0.0.1`, made once for each test file. */
 export function sharedPair(): Promise<ServingPair> {
-  made ??= ensureSelfMadePair(sharedFolder, ['localhost', '127.0.0.1'], Date.now()).then(({ cert, key }) => checkPair(cert, key, Date.now()));
+  made ??= ensureSelfMadePair(sharedFolder, ['localhost', '127.0.0.1'], Date.now()).then(({ cert, key }) =>
+    checkPair(cert, key, Date.now()),
+  );
   return made;
 }
 
@@ -83,19 +89,39 @@ export interface RunOptions extends Partial<Omit<WebhookOptions, 'settings'>> {
 }
 
 /** Starts a webhook; it is closed when the test ends. */
-export async function run(t: Teardown, { settings: changes = {}, level = 'debug', ...options }: RunOptions = {}): Promise<Running> {
+export async function run(
+  t: Teardown,
+  { settings: changes = {}, level = 'debug', ...options }: RunOptions = {},
+): Promise<Running> {
   const settings = settingsWith(changes);
   const lines: LogLine[] = [];
   let text = '';
-  const { log } = createLog(level, { write: (line) => { text += line; lines.push(JSON.parse(line) as LogLine); } });
-  const metrics = createMetrics(() => [{ kind: 'Deployment', objects: 3, ageMilliseconds: 1500, watchRestarts: 2, relistDiffs: 1 }, { kind: 'Pod', objects: 0, ageMilliseconds: undefined, watchRestarts: 0, relistDiffs: 0 }]);
+  const { log } = createLog(level, {
+    write: (line) => {
+      text += line;
+      lines.push(JSON.parse(line) as LogLine);
+    },
+  });
+  const metrics = createMetrics(() => [
+    { kind: 'Deployment', objects: 3, ageMilliseconds: 1500, watchRestarts: 2, relistDiffs: 1 },
+    { kind: 'Pod', objects: 0, ageMilliseconds: undefined, watchRestarts: 0, relistDiffs: 0 },
+  ]);
   const webhook = await startWebhook({
-    settings, log, metrics, pair: options.pair ?? await sharedPair(), clientCa: undefined, unready: () => [],
-    facts: () => ({ settings, snapshot: snapshotOf([]) }), ...options,
+    settings,
+    log,
+    metrics,
+    pair: options.pair ?? (await sharedPair()),
+    clientCa: undefined,
+    unready: () => [],
+    facts: () => ({ settings, snapshot: snapshotOf([]) }),
+    ...options,
   });
   t.teardown(() => webhook.close(0));
   return {
-    webhook, lines, port: Number(new URL(webhook.url).port), logged: () => text,
+    webhook,
+    lines,
+    port: Number(new URL(webhook.url).port),
+    logged: () => text,
     metrics: async () => (await fetch(`${webhook.plainUrl}/metrics`)).text(),
   };
 }
@@ -109,10 +135,26 @@ export interface Sent {
 }
 
 /** Sends one request over TLS and returns the answer. */
-export async function send(port: number, path: string, { method = 'POST', headers = {}, body = '', agent, tls = {} }: Sent = {}): Promise<Answer> {
-  const sent = request({ host: '127.0.0.1', port, path, method, headers: { ...('transfer-encoding' in headers ? {} : { 'content-length': Buffer.byteLength(body) }), ...headers }, rejectUnauthorized: false, ...(agent === undefined ? { agent: false } : { agent }), ...tls });
+export async function send(
+  port: number,
+  path: string,
+  { method = 'POST', headers = {}, body = '', agent, tls = {} }: Sent = {},
+): Promise<Answer> {
+  const sent = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    headers: {
+      ...('transfer-encoding' in headers ? {} : { 'content-length': Buffer.byteLength(body) }),
+      ...headers,
+    },
+    rejectUnauthorized: false,
+    ...(agent === undefined ? { agent: false } : { agent }),
+    ...tls,
+  });
   sent.end(body);
-  const [response] = await once(sent, 'response') as [IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
   return { status: response.statusCode ?? 0, headers: response.headers, text };
@@ -120,13 +162,35 @@ export async function send(port: number, path: string, { method = 'POST', header
 
 /** Returns a review as the API server writes it: kind, version, then the request with its uid first. */
 export function review(object: unknown, changes: Readonly<Record<string, unknown>> = {}): string {
-  return JSON.stringify({ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { uid: 'uid-1', kind: { group: 'apps', version: 'v1', kind: 'Deployment' }, operation: 'CREATE', namespace: 'ww-green', name: 'web', ...changes, object } });
+  return JSON.stringify({
+    kind: 'AdmissionReview',
+    apiVersion: 'admission.k8s.io/v1',
+    request: {
+      uid: 'uid-1',
+      kind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+      operation: 'CREATE',
+      namespace: 'ww-green',
+      name: 'web',
+      ...changes,
+      object,
+    },
+  });
 }
 
 /** A workload that declares a branch. */
-export const branchWorkload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web-x', namespace: 'ww-green', annotations: { 'branchline.dev/branch': 'OPS-1234' } }, spec: {} };
+export const branchWorkload = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web-x', namespace: 'ww-green', annotations: { 'branchline.dev/branch': 'OPS-1234' } },
+  spec: {},
+};
 /** A workload that declares nothing. */
-export const plainWorkload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'ww-green' }, spec: {} };
+export const plainWorkload = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web', namespace: 'ww-green' },
+  spec: {},
+};
 
 /** Reads an answer's AdmissionReview. */
 export function readAnswer(answer: Answer): AnswerReview {
@@ -146,14 +210,19 @@ export function post(path: string, body: string, length = Buffer.byteLength(body
 }
 
 /** Resolves with what a socket received so far as soon as it matches. Rejects when the socket ends first. */
-export function received(socket: NodeJS.ReadableStream & { once(event: 'close', listener: () => void): unknown }, pattern: RegExp): Promise<string> {
+export function received(
+  socket: NodeJS.ReadableStream & { once(event: 'close', listener: () => void): unknown },
+  pattern: RegExp,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (pattern.test(text)) resolve(text);
     });
-    socket.once('close', () => { reject(new Error(`the connection ended after: ${text}`)); });
+    socket.once('close', () => {
+      reject(new Error(`the connection ended after: ${text}`));
+    });
     socket.on('error', reject);
   });
 }

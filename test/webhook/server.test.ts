@@ -8,20 +8,40 @@ import { createMetrics, metricsTable } from '../../src/telemetry/metrics.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { allow } from '../../src/admission/decision.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
-import { branchWorkload, dial, plainWorkload, post, received, review, run, send, settingsWith, sharedPair } from './harness.ts';
+import {
+  branchWorkload,
+  dial,
+  plainWorkload,
+  post,
+  received,
+  review,
+  run,
+  send,
+  settingsWith,
+  sharedPair,
+} from './harness.ts';
 
 const mutate = '/mutate/workloads';
 
 test('speaks TLS 1.2 with forward secrecy and authentication, TLS 1.3, and nothing below', async (t) => {
   const { port } = await run(t);
   const accepted = [
-    { minVersion: 'TLSv1.3' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
-    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-CHACHA20-POLY1305' },
+    { minVersion: 'TLSv1.3' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-CHACHA20-POLY1305' },
   ] as const;
-  for (const tls of accepted) t.equal((await send(port, mutate, { body: review(plainWorkload), tls })).status, 200, JSON.stringify(tls));
+  for (const tls of accepted)
+    t.equal(
+      (await send(port, mutate, { body: review(plainWorkload), tls })).status,
+      200,
+      JSON.stringify(tls),
+    );
   const refused = [
-    { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA256' },
-    { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }, { maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES128-GCM-SHA256' },
+    { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA256' },
+    { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' },
+    { maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES128-GCM-SHA256' },
   ] as const;
   for (const tls of refused) await t.rejects(dial(port, tls), JSON.stringify(tls));
 });
@@ -37,26 +57,45 @@ test('keeps idle connections longer than the API server, which drops them after 
   t.ok(settingsTable.keepAliveSeconds.default > 90);
   t.ok(Number(settingsTable.keepAliveSeconds.schema['minimum']) > 90);
   const { port } = await run(t);
-  const answer = await send(port, mutate, { body: review(plainWorkload), headers: { connection: 'keep-alive' } });
+  const answer = await send(port, mutate, {
+    body: review(plainWorkload),
+    headers: { connection: 'keep-alive' },
+  });
   t.equal(answer.headers['keep-alive'], `timeout=${settingsTable.keepAliveSeconds.default}`);
 });
 
-test('connections that idle for less than our time are all used again without an error', { timeout: 30_000 }, async (t) => {
-  const keepAliveSeconds = 2;
-  const idleMilliseconds = 1800;
-  const { port } = await run(t, { settings: { keepAliveSeconds } });
-  const agent = new Agent({ keepAlive: true, maxSockets: 40 });
-  t.teardown(() => { agent.destroy(); });
-  const round = async (): Promise<readonly number[]> => Promise.all(Array.from({ length: 40 }, async () => (await send(port, mutate, { body: review(plainWorkload), agent })).status));
-  const sockets = new Set<unknown>();
-  agent.on('free', (socket) => { sockets.add(socket); });
-  for (let count = 0; count < 3; count += 1) {
+test(
+  'connections that idle for less than our time are all used again without an error',
+  { timeout: 30_000 },
+  async (t) => {
+    const keepAliveSeconds = 2;
+    const idleMilliseconds = 1800;
+    const { port } = await run(t, { settings: { keepAliveSeconds } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 40 });
+    t.teardown(() => {
+      agent.destroy();
+    });
+    const round = async (): Promise<readonly number[]> =>
+      Promise.all(
+        Array.from(
+          { length: 40 },
+          async () => (await send(port, mutate, { body: review(plainWorkload), agent })).status,
+        ),
+      );
+    const sockets = new Set<unknown>();
+    agent.on('free', (socket) => {
+      sockets.add(socket);
+    });
+    for (let count = 0; count < 3; count += 1) {
+      t.same(new Set(await round()), new Set([200]));
+      await new Promise((resolve) => {
+        setTimeout(resolve, idleMilliseconds);
+      });
+    }
     t.same(new Set(await round()), new Set([200]));
-    await new Promise((resolve) => { setTimeout(resolve, idleMilliseconds); });
-  }
-  t.same(new Set(await round()), new Set([200]));
-  t.equal(sockets.size, 40, 'all of them on the first connections');
-});
+    t.equal(sockets.size, 40, 'all of them on the first connections');
+  },
+);
 
 test('an idle connection is closed when its time is over', async (t) => {
   const { port } = await run(t, { settings: { keepAliveSeconds: 1 } });
@@ -69,15 +108,23 @@ test('an idle connection is closed when its time is over', async (t) => {
 });
 
 test('headers or a body that do not come in time get 408 and no more of our time', async (t) => {
-  const { port, webhook } = await run(t, { settings: { headersTimeoutSeconds: 1, requestTimeoutSeconds: 2 } });
-  const slow = ['POST /mutate/workloads HTTP/1.1\r\nhost: x\r\n', post(mutate, review(plainWorkload)).slice(0, -5), ''];
-  await Promise.all(slow.map(async (bytes) => {
-    const socket = await dial(port);
-    const closed = once(socket, 'close');
-    socket.write(bytes);
-    t.match(await received(socket, /\}$/), /^HTTP\/1\.1 408 .*requestTimeoutSeconds/s, bytes);
-    await closed;
-  }));
+  const { port, webhook } = await run(t, {
+    settings: { headersTimeoutSeconds: 1, requestTimeoutSeconds: 2 },
+  });
+  const slow = [
+    'POST /mutate/workloads HTTP/1.1\r\nhost: x\r\n',
+    post(mutate, review(plainWorkload)).slice(0, -5),
+    '',
+  ];
+  await Promise.all(
+    slow.map(async (bytes) => {
+      const socket = await dial(port);
+      const closed = once(socket, 'close');
+      socket.write(bytes);
+      t.match(await received(socket, /\}$/), /^HTTP\/1\.1 408 .*requestTimeoutSeconds/s, bytes);
+      await closed;
+    }),
+  );
   const plain = connect(Number(new URL(webhook.plainUrl).port), '127.0.0.1');
   plain.write('GET /metrics HTTP/1.1\r\n');
   t.match(await received(plain, /\}$/), /^HTTP\/1\.1 408/);
@@ -85,7 +132,10 @@ test('headers or a body that do not come in time get 408 and no more of our time
 
 test('what is no HTTP, or has too much header, is told so', async (t) => {
   const { port } = await run(t);
-  const rows = [['hello\r\n\r\n', /^HTTP\/1\.1 400 .*no HTTP/s], [`GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1\.1 431 .*16 KiB/s]] as const;
+  const rows = [
+    ['hello\r\n\r\n', /^HTTP\/1\.1 400 .*no HTTP/s],
+    [`GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1\.1 431 .*16 KiB/s],
+  ] as const;
   for (const [bytes, want] of rows) {
     const socket = await dial(port);
     socket.write(bytes);
@@ -99,15 +149,24 @@ test('health is on both ports, and readiness says in words what is missing', asy
   const ask = async (path: string): Promise<readonly { status: number; text: string }[]> => {
     const plain = await fetch(webhook.plainUrl + path);
     const secure = await send(port, path, { method: 'GET' });
-    return [{ status: plain.status, text: await plain.text() }, { status: secure.status, text: secure.text }];
+    return [
+      { status: plain.status, text: await plain.text() },
+      { status: secure.status, text: secure.text },
+    ];
   };
   for (const { status, text } of await ask('/healthz')) t.same([status, text], [200, 'ok\n']);
-  for (const { status, text } of await ask('/readyz')) t.same([status, text], [503, 'not ready: the cluster is not read yet: Pod; another reason\n']);
-  t.equal((await send(port, mutate, { body: review(plainWorkload) })).status, 200, 'reviews are answered all the same');
+  for (const { status, text } of await ask('/readyz'))
+    t.same([status, text], [503, 'not ready: the cluster is not read yet: Pod; another reason\n']);
+  t.equal(
+    (await send(port, mutate, { body: review(plainWorkload) })).status,
+    200,
+    'reviews are answered all the same',
+  );
   reasons = [];
   for (const { status, text } of await ask('/readyz')) t.same([status, text], [200, 'ok\n']);
   webhook.drain();
-  for (const { status, text } of await ask('/readyz')) t.same([status, text], [503, 'not ready: it is shutting down\n']);
+  for (const { status, text } of await ask('/readyz'))
+    t.same([status, text], [503, 'not ready: it is shutting down\n']);
   for (const { status } of await ask('/healthz')) t.equal(status, 200);
   t.equal((await send(port, '/healthz', { method: 'HEAD' })).status, 200);
 });
@@ -117,18 +176,35 @@ test('metrics are on the plain port only', async (t) => {
   t.equal((await send(port, '/metrics', { method: 'GET' })).status, 404);
   const answer = await fetch(`${webhook.plainUrl}/metrics`);
   t.match(answer.headers.get('content-type'), 'text/plain; version=0.0.4');
-  t.match(await (await fetch(`${webhook.plainUrl}/elsewhere`)).text(), /here are \/healthz, \/readyz and \/metrics/);
+  t.match(
+    await (await fetch(`${webhook.plainUrl}/elsewhere`)).text(),
+    /here are \/healthz, \/readyz and \/metrics/,
+  );
 });
 
 test('metrics have the values of what happened', async (t) => {
   const { port, metrics } = await run(t, {
-    decide: (path, { object }) => (path === '/validate/routes'
-      ? { outcome: 'denied', code: 403, reason: 'Forbidden', message: 'm', warnings: [], problems: [{ code: 'BL201', path: '', message: 'm', severity: 'deny' }, { code: 'BL205', path: '', message: 'm', severity: 'warn' }] }
-      : object?.['kind'] === 'Deployment' ? { outcome: 'mutated', patch: [{ op: 'add', path: '/a', value: 1 }], warnings: [], problems: [] } : allow()),
+    decide: (path, { object }) =>
+      path === '/validate/routes'
+        ? {
+            outcome: 'denied',
+            code: 403,
+            reason: 'Forbidden',
+            message: 'm',
+            warnings: [],
+            problems: [
+              { code: 'BL201', path: '', message: 'm', severity: 'deny' },
+              { code: 'BL205', path: '', message: 'm', severity: 'warn' },
+            ],
+          }
+        : object?.['kind'] === 'Deployment'
+          ? { outcome: 'mutated', patch: [{ op: 'add', path: '/a', value: 1 }], warnings: [], problems: [] }
+          : allow(),
   });
   for (let count = 0; count < 3; count += 1) await send(port, mutate, { body: review(branchWorkload) });
   await send(port, '/mutate/pods', { body: review({ kind: 'Pod' }, { operation: 'UPDATE' }) });
-  for (let count = 0; count < 2; count += 1) await send(port, '/validate/routes', { body: review({ kind: 'VirtualService' }) });
+  for (let count = 0; count < 2; count += 1)
+    await send(port, '/validate/routes', { body: review({ kind: 'VirtualService' }) });
   await send(port, '/validate/declarations', { body: 'no review' });
   const values = valuesOf(await metrics());
   const want = {
@@ -145,33 +221,49 @@ test('metrics have the values of what happened', async (t) => {
     'branchline_cache_age_seconds{kind="Deployment"}': 1.5,
     'branchline_watch_restarts_total{kind="Deployment"}': 2,
     'branchline_relist_diffs_total{kind="Deployment"}': 1,
-    'branchline_shed_total': 0,
+    branchline_shed_total: 0,
   };
   for (const [name, value] of Object.entries(want)) t.equal(values.get(name), value, name);
   t.notOk(values.has('branchline_cache_age_seconds{kind="Pod"}'), 'no age before the first list');
   t.ok((values.get('branchline_webhook_latency_seconds_sum{path="/mutate/workloads"}') ?? 0) > 0);
   t.ok((values.get('process_resident_memory_bytes') ?? 0) > 0);
-  t.same(valuesOf(await metrics()).get('branchline_watch_restarts_total{kind="Deployment"}'), 2, 'a second scrape counts nothing twice');
+  t.same(
+    valuesOf(await metrics()).get('branchline_watch_restarts_total{kind="Deployment"}'),
+    2,
+    'a second scrape counts nothing twice',
+  );
 });
 
 test('every metric of the table is scraped with its type and help, and no other of ours', async (t) => {
   const { metrics } = await run(t);
   const text = await metrics();
-  for (const { name, kind, help } of metricsTable) t.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`), name);
+  for (const { name, kind, help } of metricsTable)
+    t.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`), name);
   const ours = [...text.matchAll(/^# TYPE (branchline_\S+)/gm)].map(([, name]) => name).sort();
   t.same(ours, metricsTable.map(({ name }) => name).sort());
 });
 
 function valuesOf(text: string): ReadonlyMap<string, number> {
-  return new Map(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  return new Map(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  );
 }
 
 test('says which address is taken, and leaves nothing open', async (t) => {
   const { port, webhook } = await run(t);
-  const start = async (settings: Parameters<typeof settingsWith>[0]): Promise<unknown> => startWebhook({
-    settings: settingsWith(settings), log: createLog('info', { write: () => undefined }).log, metrics: createMetrics(() => []), pair: await sharedPair(), clientCa: undefined,
-    unready: () => [], facts: () => ({ settings: settingsWith(), snapshot: snapshotOf([]) }),
-  });
+  const start = async (settings: Parameters<typeof settingsWith>[0]): Promise<unknown> =>
+    startWebhook({
+      settings: settingsWith(settings),
+      log: createLog('info', { write: () => undefined }).log,
+      metrics: createMetrics(() => []),
+      pair: await sharedPair(),
+      clientCa: undefined,
+      unready: () => [],
+      facts: () => ({ settings: settingsWith(), snapshot: snapshotOf([]) }),
+    });
   await t.rejects(start({ listenPort: port }), { code: 'EADDRINUSE', message: new RegExp(`:${port}$`) });
   await t.rejects(start({ plainPort: Number(new URL(webhook.plainUrl).port) }), { code: 'EADDRINUSE' });
 });

@@ -21,7 +21,11 @@ export interface Placed {
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
  */
-export function chooseContainers(pod: JsonObject, named: readonly string[] | undefined, proxies: readonly string[]): readonly Placed[] {
+export function chooseContainers(
+  pod: JsonObject,
+  named: readonly string[] | undefined,
+  proxies: readonly string[],
+): readonly Placed[] {
   return containersOf(pod).filter(({ list, name, container }) => {
     if (proxies.includes(name) || (list === 'initContainers' && name === agent.volume)) return false;
     if (named !== undefined) return named.includes(name);
@@ -31,5 +35,8 @@ export function chooseContainers(pod: JsonObject, named: readonly string[] | und
 
 function containersOf(pod: JsonObject): readonly Placed[] {
   return (['containers', 'initContainers'] as const).flatMap((list) =>
-    listAt(pod, 'spec', list).flatMap((container, index): readonly Placed[] => (isObject(container) ? [{ list, index, name: textAt(container, 'name') ?? '', container }] : [])));
+    listAt(pod, 'spec', list).flatMap((container, index): readonly Placed[] =>
+      isObject(container) ? [{ list, index, name: textAt(container, 'name') ?? '', container }] : [],
+    ),
+  );
 }

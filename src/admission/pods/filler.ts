@@ -28,11 +28,22 @@ export function fillerOf(image: string, pod: JsonObject, model: JsonObject): Jso
 
 /** Tells whether a container is one that {@link fillerOf} made. */
 export function isFiller(container: unknown): boolean {
-  return textAt(container, 'name') === agent.volume && listAt(container, 'volumeMounts').some((mount) => textAt(mount, 'name') === agent.volume);
+  return (
+    textAt(container, 'name') === agent.volume &&
+    listAt(container, 'volumeMounts').some((mount) => textAt(mount, 'name') === agent.volume)
+  );
 }
 
 function resourcesLike(model: JsonObject): JsonObject {
-  const kinds = ['requests', 'limits'].map((kind) => [kind, Object.fromEntries(Object.entries(objectAt(model, 'resources', kind)).filter(([name]) => counted.includes(name)))] as const);
+  const kinds = ['requests', 'limits'].map(
+    (kind) =>
+      [
+        kind,
+        Object.fromEntries(
+          Object.entries(objectAt(model, 'resources', kind)).filter(([name]) => counted.includes(name)),
+        ),
+      ] as const,
+  );
   return Object.fromEntries(kinds.filter(([, amounts]) => Object.keys(amounts).length > 0));
 }
 
@@ -48,4 +59,3 @@ function securityIn(pod: JsonObject): JsonObject {
     seccompProfile: { type: 'RuntimeDefault' },
   };
 }
-

@@ -3,7 +3,10 @@ import { at, labelsAt, listAt, textAt, type JsonObject } from '../../model/json.
 import { withValue } from '../json-patch.ts';
 
 /** Returns the variable of a name that counts (the last one, where it stands twice), and its index; -1 when there is none. */
-export function variableOf(container: JsonObject, name: string): { readonly index: number; readonly variable: unknown } {
+export function variableOf(
+  container: JsonObject,
+  name: string,
+): { readonly index: number; readonly variable: unknown } {
   const env = listAt(container, 'env');
   const index = env.findLastIndex((variable) => textAt(variable, 'name') === name);
   return { index, variable: env[index] };
@@ -41,7 +44,14 @@ const bytesOfUnit = 3;
 
 /** Sets an annotation, unless the API server could refuse the object for having too much of them. */
 export function withAnnotation(object: JsonObject, key: string, value: string): JsonObject {
-  const others = Object.entries(labelsAt(object, 'metadata', 'annotations')).filter(([other]) => other !== key);
-  const units = [...others, [key, value] as const].reduce((sum, [name, text]) => sum + name.length + text.length, 0);
-  return units * bytesOfUnit > annotationsLimitBytes ? object : withValue(object, ['metadata', 'annotations', key], value);
+  const others = Object.entries(labelsAt(object, 'metadata', 'annotations')).filter(
+    ([other]) => other !== key,
+  );
+  const units = [...others, [key, value] as const].reduce(
+    (sum, [name, text]) => sum + name.length + text.length,
+    0,
+  );
+  return units * bytesOfUnit > annotationsLimitBytes
+    ? object
+    : withValue(object, ['metadata', 'annotations', key], value);
 }

@@ -8,12 +8,23 @@ import { withMember } from './lists.ts';
 export function mountAgent(container: JsonObject): Outcome {
   const inPlace = listAt(container, 'volumeMounts').filter(isInOurPlace);
   if (inPlace.length === 1 && isOurs(inPlace[0])) return given(container);
-  if (inPlace.length > 0) return refused('BL303', `it mounts something of its own at ${agent.mountPath}; mount that elsewhere`);
-  return given(withMember(container, ['volumeMounts'], { name: agent.volume, mountPath: agent.mountPath, readOnly: true }));
+  if (inPlace.length > 0)
+    return refused('BL303', `it mounts something of its own at ${agent.mountPath}; mount that elsewhere`);
+  return given(
+    withMember(container, ['volumeMounts'], {
+      name: agent.volume,
+      mountPath: agent.mountPath,
+      readOnly: true,
+    }),
+  );
 }
 
 function isOurs(mount: unknown): boolean {
-  return textAt(mount, 'name') === agent.volume && pathOf(mount) === agent.mountPath && (at(mount, 'subPath') ?? at(mount, 'subPathExpr') ?? '') === '';
+  return (
+    textAt(mount, 'name') === agent.volume &&
+    pathOf(mount) === agent.mountPath &&
+    (at(mount, 'subPath') ?? at(mount, 'subPathExpr') ?? '') === ''
+  );
 }
 
 function isInOurPlace(mount: unknown): boolean {

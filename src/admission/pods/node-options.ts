@@ -27,16 +27,28 @@ const extended = `$(NODE_OPTIONS) ${preloadFlag}`;
  * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables)
  */
 export function preload(container: JsonObject, hasEmptyOptions: boolean): Outcome {
-  if (asksForPermissions([...listAt(container, 'command'), ...listAt(container, 'args')].join(' '))) return refusedByNode;
+  if (asksForPermissions([...listAt(container, 'command'), ...listAt(container, 'args')].join(' ')))
+    return refusedByNode;
   const { index, variable } = variableOf(container, 'NODE_OPTIONS');
   if (index < 0) return addOptions(container, hasEmptyOptions);
-  if (isFromElsewhere(variable)) return refused('BL302', 'its NODE_OPTIONS is a valueFrom, which cannot be extended; make it a literal value in env');
+  if (isFromElsewhere(variable))
+    return refused(
+      'BL302',
+      'its NODE_OPTIONS is a valueFrom, which cannot be extended; make it a literal value in env',
+    );
   const options = textAt(variable, 'value') ?? '';
   const words = wordsOf(options);
-  if (words === undefined) return refused('BL302', 'its NODE_OPTIONS has an open quote, with which node does not start; close it');
+  if (words === undefined)
+    return refused('BL302', 'its NODE_OPTIONS has an open quote, with which node does not start; close it');
   if (isPreloaded(words)) return given(options === extended ? keepFirst(container) : container);
   if (asksForPermissions(options)) return refusedByNode;
-  return given(withValue(container, ['env', index, 'value'], options.trim() === '' ? preloadFlag : `${options} ${preloadFlag}`));
+  return given(
+    withValue(
+      container,
+      ['env', index, 'value'],
+      options.trim() === '' ? preloadFlag : `${options} ${preloadFlag}`,
+    ),
+  );
 }
 
 /** Node 20 reads no preloaded file under its permission model unless that names it, and ends; later ones do. */
@@ -44,35 +56,58 @@ function asksForPermissions(text: string): boolean {
   return text.includes('--experimental-permission');
 }
 
-const refusedByNode = refused('BL304', 'it starts node with --experimental-permission, which forbids Node 20 to preload a file; use --permission of a newer Node, or leave it out');
+const refusedByNode = refused(
+  'BL304',
+  'it starts node with --experimental-permission, which forbids Node 20 to preload a file; use --permission of a newer Node, or leave it out',
+);
 
 function addOptions(container: JsonObject, hasEmptyOptions: boolean): Outcome {
-  if (listAt(container, 'envFrom').length === 0) return given(withMember(container, ['env'], { name: 'NODE_OPTIONS', value: preloadFlag }));
-  if (!hasEmptyOptions) return refused('BL302', `its NODE_OPTIONS may come from an envFrom, and no ConfigMap ${emptyOptions.configMap} is here to stand in where it does not; make it a literal value in env`);
-  return given(withMember(withFirstMember(container, ['envFrom'], standIn), ['env'], { name: 'NODE_OPTIONS', value: extended }));
+  if (listAt(container, 'envFrom').length === 0)
+    return given(withMember(container, ['env'], { name: 'NODE_OPTIONS', value: preloadFlag }));
+  if (!hasEmptyOptions)
+    return refused(
+      'BL302',
+      `its NODE_OPTIONS may come from an envFrom, and no ConfigMap ${emptyOptions.configMap} is here to stand in where it does not; make it a literal value in env`,
+    );
+  return given(
+    withMember(withFirstMember(container, ['envFrom'], standIn), ['env'], {
+      name: 'NODE_OPTIONS',
+      value: extended,
+    }),
+  );
 }
 
 const standIn = { configMapRef: { name: emptyOptions.configMap } };
 
 function isStandIn(source: unknown): boolean {
-  return textAt(source, 'configMapRef', 'name') === emptyOptions.configMap && (textAt(source, 'prefix') ?? '') === '';
+  return (
+    textAt(source, 'configMapRef', 'name') === emptyOptions.configMap &&
+    (textAt(source, 'prefix') ?? '') === ''
+  );
 }
 
 /** Another webhook may have put a source of its own before ours, which would then hide it. */
 function keepFirst(container: JsonObject): JsonObject {
   const sources = listAt(container, 'envFrom');
   const index = sources.findIndex(isStandIn);
-  return index <= 0 ? container : withValue(container, ['envFrom'], [sources[index], ...sources.filter((_, other) => other !== index)]);
+  return index <= 0
+    ? container
+    : withValue(container, ['envFrom'], [sources[index], ...sources.filter((_, other) => other !== index)]);
 }
 
 /** Tells whether a container preloads the agent already. */
 export function preloads(container: JsonObject): boolean {
   const { variable } = variableOf(container, 'NODE_OPTIONS');
-  return at(variable, 'valueFrom') === undefined && isPreloaded(wordsOf(textAt(variable, 'value') ?? '') ?? []);
+  return (
+    at(variable, 'valueFrom') === undefined && isPreloaded(wordsOf(textAt(variable, 'value') ?? '') ?? [])
+  );
 }
 
 function isPreloaded(words: readonly string[]): boolean {
-  return words.some((word, index) => word === `--require=${file}` || (word === file && ['--require', '-r'].includes(words[index - 1] ?? '')));
+  return words.some(
+    (word, index) =>
+      word === `--require=${file}` || (word === file && ['--require', '-r'].includes(words[index - 1] ?? '')),
+  );
 }
 
 /** Splits as node does: at blanks, unless they stand in double quotes, where a backslash keeps the next character; undefined where a quote is left open. @see https://github.com/nodejs/node/blob/main/src/node_options.cc (ParseNodeOptionsEnvVar) */

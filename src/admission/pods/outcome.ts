@@ -9,7 +9,9 @@ export interface Refusal {
 }
 
 /** One or the other. */
-export type Outcome = { readonly container: JsonObject; readonly refusal?: undefined } | { readonly container?: undefined; readonly refusal: Refusal };
+export type Outcome =
+  | { readonly container: JsonObject; readonly refusal?: undefined }
+  | { readonly container?: undefined; readonly refusal: Refusal };
 
 /** One thing that a container is to be given. */
 export type Gift = (container: JsonObject) => Outcome;
@@ -25,7 +27,10 @@ export function refused(code: ProblemCode, why: string): Outcome {
 }
 
 /** Gives one thing after another; a refusal leaves the container as it was and does not keep the others away. */
-export function giveEach(container: JsonObject, gifts: readonly Gift[]): { readonly container: JsonObject; readonly refusals: readonly Refusal[] } {
+export function giveEach(
+  container: JsonObject,
+  gifts: readonly Gift[],
+): { readonly container: JsonObject; readonly refusals: readonly Refusal[] } {
   let current = container;
   const refusals: Refusal[] = [];
   for (const gift of gifts) {

@@ -30,7 +30,12 @@ export interface PodMutation {
 export function mutatePod(review: Review, facts: Facts): PodMutation | undefined {
   const { object: raw, namespace } = review;
   if (raw === undefined || !isOurs(review, raw, facts.snapshot)) return undefined;
-  const object = withReadinessGate(raw, { ...facts, namespace, owner: ownerOf(raw), declared: declaredFor(raw, namespace, facts.snapshot) });
+  const object = withReadinessGate(raw, {
+    ...facts,
+    namespace,
+    owner: ownerOf(raw),
+    declared: declaredFor(raw, namespace, facts.snapshot),
+  });
   return inject(object, namespace, facts) ?? (object === raw ? undefined : { after: object, problems: [] });
 }
 
@@ -44,7 +49,11 @@ function inject(object: JsonObject, namespace: string, facts: Facts): PodMutatio
   return report(give(object, chosen, giftsOf(wishes.injections, { namespace, facts, delivered })), delivered);
 }
 
-function isOurs({ kind, operation, subResource, namespace }: Review, pod: JsonObject, snapshot: Snapshot): boolean {
+function isOurs(
+  { kind, operation, subResource, namespace }: Review,
+  pod: JsonObject,
+  snapshot: Snapshot,
+): boolean {
   if (kind !== 'Pod' || operation !== 'CREATE' || subResource !== '') return false;
   if (namespaceOf(snapshot, namespace)?.enabled !== true) return false;
   return textAt(pod, 'metadata', 'annotations', mirrorPodAnnotation) === undefined;
@@ -63,22 +72,35 @@ interface Gifts {
   readonly agent: Gift | undefined;
 }
 
-function giftsOf(injections: readonly Injection[], { namespace, facts: { settings, snapshot }, delivered }: Means): Gifts {
+function giftsOf(
+  injections: readonly Injection[],
+  { namespace, facts: { settings, snapshot }, delivered }: Means,
+): Gifts {
   const variables: Record<Injection, readonly Gift[]> = {
     node: [(container) => ({ container: withAgentSettings(container, settings, namespace) })],
     otel: [withBaggagePropagator],
     spring: remoteFieldGifts(settings.routingHeader),
   };
   const hasEmptyOptions = canStandIn(snapshot, namespace);
-  const agent: Gift | undefined = delivered === undefined ? undefined
-    : 'refusal' in delivered ? (container) => (preloads(container) ? given(container) : refused(delivered.refusal.code, delivered.refusal.why))
-    : (container) => giveAll(container, [(one) => preload(one, hasEmptyOptions), mountAgent]);
+  const agent: Gift | undefined =
+    delivered === undefined
+      ? undefined
+      : 'refusal' in delivered
+        ? (container) =>
+            preloads(container) ? given(container) : refused(delivered.refusal.code, delivered.refusal.why)
+        : (container) => giveAll(container, [(one) => preload(one, hasEmptyOptions), mountAgent]);
   return { variables: injections.flatMap((injection) => variables[injection]), agent };
 }
 
 function canStandIn(snapshot: Snapshot, namespace: string): boolean {
   const map = inNamespace(snapshot.agentConfigMaps, namespace).get(emptyOptions.configMap);
-  return map !== undefined && map.immutable && map.owners.length === 0 && map.files.length === 1 && map.files.includes(emptyOptions.key);
+  return (
+    map !== undefined &&
+    map.immutable &&
+    map.owners.length === 0 &&
+    map.files.length === 1 &&
+    map.files.includes(emptyOptions.key)
+  );
 }
 
 interface Given {
@@ -115,19 +137,36 @@ function give(pod: JsonObject, chosen: readonly Placed[], { variables, agent }: 
 }
 
 function toProblem(container: string, path: string, { code, why }: Refusal): Problem {
-  return { code, path, message: `container ${quote(container)} ${code === 'BL305' ? 'is not told what to carry' : 'runs without the header agent'}: ${why}` };
+  return {
+    code,
+    path,
+    message: `container ${quote(container)} ${code === 'BL305' ? 'is not told what to carry' : 'runs without the header agent'}: ${why}`,
+  };
 }
 
 /**
  * The volume comes only with a container that mounts it. What was done, and why something was not, stands on the pod: for `doctor`, and for the Event that is made of it.
  * What an earlier round said of a delivery that we do not know (yet) is left as it is.
  */
-function report({ pod, withAgent, withoutAgent, problems }: Given, delivered: Delivered | undefined): PodMutation {
-  if (delivered === undefined || ('refusal' in delivered && withAgent.length > 0)) return { after: pod, problems };
+function report(
+  { pod, withAgent, withoutAgent, problems }: Given,
+  delivered: Delivered | undefined,
+): PodMutation {
+  if (delivered === undefined || ('refusal' in delivered && withAgent.length > 0))
+    return { after: pod, problems };
   const delivery = 'refusal' in delivered || withAgent.length === 0 ? undefined : delivered;
   const told = {
     ...(delivery === undefined ? {} : { source: delivery.source, by: delivery.by, containers: withAgent }),
-    ...(withoutAgent.length === 0 ? {} : { without: Object.fromEntries(withoutAgent.map(({ name, refusal: { code, why } }) => [name, `${why} [${code}]`])) }),
+    ...(withoutAgent.length === 0
+      ? {}
+      : {
+          without: Object.fromEntries(
+            withoutAgent.map(({ name, refusal: { code, why } }) => [name, `${why} [${code}]`]),
+          ),
+        }),
   };
-  return { after: withAnnotation(delivery?.deliver(pod) ?? pod, fullKey(podAgentKey), JSON.stringify(told)), problems };
+  return {
+    after: withAnnotation(delivery?.deliver(pod) ?? pod, fullKey(podAgentKey), JSON.stringify(told)),
+    problems,
+  };
 }

@@ -17,7 +17,9 @@ export function withAgentSettings(container: JsonObject, settings: Settings, nam
     [agentEnvironment.generate, settings.agentGenerate.join(',')],
     [agentEnvironment.response, settings.agentResponse ? 'true' : ''],
   ];
-  return wanted.filter(([, value]) => value !== '').reduce((current, [name, value]) => withVariable(current, name, value), container);
+  return wanted
+    .filter(([, value]) => value !== '')
+    .reduce((current, [name, value]) => withVariable(current, name, value), container);
 }
 
 /** Tells whether `shop.dev` could be somebody's host outside as well as a Service of namespace `dev`: top-level domains are letters, or encoded ones. @see ICANN, gTLD Applicant Guidebook, 2.2.1.3.2 */
@@ -36,11 +38,20 @@ const propagators = 'OTEL_PROPAGATORS';
 export function withBaggagePropagator(container: JsonObject): Outcome {
   const { index, variable } = variableOf(container, propagators);
   if (index < 0) return given(container);
-  if (isFromElsewhere(variable)) return refused('BL305', `its ${propagators} is a valueFrom, which cannot be extended; make it a literal value in env, with baggage`);
+  if (isFromElsewhere(variable))
+    return refused(
+      'BL305',
+      `its ${propagators} is a valueFrom, which cannot be extended; make it a literal value in env, with baggage`,
+    );
   const listed = textAt(variable, 'value') ?? '';
   const members = commaList(listed).map((member) => member.toLowerCase());
-  if (members.includes('none')) return refused('BL305', `its ${propagators} is none, so nothing is carried; name baggage there`);
-  return given(members.length === 0 || members.includes('baggage') ? container : withValue(container, ['env', index, 'value'], `${listed},baggage`));
+  if (members.includes('none'))
+    return refused('BL305', `its ${propagators} is none, so nothing is carried; name baggage there`);
+  return given(
+    members.length === 0 || members.includes('baggage')
+      ? container
+      : withValue(container, ['env', index, 'value'], `${listed},baggage`),
+  );
 }
 
 /** Spring Boot 3 with Micrometer, and Spring Boot 2 with Sleuth. Each may be written with or without the last underscore. @see https://docs.spring.io/spring-boot/reference/features/external-config.html#features.external-config.typesafe-configuration-properties.relaxed-binding.environment-variables */
@@ -54,13 +65,27 @@ export function remoteFieldGifts(header: string): readonly Gift[] {
   return remoteFields.map((spellings) => (container) => withRemoteField(container, spellings, header));
 }
 
-function withRemoteField(container: JsonObject, spellings: readonly [string, string], header: string): Outcome {
+function withRemoteField(
+  container: JsonObject,
+  spellings: readonly [string, string],
+  header: string,
+): Outcome {
   const name = spellings.find((spelling) => variableOf(container, spelling).index >= 0) ?? spellings[0];
   const { index, variable } = variableOf(container, name);
-  if (index < 0 && listAt(container, 'envFrom').length > 0) return refused('BL305', `its ${name} may come from an envFrom, which it would hide; set it in env, with ${header}`);
+  if (index < 0 && listAt(container, 'envFrom').length > 0)
+    return refused(
+      'BL305',
+      `its ${name} may come from an envFrom, which it would hide; set it in env, with ${header}`,
+    );
   if (index < 0) return given(withMember(container, ['env'], { name, value: header }));
-  if (isFromElsewhere(variable)) return refused('BL305', `its ${name} is a valueFrom, which cannot be extended; make it a literal value in env, with ${header}`);
+  if (isFromElsewhere(variable))
+    return refused(
+      'BL305',
+      `its ${name} is a valueFrom, which cannot be extended; make it a literal value in env, with ${header}`,
+    );
   const listed = textAt(variable, 'value') ?? '';
   if (commaList(listed).some((field) => field.toLowerCase() === header)) return given(container);
-  return given(withValue(container, ['env', index, 'value'], listed.trim() === '' ? header : `${listed},${header}`));
+  return given(
+    withValue(container, ['env', index, 'value'], listed.trim() === '' ? header : `${listed},${header}`),
+  );
 }

@@ -39,14 +39,20 @@ export function declaredFor(pod: JsonObject, namespace: string, snapshot: Snapsh
 
 /** Returns the workload that a pod belongs to, as `<kind>/<name>`: a ReplicaSet is named after its Deployment or Rollout and the hash that its pods carry; a StatefulSet owns its pods itself. */
 export function ownerOf(pod: JsonObject): string | undefined {
-  const owner = listAt(pod, 'metadata', 'ownerReferences').find((reference) => at(reference, 'controller') === true);
+  const owner = listAt(pod, 'metadata', 'ownerReferences').find(
+    (reference) => at(reference, 'controller') === true,
+  );
   const name = textAt(owner, 'name') ?? '';
   if (textAt(owner, 'kind') === 'StatefulSet') return workloadKey('StatefulSet', name);
   if (textAt(owner, 'kind') !== 'ReplicaSet') return undefined;
-  const hashes = [['Rollout', 'rollouts-pod-template-hash'], ['Deployment', 'pod-template-hash']] as const;
+  const hashes = [
+    ['Rollout', 'rollouts-pod-template-hash'],
+    ['Deployment', 'pod-template-hash'],
+  ] as const;
   for (const [kind, label] of hashes) {
     const hash = textAt(pod, 'metadata', 'labels', label);
-    if (hash !== undefined && name.endsWith(`-${hash}`)) return workloadKey(kind, name.slice(0, -hash.length - 1));
+    if (hash !== undefined && name.endsWith(`-${hash}`))
+      return workloadKey(kind, name.slice(0, -hash.length - 1));
   }
   return undefined;
 }

@@ -26,9 +26,19 @@ export function mannerOf(layout: ServiceLayout, { routeTimeoutSeconds }: Setting
   const extra = extraOf(layout) ?? {};
   const leftOut = Object.keys(extra).filter((key) => !['timeout', 'headers'].includes(key));
   const written = extra['timeout'];
-  const timeout = written === undefined ? (routeTimeoutSeconds === 0 ? undefined : durationOf(`${routeTimeoutSeconds}s`)) : durationOf(written);
+  const timeout =
+    written === undefined
+      ? routeTimeoutSeconds === 0
+        ? undefined
+        : durationOf(`${routeTimeoutSeconds}s`)
+      : durationOf(written);
   if (written !== undefined && timeout === undefined) leftOut.push('timeout');
-  return { request: changesOf(extra, 'request', leftOut), response: changesOf(extra, 'response', leftOut), timeout, leftOut };
+  return {
+    request: changesOf(extra, 'request', leftOut),
+    response: changesOf(extra, 'response', leftOut),
+    timeout,
+    leftOut,
+  };
 }
 
 /** Hours, minutes, seconds, milliseconds, at most five digits each. @see https://gateway-api.sigs.k8s.io/geps/gep-2257/ */
@@ -36,7 +46,9 @@ function durationOf(written: unknown): string | undefined {
   if (typeof written !== 'string' || !/^(?:\d+(?:\.\d+)?(?:h|ms|m|s))+$/.test(written)) return undefined;
   const units = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
   const parts = [...written.matchAll(/([\d.]+)(h|ms|m|s)/g)];
-  let rest = Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units], 0));
+  let rest = Math.round(
+    parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units], 0),
+  );
   let text = '';
   for (const [unit, length] of Object.entries(units)) {
     const count = Math.floor(rest / length);
@@ -57,33 +69,59 @@ function changesOf(extra: JsonObject, side: 'request' | 'response', leftOut: str
   const known = (operation: 'set' | 'add'): ReadonlyMap<string, string> => {
     const fields = isObject(written[operation]) ? Object.entries(written[operation]) : [];
     const kept = fields.filter(([name, value]) => isSayable(name, value)).slice(0, headersMax);
-    leftOut.push(...fields.filter((field) => !kept.includes(field)).map(([name]) => `headers.${side}.${operation}.${name}`));
+    leftOut.push(
+      ...fields
+        .filter((field) => !kept.includes(field))
+        .map(([name]) => `headers.${side}.${operation}.${name}`),
+    );
     return new Map(kept.map(([name, value]) => [name.toLowerCase(), String(value)]));
   };
   const removed = listAt(written, 'remove').map(String);
   const kept = removed.filter((name) => headerName.test(name)).slice(0, headersMax);
-  leftOut.push(...removed.filter((name) => !kept.includes(name)).map((name) => `headers.${side}.remove.${name}`));
+  leftOut.push(
+    ...removed.filter((name) => !kept.includes(name)).map((name) => `headers.${side}.remove.${name}`),
+  );
   return { set: known('set'), add: known('add'), remove: new Set(kept.map((name) => name.toLowerCase())) };
 }
 
 /** A `%` is a command to Envoy and a plain character to others; `host` is rewritten by other means. */
 function isSayable(name: string, value: unknown): boolean {
-  return headerName.test(name) && name.toLowerCase() !== 'host' && typeof value === 'string' && value !== '' && value.length <= 4096 && !value.includes('%');
+  return (
+    headerName.test(name) &&
+    name.toLowerCase() !== 'host' &&
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= 4096 &&
+    !value.includes('%')
+  );
 }
 
 /** Returns header changes with ours over them. */
-export function withOurs({ set, add, remove }: HeaderChanges, ours: { readonly set?: ReadonlyMap<string, string>; readonly remove?: readonly string[] }): HeaderChanges {
-  return { set: new Map([...set, ...(ours.set ?? [])]), add, remove: new Set([...remove, ...(ours.remove ?? [])]) };
+export function withOurs(
+  { set, add, remove }: HeaderChanges,
+  ours: { readonly set?: ReadonlyMap<string, string>; readonly remove?: readonly string[] },
+): HeaderChanges {
+  return {
+    set: new Map([...set, ...(ours.set ?? [])]),
+    add,
+    remove: new Set([...remove, ...(ours.remove ?? [])]),
+  };
 }
 
 /** Makes the filter of header changes; none for no changes. */
-export function headerFilters(type: 'RequestHeaderModifier' | 'ResponseHeaderModifier', { set, add, remove }: HeaderChanges): readonly JsonObject[] {
+export function headerFilters(
+  type: 'RequestHeaderModifier' | 'ResponseHeaderModifier',
+  { set, add, remove }: HeaderChanges,
+): readonly JsonObject[] {
   if (set.size + add.size + remove.size === 0) return [];
-  const pairs = (headers: ReadonlyMap<string, string>): readonly JsonObject[] => [...headers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));
+  const pairs = (headers: ReadonlyMap<string, string>): readonly JsonObject[] =>
+    [...headers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));
   const change = {
     ...(set.size === 0 ? {} : { set: pairs(set) }),
     ...(add.size === 0 ? {} : { add: pairs(add) }),
     ...(remove.size === 0 ? {} : { remove: [...remove].sort() }),
   };
-  return [{ type, [type === 'RequestHeaderModifier' ? 'requestHeaderModifier' : 'responseHeaderModifier']: change }];
+  return [
+    { type, [type === 'RequestHeaderModifier' ? 'requestHeaderModifier' : 'responseHeaderModifier']: change },
+  ];
 }

@@ -33,9 +33,23 @@ export function settle<Action>(ordered: readonly Condition<Action>[]): readonly 
   const hasBaggage = ordered.some(({ headers }) => headers.some(({ name }) => name === baggage));
   for (const [index, condition] of ordered.entries()) {
     const { path, headers, action } = condition;
-    const below = headers.length === 0 ? [] : ordered.slice(index + 1).map((later) => later.path).filter((other) => isBelow(other, path));
-    const places = [...new Set([path, ...below])].filter((place) => !closed.some((other) => covers(other, place)));
-    const made = places.flatMap((place) => (hasBaggage ? strengthened(headers) : [headers]).map((asked) => ({ path: place, headers: asked, action })));
+    const below =
+      headers.length === 0
+        ? []
+        : ordered
+            .slice(index + 1)
+            .map((later) => later.path)
+            .filter((other) => isBelow(other, path));
+    const places = [...new Set([path, ...below])].filter(
+      (place) => !closed.some((other) => covers(other, place)),
+    );
+    const made = places.flatMap((place) =>
+      (hasBaggage ? strengthened(headers) : [headers]).map((asked) => ({
+        path: place,
+        headers: asked,
+        action,
+      })),
+    );
     for (const one of made) {
       const key = JSON.stringify([one.path, one.headers]);
       if (!settled.has(key)) settled.set(key, one);

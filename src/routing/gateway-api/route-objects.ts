@@ -27,15 +27,33 @@ export interface RouteParts {
 const limits = { parentRefs: 32, hostnames: 16, rules: 16, matchesOfRule: 64, matchesOfRoute: 128 } as const;
 
 /** Makes the objects of a route; the second is called `<name>.part.2`. */
-export function routeObjects({ kind, namespace, name, parentRefs, hostnames, conditions }: RouteParts): readonly JsonObject[] {
+export function routeObjects({
+  kind,
+  namespace,
+  name,
+  parentRefs,
+  hostnames,
+  conditions,
+}: RouteParts): readonly JsonObject[] {
   const bodies = batchesOfRules(rulesOf(kind, conditions));
   const hosts = hostnames.length === 0 ? [[]] : slices(hostnames, limits.hostnames);
-  const specs = slices(parentRefs, limits.parentRefs).flatMap((parents) => hosts.flatMap((some) => bodies.map((rules) => ({
-    parentRefs: parents, ...(some.length === 0 ? {} : { hostnames: some }), rules,
-  }))));
+  const specs = slices(parentRefs, limits.parentRefs).flatMap((parents) =>
+    hosts.flatMap((some) =>
+      bodies.map((rules) => ({
+        parentRefs: parents,
+        ...(some.length === 0 ? {} : { hostnames: some }),
+        rules,
+      })),
+    ),
+  );
   return specs.map((spec, index) => ({
-    apiVersion: 'gateway.networking.k8s.io/v1', kind,
-    metadata: { name: index === 0 ? name : `${name}.part.${index + 1}`, namespace, labels: { [managedByLabel]: managedByValue } },
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind,
+    metadata: {
+      name: index === 0 ? name : `${name}.part.${index + 1}`,
+      namespace,
+      labels: { [managedByLabel]: managedByValue },
+    },
     spec,
   }));
 }
@@ -53,11 +71,16 @@ function rulesOf(kind: RouteKind, conditions: readonly Condition<RuleAction>[]):
     groups.set(key, group);
     group.matches.push(matchOf(kind, path, headers));
   }
-  return [...groups.values()].flatMap(({ fields, matches }) => slices(matches, limits.matchesOfRule).map((some) => ({ matches: some, fields })));
+  return [...groups.values()].flatMap(({ fields, matches }) =>
+    slices(matches, limits.matchesOfRule).map((some) => ({ matches: some, fields })),
+  );
 }
 
 function matchOf(kind: RouteKind, path: string, headers: readonly HeaderCondition[]): JsonObject {
-  return { ...(kind === 'HTTPRoute' ? { path: { type: 'PathPrefix', value: path } } : {}), ...(headers.length === 0 ? {} : { headers }) };
+  return {
+    ...(kind === 'HTTPRoute' ? { path: { type: 'PathPrefix', value: path } } : {}),
+    ...(headers.length === 0 ? {} : { headers }),
+  };
 }
 
 function batchesOfRules(rules: readonly Rule[]): readonly (readonly JsonObject[])[] {
@@ -65,10 +88,15 @@ function batchesOfRules(rules: readonly Rule[]): readonly (readonly JsonObject[]
   for (const rule of rules) {
     const last = batches.at(-1);
     const matches = last?.reduce((sum, one) => sum + one.matches.length, rule.matches.length) ?? 0;
-    if (last === undefined || last.length === limits.rules || matches > limits.matchesOfRoute) batches.push([rule]);
+    if (last === undefined || last.length === limits.rules || matches > limits.matchesOfRoute)
+      batches.push([rule]);
     else last.push(rule);
   }
-  return batches.map((batch) => batch.map(({ matches, fields }) => (matches.some((match) => isEverything(match)) ? { ...fields } : { matches, ...fields })));
+  return batches.map((batch) =>
+    batch.map(({ matches, fields }) =>
+      matches.some((match) => isEverything(match)) ? { ...fields } : { matches, ...fields },
+    ),
+  );
 }
 
 /** A GRPCRoute's match of everything is none at all. */

@@ -36,47 +36,103 @@ export interface Place {
 }
 
 /** Returns the conditions on headers that mean a branch, one list a condition: by the routing header, or by `baggage`. */
-export function headersOf({ branch }: Route, by: 'header' | 'baggage', { routingHeader, regexMatches }: Settings): readonly (readonly HeaderCondition[])[] {
+export function headersOf(
+  { branch }: Route,
+  by: 'header' | 'baggage',
+  { routingHeader, regexMatches }: Settings,
+): readonly (readonly HeaderCondition[])[] {
   const values = branch?.values ?? [];
-  if (by === 'baggage') return [[{ type: 'RegularExpression', name: 'baggage', value: baggageRegex(values, routingHeader) }]];
-  if (regexMatches) return [[{ type: 'RegularExpression', name: routingHeader, value: alternatives(values) }]];
+  if (by === 'baggage')
+    return [[{ type: 'RegularExpression', name: 'baggage', value: baggageRegex(values, routingHeader) }]];
+  if (regexMatches)
+    return [[{ type: 'RegularExpression', name: routingHeader, value: alternatives(values) }]];
   return values.map((value) => [{ type: 'Exact', name: routingHeader, value }]);
 }
 
 /** Makes what a route does. */
-export function actionOf(route: Route, { decided, manner, naming, settings }: Writing, { kind, port, setHeader, remove = [] }: Place): OwnedAction {
+export function actionOf(
+  route: Route,
+  { decided, manner, naming, settings }: Writing,
+  { kind, port, setHeader, remove = [] }: Place,
+): OwnedAction {
   const request = withOurs(manner.request, {
     ...(setHeader === undefined ? {} : { set: new Map([[settings.routingHeader.toLowerCase(), setHeader]]) }),
     ...(remove.length === 0 ? {} : { remove }),
   });
-  const said = settings.responseHeader === '' ? {} : { set: new Map([[settings.responseHeader.toLowerCase(), `${route.service} ${route.version} (${route.reason})`]]) };
-  const filters = [...headerFilters('RequestHeaderModifier', request), ...headerFilters('ResponseHeaderModifier', withOurs(manner.response, said))];
+  const said =
+    settings.responseHeader === ''
+      ? {}
+      : {
+          set: new Map([
+            [settings.responseHeader.toLowerCase(), `${route.service} ${route.version} (${route.reason})`],
+          ]),
+        };
+  const filters = [
+    ...headerFilters('RequestHeaderModifier', request),
+    ...headerFilters('ResponseHeaderModifier', withOurs(manner.response, said)),
+  ];
   return {
-    service: route.service, label: route.branch?.label ?? '',
+    service: route.service,
+    label: route.branch?.label ?? '',
     fields: {
       ...(filters.length === 0 ? {} : { filters }),
       backendRefs: [backendOf(route, decided, naming, port)],
-      ...(manner.timeout === undefined || kind === 'GRPCRoute' ? {} : { timeouts: { request: manner.timeout } }),
+      ...(manner.timeout === undefined || kind === 'GRPCRoute'
+        ? {}
+        : { timeouts: { request: manner.timeout } }),
     },
   };
 }
 
 /** Nothing of the Gateway API answers by itself; a Service without endpoints is answered 503, and such is that of the baseline that is not there. */
-function backendOf({ target, service }: Route, { layout }: ServiceRoutes, naming: VersionNaming, port: number): JsonObject {
-  const backend = (name: string, number: number): JsonObject => ({ group: '', kind: 'Service', name, port: number, weight: 1 });
+function backendOf(
+  { target, service }: Route,
+  { layout }: ServiceRoutes,
+  naming: VersionNaming,
+  port: number,
+): JsonObject {
+  const backend = (name: string, number: number): JsonObject => ({
+    group: '',
+    kind: 'Service',
+    name,
+    port: number,
+    weight: 1,
+  });
   if (target.kind === 'subset') return backend(naming(target.service, target.subset), port);
-  if (target.kind === 'unavailable') return backend(layout.hasSubsets ? naming(service, layout.baseline.subset) : service, port);
+  if (target.kind === 'unavailable')
+    return backend(layout.hasSubsets ? naming(service, layout.baseline.subset) : service, port);
   const own = layout.branches.find((branch) => branch.own?.name === target.service)?.own;
-  return backend(target.service, own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port));
+  return backend(
+    target.service,
+    own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port),
+  );
 }
 
 /** Returns the conditions of a service under one path, in the order in which they are to be asked: branches, long-lived versions, everybody else. */
-export function conditionsOf(routes: readonly Route[], writing: Writing, { path, accepts, ...place }: Place & { readonly path: string; readonly accepts: boolean }): readonly Condition<OwnedAction>[] {
+export function conditionsOf(
+  routes: readonly Route[],
+  writing: Writing,
+  { path, accepts, ...place }: Place & { readonly path: string; readonly accepts: boolean },
+): readonly Condition<OwnedAction>[] {
   const { settings } = writing;
   const branches = accepts ? routes.filter((route) => route.branch !== undefined) : [];
-  const write = (route: Route, where: string, headers: readonly HeaderCondition[]): Condition<OwnedAction> => ({ path: where, headers, action: actionOf(route, writing, { ...place, remove: accepts ? [] : carriersOf(settings) }) });
+  const write = (
+    route: Route,
+    where: string,
+    headers: readonly HeaderCondition[],
+  ): Condition<OwnedAction> => ({
+    path: where,
+    headers,
+    action: actionOf(route, writing, { ...place, remove: accepts ? [] : carriersOf(settings) }),
+  });
   return [
-    ...(['header', ...(settings.baggageMatches ? ['baggage' as const] : [])] as const).flatMap((by) => branches.flatMap((route) => headersOf(route, by, settings).map((headers) => write(route, path, headers)))),
-    ...routes.filter((route) => route.branch === undefined).map((route) => write(route, route.path ?? path, [])),
+    ...(['header', ...(settings.baggageMatches ? ['baggage' as const] : [])] as const).flatMap((by) =>
+      branches.flatMap((route) =>
+        headersOf(route, by, settings).map((headers) => write(route, path, headers)),
+      ),
+    ),
+    ...routes
+      .filter((route) => route.branch === undefined)
+      .map((route) => write(route, route.path ?? path, [])),
   ];
 }

@@ -20,7 +20,11 @@ export type VersionNaming = (service: string, subset: string) => string;
  */
 export function versionNames({ layout, decided }: NamespaceRoutes, snapshot: Snapshot): VersionNaming {
   const names = new Map<string, string>();
-  const taken = new Set([...inNamespace(snapshot.services, layout.namespace.name).values()].filter((service) => !isVersionService(service)).map(({ name }) => name));
+  const taken = new Set(
+    [...inNamespace(snapshot.services, layout.namespace.name).values()]
+      .filter((service) => !isVersionService(service))
+      .map(({ name }) => name),
+  );
   for (const service of [...decided.keys()].sort(byCodeUnit)) {
     for (const subset of subsetsOf(decided.get(service)?.layout).keys()) {
       const whole = `${service}/${subset}`;
@@ -36,26 +40,50 @@ export function versionNames({ layout, decided }: NamespaceRoutes, snapshot: Sna
 /** Subset → version, sorted by subset. */
 function subsetsOf(layout: ServiceLayout | undefined): ReadonlyMap<string, string> {
   if (layout?.hasSubsets !== true) return new Map();
-  const branches = layout.branches.filter(({ own }) => own === undefined).map(({ subset, branch }) => ({ subset, version: branch.id }));
-  return new Map([layout.baseline, ...layout.versions, ...branches].map(({ subset, version }) => [subset, version] as const).sort(([a], [b]) => byCodeUnit(a, b)));
+  const branches = layout.branches
+    .filter(({ own }) => own === undefined)
+    .map(({ subset, branch }) => ({ subset, version: branch.id }));
+  return new Map(
+    [layout.baseline, ...layout.versions, ...branches]
+      .map(({ subset, version }) => [subset, version] as const)
+      .sort(([a], [b]) => byCodeUnit(a, b)),
+  );
 }
 
 /** Makes the version Services of one service. `raw` is the Service as it was read: the snapshot holds no target ports. */
-export function versionServices(layout: ServiceLayout, raw: JsonObject | undefined, naming: VersionNaming, { versionLabel }: Settings): readonly JsonObject[] {
+export function versionServices(
+  layout: ServiceLayout,
+  raw: JsonObject | undefined,
+  naming: VersionNaming,
+  { versionLabel }: Settings,
+): readonly JsonObject[] {
   const { service, ports } = layout;
   return [...subsetsOf(layout)].map(([subset, version]) => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: naming(service.name, subset), namespace: service.namespace, labels: { [managedByLabel]: managedByValue },
+      name: naming(service.name, subset),
+      namespace: service.namespace,
+      labels: { [managedByLabel]: managedByValue },
       annotations: { [fullKey('ingress')]: 'false', [fullKey('version-of')]: service.name },
     },
-    spec: { selector: { ...service.selector, [versionLabel]: version }, ports: ports.map((port) => portOf(port, raw)) },
+    spec: {
+      selector: { ...service.selector, [versionLabel]: version },
+      ports: ports.map((port) => portOf(port, raw)),
+    },
   }));
 }
 
 function portOf({ name, port, protocol, appProtocol }: ServicePort, raw: JsonObject | undefined): JsonObject {
-  const written = listAt(raw, 'spec', 'ports').find((one) => at(one, 'port') === port && (textAt(one, 'protocol') ?? 'TCP') === protocol);
+  const written = listAt(raw, 'spec', 'ports').find(
+    (one) => at(one, 'port') === port && (textAt(one, 'protocol') ?? 'TCP') === protocol,
+  );
   const targetPort = at(written, 'targetPort');
-  return { ...(name === '' ? {} : { name }), port, protocol, targetPort: targetPort ?? port, ...(appProtocol === undefined ? {} : { appProtocol }) };
+  return {
+    ...(name === '' ? {} : { name }),
+    port,
+    protocol,
+    targetPort: targetPort ?? port,
+    ...(appProtocol === undefined ? {} : { appProtocol }),
+  };
 }

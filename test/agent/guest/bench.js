@@ -7,19 +7,38 @@ const require = createRequire(import.meta.url);
 const agent = new http.Agent({ keepAlive: true });
 
 function handler() {
-  if (scenario === 'A') return (_request, response) => { response.end('hello'); };
-  if (scenario === 'B') return async (_request, response) => { for (let index = 0; index < 200; index += 1) await null; response.end('hello'); };
+  if (scenario === 'A')
+    return (_request, response) => {
+      response.end('hello');
+    };
+  if (scenario === 'B')
+    return async (_request, response) => {
+      for (let index = 0; index < 200; index += 1) await null;
+      response.end('hello');
+    };
   const app = require('express4')();
   app.get('/', (_request, response) => {
-    http.get(downstream, { agent }, (answer) => { answer.resume().on('end', () => { response.end('hello'); }); });
+    http.get(downstream, { agent }, (answer) => {
+      answer.resume().on('end', () => {
+        response.end('hello');
+      });
+    });
   });
   return app;
 }
 
-const server = http.createServer(handler()).listen(0, '127.0.0.1', () => { process.send({ port: server.address().port }); });
+const server = http.createServer(handler()).listen(0, '127.0.0.1', () => {
+  process.send({ port: server.address().port });
+});
 process.on('message', (question) => {
   if (question === 'collect') globalThis.gc?.();
   const { user, system } = process.cpuUsage();
-  process.send({ cpuUs: user + system, rssMb: process.memoryUsage().rss / 1e6, heapMb: process.memoryUsage().heapUsed / 1e6 });
+  process.send({
+    cpuUs: user + system,
+    rssMb: process.memoryUsage().rss / 1e6,
+    heapMb: process.memoryUsage().heapUsed / 1e6,
+  });
 });
-process.on('disconnect', () => { process.exit(); });
+process.on('disconnect', () => {
+  process.exit();
+});

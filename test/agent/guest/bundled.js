@@ -11,20 +11,40 @@ async function run() {
   const clients = {
     'bundled undici Pool of 2': async () => (await pool.request({ path: '/', method: 'GET' })).body.json(),
     'bundled undici Agent of 2': async () => (await request(down.http, { dispatcher: agent })).body.json(),
-    'fetch': async () => (await fetch(down.http)).json(),
+    fetch: async () => (await fetch(down.http)).json(),
   };
   let call;
-  const send = sendHttp(await listen(http.createServer((incoming, response) => { incoming.resume().on('end', async () => { response.end(JSON.stringify(await call())); }); })));
+  const send = sendHttp(
+    await listen(
+      http.createServer((incoming, response) => {
+        incoming.resume().on('end', async () => {
+          response.end(JSON.stringify(await call()));
+        });
+      }),
+    ),
+  );
   const rows = [];
   for (const [name, client] of Object.entries(clients)) {
     call = client;
     const sent = Array.from({ length: 60 }, (_, index) => (index % 4 === 3 ? undefined : `v-${index}`));
-    const got = (await Promise.all(sent.map((id) => send(id === undefined ? {} : { 'x-variant-id': id })))).map((headers) => headers['x-variant-id']);
+    const got = (
+      await Promise.all(sent.map((id) => send(id === undefined ? {} : { 'x-variant-id': id })))
+    ).map((headers) => headers['x-variant-id']);
     const right = got.filter((id, index) => id === sent[index]).length;
     const lost = got.filter((id, index) => id === undefined && sent[index] !== undefined).length;
-    rows.push({ kind: 'client', name, right, lost, wrong: sent.length - right - lost, traced: 0, of: sent.length });
+    rows.push({
+      kind: 'client',
+      name,
+      right,
+      lost,
+      wrong: sent.length - right - lost,
+      traced: 0,
+      of: sent.length,
+    });
   }
-  process.stdout.write(JSON.stringify(rows), () => { process.exit(); });
+  process.stdout.write(JSON.stringify(rows), () => {
+    process.exit();
+  });
 }
 
 void run();

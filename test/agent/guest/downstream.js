@@ -15,26 +15,41 @@ function answer(request, response) {
   }
   // Elasticsearch's client asks for its name.
   response.setHeader('content-type', 'application/json').setHeader('x-elastic-product', 'Elasticsearch');
-  setTimeout(() => { response.end(JSON.stringify(request.headers)); }, answerAfterMs);
+  setTimeout(() => {
+    response.end(JSON.stringify(request.headers));
+  }, answerAfterMs);
 }
 
 /** Starts them on loopback: `http`, `https`, `http2`, and a forward `proxy` that remembers what it was told in each CONNECT. */
 export async function startDownstream(pair) {
   const http = createServer(answer);
-  http.on('checkContinue', (request, response) => { response.writeContinue(); answer(request, response); });
+  http.on('checkContinue', (request, response) => {
+    response.writeContinue();
+    answer(request, response);
+  });
   const http2 = createHttp2Server();
   http2.on('stream', (stream, headers) => {
     stream.resume();
-    setTimeout(() => { stream.respond({ ':status': 200 }); stream.end(JSON.stringify(headers)); }, answerAfterMs);
+    setTimeout(() => {
+      stream.respond({ ':status': 200 });
+      stream.end(JSON.stringify(headers));
+    }, answerAfterMs);
   });
   const connects = [];
   const proxy = createServer(answer);
   proxy.on('connect', (request, socket) => {
     connects.push(request.headers);
     const [host, port] = request.url.split(':');
-    const upstream = connect(Number(port), host, () => { socket.write('HTTP/1.1 200 OK\r\n\r\n'); upstream.pipe(socket).pipe(upstream); });
-    upstream.on('error', () => { socket.destroy(); });
-    socket.on('error', () => { upstream.destroy(); });
+    const upstream = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      upstream.pipe(socket).pipe(upstream);
+    });
+    upstream.on('error', () => {
+      socket.destroy();
+    });
+    socket.on('error', () => {
+      upstream.destroy();
+    });
   });
   return {
     connects,
@@ -47,13 +62,24 @@ export async function startDownstream(pair) {
 
 /** Listens on a free port of loopback. */
 export function listen(server) {
-  return new Promise((resolve) => { server.listen(0, '127.0.0.1', () => { resolve(server.address().port); }); });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      resolve(server.address().port);
+    });
+  });
 }
 
 /** Reads a whole body. */
 export function textOf(stream) {
   return new Promise((resolve, reject) => {
     let text = '';
-    stream.on('data', (chunk) => { text += chunk; }).on('end', () => { resolve(text); }).on('error', reject);
+    stream
+      .on('data', (chunk) => {
+        text += chunk;
+      })
+      .on('end', () => {
+        resolve(text);
+      })
+      .on('error', reject);
   });
 }

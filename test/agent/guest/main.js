@@ -11,7 +11,14 @@ import { fork } from 'node:child_process';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
-const { loader = 'import', pair: pairFolder, only = '', global: globalDispatcher, at = 60, inside } = JSON.parse(process.argv[2] ?? '{}');
+const {
+  loader = 'import',
+  pair: pairFolder,
+  only = '',
+  global: globalDispatcher,
+  at = 60,
+  inside,
+} = JSON.parse(process.argv[2] ?? '{}');
 // The same again in a worker, in a child process, or in one that gets its connections from this one: each has the agent by itself.
 if (inside !== undefined) {
   const options = JSON.stringify({ ...JSON.parse(process.argv[2]), inside: undefined });
@@ -19,9 +26,14 @@ if (inside !== undefined) {
   const starts = {
     worker: () => new Worker(self, { argv: [options] }),
     child: () => fork(self, [options]),
-    cluster: () => { cluster.setupPrimary({ exec: self, args: [options] }); return cluster.fork(); },
+    cluster: () => {
+      cluster.setupPrimary({ exec: self, args: [options] });
+      return cluster.fork();
+    },
   };
-  const code = await new Promise((resolve) => { starts[inside]().on('exit', resolve); });
+  const code = await new Promise((resolve) => {
+    starts[inside]().on('exit', resolve);
+  });
   process.exit(code);
 }
 globalThis.AGENT_GLOBAL_DISPATCHER = globalDispatcher;
@@ -32,9 +44,14 @@ const patienceMs = 20_000;
 const load = async (name) => {
   if (loader !== 'require') return import(name);
   const loaded = require(name);
-  return typeof loaded === 'function' || loaded.default === undefined ? Object.assign(Object.create(loaded), { default: loaded.default ?? loaded }) : loaded;
+  return typeof loaded === 'function' || loaded.default === undefined
+    ? Object.assign(Object.create(loaded), { default: loaded.default ?? loaded })
+    : loaded;
 };
-const pair = pairFolder === undefined ? undefined : { key: readFileSync(`${pairFolder}/tls.key`), cert: readFileSync(`${pairFolder}/tls.crt`) };
+const pair =
+  pairFolder === undefined
+    ? undefined
+    : { key: readFileSync(`${pairFolder}/tls.key`), cert: readFileSync(`${pairFolder}/tls.crt`) };
 const down = await startDownstream(pair);
 const rows = [];
 
@@ -44,8 +61,14 @@ async function measure(kind, name, send) {
   rows.push(row);
   try {
     for (const round of ['a', 'b']) {
-      const sent = Array.from({ length: atOnce }, (_, index) => (index % 4 === 3 ? undefined : `v-${round}-${index}`));
-      const arrived = await within(Promise.all(sent.map((id) => send(id === undefined ? {} : { 'x-variant-id': id, 'x-unlisted': '1' }))));
+      const sent = Array.from({ length: atOnce }, (_, index) =>
+        index % 4 === 3 ? undefined : `v-${round}-${index}`,
+      );
+      const arrived = await within(
+        Promise.all(
+          sent.map((id) => send(id === undefined ? {} : { 'x-variant-id': id, 'x-unlisted': '1' })),
+        ),
+      );
       arrived.forEach((headers, index) => {
         if (headers.error !== undefined) throw new Error(headers.error);
         const want = name.endsWith('outside') ? undefined : sent[index];
@@ -64,24 +87,64 @@ async function measure(kind, name, send) {
 
 function within(promise) {
   let timer;
-  return Promise.race([promise, new Promise((_, reject) => { timer = setTimeout(() => { reject(new Error('no answer')); }, patienceMs); })]).finally(() => { clearTimeout(timer); });
+  return Promise.race([
+    promise,
+    new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error('no answer'));
+      }, patienceMs);
+    }),
+  ]).finally(() => {
+    clearTimeout(timer);
+  });
 }
 
 const wants = (name) => only === '' || new RegExp(only).test(name);
 const clients = await makeClients({ down, load });
 let call;
-const port = await listen(http.createServer((request, response) => {
-  request.on('data', () => undefined).on('end', () => { call().then((value) => { response.end(JSON.stringify(value)); }, (error) => { response.statusCode = 500; response.end(JSON.stringify({ error: String(error) })); }); });
-}));
+const port = await listen(
+  http.createServer((request, response) => {
+    request
+      .on('data', () => undefined)
+      .on('end', () => {
+        call().then(
+          (value) => {
+            response.end(JSON.stringify(value));
+          },
+          (error) => {
+            response.statusCode = 500;
+            response.end(JSON.stringify({ error: String(error) }));
+          },
+        );
+      });
+  }),
+);
 for (const [name, client] of Object.entries(clients)) {
   if (!wants(name)) continue;
-  if (typeof client !== 'function') { rows.push({ kind: 'client', name, absent: String(client?.message ?? client).split('\n')[0] }); continue; }
+  if (typeof client !== 'function') {
+    rows.push({ kind: 'client', name, absent: String(client?.message ?? client).split('\n')[0] });
+    continue;
+  }
   call = client;
   await measure('client', name, sendHttp(port));
 }
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
-const serve = () => new Promise((resolve, reject) => { http.get(down.http, { agent }, (response) => { let text = ''; response.on('data', (chunk) => { text += chunk; }).on('end', () => { resolve(JSON.parse(text)); }); }).on('error', reject); });
+const serve = () =>
+  new Promise((resolve, reject) => {
+    http
+      .get(down.http, { agent }, (response) => {
+        let text = '';
+        response
+          .on('data', (chunk) => {
+            text += chunk;
+          })
+          .on('end', () => {
+            resolve(JSON.parse(text));
+          });
+      })
+      .on('error', reject);
+  });
 for (const [name, start] of Object.entries(makeServers({ serve, pair, load, down }))) {
   if (!wants(name)) continue;
   try {
@@ -91,5 +154,11 @@ for (const [name, start] of Object.entries(makeServers({ serve, pair, load, down
     rows.push({ kind: 'server', name, absent: String(error?.message ?? error).split('\n')[0] });
   }
 }
-if (isMainThread) process.stdout.write(JSON.stringify(rows), () => { process.exit(); });
-else { writeSync(1, JSON.stringify(rows)); process.exit(); }
+if (isMainThread)
+  process.stdout.write(JSON.stringify(rows), () => {
+    process.exit();
+  });
+else {
+  writeSync(1, JSON.stringify(rows));
+  process.exit();
+}

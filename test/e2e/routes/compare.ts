@@ -13,16 +13,31 @@ export interface Comparison {
 }
 
 /** Sends the request, explains it, and says what differs. */
-export async function compare(world: World, asked: Asked, proxy: Proxy, podLabels: (namespace: string, pod: string) => Labels | undefined): Promise<Comparison> {
+export async function compare(
+  world: World,
+  asked: Asked,
+  proxy: Proxy,
+  podLabels: (namespace: string, pod: string) => Labels | undefined,
+): Promise<Comparison> {
   const hop = explain(world, {
-    through: proxy.kind, gateway: proxy.kind === 'gateway' ? asked.from : undefined, namespace: proxy.namespace, labels: toLabels(Object.entries(proxy.labels)),
-    host: asked.host, path: asked.path, method: asked.method, port: asked.port, headers: asked.headers,
+    through: proxy.kind,
+    gateway: proxy.kind === 'gateway' ? asked.from : undefined,
+    namespace: proxy.namespace,
+    labels: toLabels(Object.entries(proxy.labels)),
+    host: asked.host,
+    path: asked.path,
+    method: asked.method,
+    port: asked.port,
+    headers: asked.headers,
   });
   const reply = await proxy.send(asked);
   const labels = reply.echo === undefined ? undefined : podLabels(reply.echo.namespace, reply.echo.pod);
   const wrong = differing(world, hop, { reply, labels });
   if (wrong === undefined) return { hop, difference: undefined };
-  const answer = reply.echo === undefined ? `${reply.status} ${reply.body.slice(0, 120)}` : `${reply.echo.pod}, which is ${truth(labels)}, header ${reply.headers['x-variant-id'] ?? 'none'}`;
+  const answer =
+    reply.echo === undefined
+      ? `${reply.status} ${reply.body.slice(0, 120)}`
+      : `${reply.echo.pod}, which is ${truth(labels)}, header ${reply.headers['x-variant-id'] ?? 'none'}`;
   const difference = `${wrong}\n  asked:   ${JSON.stringify({ ...asked, proxy: proxy.name })}\n  explain: ${hop.service} ${hop.version} ${hop.status ?? 'passed on'}, header ${hop.header ?? 'none'}; ${hop.reason}; ${hop.route}\n  Envoy:   ${answer}`;
   return { hop, difference };
 }
@@ -49,16 +64,20 @@ function truth(labels: Labels | undefined): string {
 /** A route that answers 503 by itself says why, and that is what explain says. */
 function answers({ status, reason }: Hop, reply: Reply): string | undefined {
   if (status !== reply.status) return 'the status differs';
-  return reply.body.startsWith('branchline: ') && reply.body !== reason ? 'the words of the 503 differ' : undefined;
+  return reply.body.startsWith('branchline: ') && reply.body !== reason
+    ? 'the words of the 503 differ'
+    : undefined;
 }
 
 /** What a hop shows, to count: a run in which nothing reached a branch would prove little. */
 export function kindOf(hop: Hop, { desired }: World): string {
   if (hop.status === 418 || hop.status === 301) return 'answered by a foreign route';
-  if (hop.status !== undefined) return hop.reason.startsWith('branchline: ') ? `${hop.status} that says why` : String(hop.status);
+  if (hop.status !== undefined)
+    return hop.reason.startsWith('branchline: ') ? `${hop.status} that says why` : String(hop.status);
   const layout = desired.namespaces.get(hop.namespace)?.layout.services.get(hop.service);
   const branch = layout?.branches.find((one) => one.branch.id === hop.version);
-  if (branch !== undefined) return branch.own === undefined ? 'branch by subset' : 'branch by its own Service';
+  if (branch !== undefined)
+    return branch.own === undefined ? 'branch by subset' : 'branch by its own Service';
   if (hop.reason.includes('is not ours and decides')) return 'by a foreign route';
   if (layout?.versions.some(({ version }) => version === hop.version) === true) return 'long-lived version';
   return hop.version === 'any' ? 'every pod' : 'baseline';
@@ -66,12 +85,21 @@ export function kindOf(hop: Hop, { desired }: World): string {
 
 /** A branch's own Service has pods of its own. */
 function isOwn({ desired }: World, { namespace, service, version }: Hop, app: string): boolean {
-  return desired.namespaces.get(namespace)?.layout.services.get(service)?.branches.some(({ branch, own }) => branch.id === version && own?.name === app) === true;
+  return (
+    desired.namespaces
+      .get(namespace)
+      ?.layout.services.get(service)
+      ?.branches.some(({ branch, own }) => branch.id === version && own?.name === app) === true
+  );
 }
 
 /** A Service whose versions nobody tells apart is one version, by whatever labels. */
 function isVersion({ desired }: World, { namespace, service, version }: Hop, truth: string): boolean {
   if (version === truth || version === 'any') return true;
   const layout = desired.namespaces.get(namespace)?.layout.services.get(service);
-  return layout?.hasSubsets === false && version === layout.baseline.version && !layout.branches.some(({ branch }) => branch.id === truth);
+  return (
+    layout?.hasSubsets === false &&
+    version === layout.baseline.version &&
+    !layout.branches.some(({ branch }) => branch.id === truth)
+  );
 }

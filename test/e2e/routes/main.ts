@@ -22,10 +22,26 @@ import { desiredOf } from '../../../src/routing/desired.ts';
 /** Tenants of one row live in one mesh with the others, and their routes are made with these settings. */
 const groups: readonly { readonly name: string; readonly settings: Settings }[] = [
   { name: 'defaults', settings: settingsWith() },
-  { name: 'regex, baggage and a response header', settings: settingsWith({ regexMatches: 'true', baggageMatches: 'true', responseHeader: 'x-served-by' }) },
-  { name: 'the header of the public removed', settings: settingsWith({ publicHeader: 'remove', retryAttempts: 0 }) },
-  { name: 'the header accepted at the inner Gateway only', settings: settingsWith({ publicHeader: 'remove', publicHeaderGateways: [gatewayNames[1]], baggageMatches: 'true' }) },
-  { name: 'baggage and a timeout', settings: settingsWith({ baggageMatches: 'true', routeTimeoutSeconds: 10 }) },
+  {
+    name: 'regex, baggage and a response header',
+    settings: settingsWith({ regexMatches: 'true', baggageMatches: 'true', responseHeader: 'x-served-by' }),
+  },
+  {
+    name: 'the header of the public removed',
+    settings: settingsWith({ publicHeader: 'remove', retryAttempts: 0 }),
+  },
+  {
+    name: 'the header accepted at the inner Gateway only',
+    settings: settingsWith({
+      publicHeader: 'remove',
+      publicHeaderGateways: [gatewayNames[1]],
+      baggageMatches: 'true',
+    }),
+  },
+  {
+    name: 'baggage and a timeout',
+    settings: settingsWith({ baggageMatches: 'true', routeTimeoutSeconds: 10 }),
+  },
 ];
 const tenantsPerGroup = 4;
 /** For exploring: `node test/box/inside.ts test/e2e/routes/main.ts SEED REQUESTS`. */
@@ -44,13 +60,21 @@ async function main(): Promise<void> {
   let api: Api | undefined;
   try {
     mesh = await startMesh();
-    api = connect({ url: mesh.box.apiUrl, certificate: await readFile(mesh.box.caFile, 'utf8'), token: mesh.box.token });
-    const all = groups.map((_, group) => Array.from({ length: tenantsPerGroup }, (__, index) => tenantOf(group * tenantsPerGroup + index)));
+    api = connect({
+      url: mesh.box.apiUrl,
+      certificate: await readFile(mesh.box.caFile, 'utf8'),
+      token: mesh.box.token,
+    });
+    const all = groups.map((_, group) =>
+      Array.from({ length: tenantsPerGroup }, (__, index) => tenantOf(group * tenantsPerGroup + index)),
+    );
     const scene: Scene = { mesh, api, all, proxies: await startProxies(mesh, api, all) };
     await story.step(`${all.flat().length} tenants live in a cluster`, () => settle(scene));
     await compareAll(scene, story);
   } catch (error) {
-    await story.step('the comparison could be made', () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+    await story.step('the comparison could be made', () =>
+      Promise.reject(error instanceof Error ? error : new Error(String(error))),
+    );
   } finally {
     api?.close();
     await mesh?.stop();
@@ -68,12 +92,41 @@ function tenantOf(index: number): Tenant {
 async function startProxies(mesh: Mesh, api: Api, all: Scene['all']): Promise<Scene['proxies']> {
   const namespaces = ['clients', ...all.flatMap(([first]) => (first === undefined ? [] : [first.namespace]))];
   await create(api, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'clients' } }]);
-  await create(api, gatewayNames.map((name) => ({
-    apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { namespace: name.split('/')[0], name: name.split('/')[1] },
-    spec: { selector: { gateway: name.split('/')[1] }, servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
-  })));
-  const gateways = gatewayNames.map(async (name) => [name, await mesh.addGateway({ namespace: 'istio-system', name: name.split('/')[1] ?? name, labels: { gateway: name.split('/')[1] ?? '' } })] as const);
-  const sidecars = namespaces.map(async (namespace) => [namespace, await mesh.addSidecar({ namespace, name: `client-${namespace}`, labels: { app: namespace === 'clients' ? 'client' : 'cart' }, ports: [80, 9090] })] as const);
+  await create(
+    api,
+    gatewayNames.map((name) => ({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'Gateway',
+      metadata: { namespace: name.split('/')[0], name: name.split('/')[1] },
+      spec: {
+        selector: { gateway: name.split('/')[1] },
+        servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
+      },
+    })),
+  );
+  const gateways = gatewayNames.map(
+    async (name) =>
+      [
+        name,
+        await mesh.addGateway({
+          namespace: 'istio-system',
+          name: name.split('/')[1] ?? name,
+          labels: { gateway: name.split('/')[1] ?? '' },
+        }),
+      ] as const,
+  );
+  const sidecars = namespaces.map(
+    async (namespace) =>
+      [
+        namespace,
+        await mesh.addSidecar({
+          namespace,
+          name: `client-${namespace}`,
+          labels: { app: namespace === 'clients' ? 'client' : 'cart' },
+          ports: [80, 9090],
+        }),
+      ] as const,
+  );
   return new Map(await Promise.all([...gateways, ...sidecars]));
 }
 
@@ -82,15 +135,25 @@ async function settle({ mesh, api, all }: Scene): Promise<void> {
   const objects = all.flat().flatMap((tenant) => tenant.objects);
   for (const kind of ['Namespace', 'Service', 'VirtualService', 'Deployment']) {
     const snapshot = snapshotOf(objects);
-    await create(api, objects.filter((object) => textAt(object, 'kind') === kind).map((object) => admit(object, { snapshot, settings: groups[0]?.settings ?? settingsWith() })));
+    await create(
+      api,
+      objects
+        .filter((object) => textAt(object, 'kind') === kind)
+        .map((object) => admit(object, { snapshot, settings: groups[0]?.settings ?? settingsWith() })),
+    );
   }
   await mesh.settled();
-  for (const { world } of await worldsOf(api, all)) await create(api, [...world.desired.objects.values()] as unknown as JsonObject[]);
+  for (const { world } of await worldsOf(api, all))
+    await create(api, [...world.desired.objects.values()] as unknown as JsonObject[]);
   await mesh.settled();
 }
 
 function admit(object: JsonObject, facts: Parameters<typeof decide>[2]): JsonObject {
-  if (textAt(object, 'kind') !== 'Deployment' || textAt(object, 'metadata', 'labels', earlierLabel) !== undefined) return object;
+  if (
+    textAt(object, 'kind') !== 'Deployment' ||
+    textAt(object, 'metadata', 'labels', earlierLabel) !== undefined
+  )
+    return object;
   const admitted = structuredClone(object);
   decide('/mutate/workloads', creationOf(admitted), facts);
   return admitted;
@@ -103,14 +166,30 @@ interface Group {
 
 /** What the API server says, through the eyes of each group: its own namespaces are in scope, everything else is somebody's. */
 async function worldsOf(api: Api, all: Scene['all']): Promise<readonly Group[]> {
-  const raw = (await Promise.all(resources.filter(({ kind }) => kind !== 'Rollout' && kind !== 'ConfigMap').map(async (resource) => {
-    const { status, body } = await api.send('GET', pathOf(resource));
-    if (status !== 200) throw new Error(`${pathOf(resource)} answered ${status}`);
-    return listAt(body, 'items').filter(isObject).map((object) => ({ ...object, kind: resource.kind, apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}` }));
-  }))).flat();
+  const raw = (
+    await Promise.all(
+      resources
+        .filter(({ kind }) => kind !== 'Rollout' && kind !== 'ConfigMap')
+        .map(async (resource) => {
+          const { status, body } = await api.send('GET', pathOf(resource));
+          if (status !== 200) throw new Error(`${pathOf(resource)} answered ${status}`);
+          return listAt(body, 'items')
+            .filter(isObject)
+            .map((object) => ({
+              ...object,
+              kind: resource.kind,
+              apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
+            }));
+        }),
+    )
+  ).flat();
   return groups.map(({ settings }, index) => {
     const mine = new Set(all[index]?.map(({ namespace }) => namespace));
-    const snapshot = snapshotOf(raw.filter((object) => object.kind !== 'Namespace' || mine.has(textAt(object, 'metadata', 'name') ?? '')));
+    const snapshot = snapshotOf(
+      raw.filter(
+        (object) => object.kind !== 'Namespace' || mine.has(textAt(object, 'metadata', 'name') ?? ''),
+      ),
+    );
     return { world: worldOf(snapshot, desiredOf(snapshot, settings), settings), tenants: all[index] ?? [] };
   });
 }
@@ -120,37 +199,93 @@ function pathOf({ group, version, plural }: (typeof resources)[number], namespac
 }
 
 async function create(api: Api, objects: readonly JsonObject[]): Promise<void> {
-  await Promise.all(objects.map(async (object) => {
-    const resource = resourceOf(object);
-    if (resource === undefined) throw new Error(`${textAt(object, 'kind') ?? ''} is no kind that a snapshot holds`);
-    const { status, body } = await api.send('POST', pathOf(resource, textAt(object, 'metadata', 'namespace')), object);
-    if (status !== 201) throw new Error(`creating ${resource.kind} ${textAt(object, 'metadata', 'name') ?? ''} answered ${status}: ${textAt(body, 'message') ?? ''}`);
-  }));
+  await Promise.all(
+    objects.map(async (object) => {
+      const resource = resourceOf(object);
+      if (resource === undefined)
+        throw new Error(`${textAt(object, 'kind') ?? ''} is no kind that a snapshot holds`);
+      const { status, body } = await api.send(
+        'POST',
+        pathOf(resource, textAt(object, 'metadata', 'namespace')),
+        object,
+      );
+      if (status !== 201)
+        throw new Error(
+          `creating ${resource.kind} ${textAt(object, 'metadata', 'name') ?? ''} answered ${status}: ${textAt(body, 'message') ?? ''}`,
+        );
+    }),
+  );
 }
 
 /** One step a group: all its requests, and every difference. */
 async function compareAll({ mesh, api, all, proxies }: Scene, story: Story): Promise<void> {
-  const pods = new Map(listAt((await api.send('GET', '/api/v1/pods')).body, 'items').map((pod) => [`${textAt(pod, 'metadata', 'namespace') ?? ''}/${textAt(pod, 'metadata', 'name') ?? ''}`, labelsAt(pod, 'metadata', 'labels')] as const));
+  const pods = new Map(
+    listAt((await api.send('GET', '/api/v1/pods')).body, 'items').map(
+      (pod) =>
+        [
+          `${textAt(pod, 'metadata', 'namespace') ?? ''}/${textAt(pod, 'metadata', 'name') ?? ''}`,
+          labelsAt(pod, 'metadata', 'labels'),
+        ] as const,
+    ),
+  );
   const counts = new Map<string, number>();
   const labelsOf = (namespace: string, pod: string): Labels | undefined => pods.get(`${namespace}/${pod}`);
   for (const [index, { world, tenants: mine }] of (await worldsOf(api, all)).entries()) {
-    const asked = mine.flatMap(({ namespace, requests }) => requests.map((request) => [namespace, request] as const));
-    await story.step(`explain names what Envoy does: ${asked.length} requests, ${groups[index]?.name ?? ''}`, async () => {
-      const wrong: string[] = [];
-      for (const [namespace, request] of asked) {
-        const { hop, difference } = await compare(world, request, proxyFor(proxies, namespace, request), labelsOf);
-        counts.set(kindOf(hop, world), (counts.get(kindOf(hop, world)) ?? 0) + 1);
-        if (difference !== undefined) wrong.push(difference);
-      }
-      if (wrong.length > 0) throw new Error(`${wrong.length} of ${asked.length} differ:\n${wrong.join('\n')}\n${mesh.istiodLog(3)}`);
-    });
+    const asked = mine.flatMap(({ namespace, requests }) =>
+      requests.map((request) => [namespace, request] as const),
+    );
+    await story.step(
+      `explain names what Envoy does: ${asked.length} requests, ${groups[index]?.name ?? ''}`,
+      async () => {
+        const wrong: string[] = [];
+        for (const [namespace, request] of asked) {
+          const { hop, difference } = await compare(
+            world,
+            request,
+            proxyFor(proxies, namespace, request),
+            labelsOf,
+          );
+          counts.set(kindOf(hop, world), (counts.get(kindOf(hop, world)) ?? 0) + 1);
+          if (difference !== undefined) wrong.push(difference);
+        }
+        if (wrong.length > 0)
+          throw new Error(
+            `${wrong.length} of ${asked.length} differ:\n${wrong.join('\n')}\n${mesh.istiodLog(3)}`,
+          );
+      },
+    );
   }
-  console.log(`# ${[...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
-  await story.step('the requests reached every kind of hop', () => Promise.resolve(expectEqual(hopKinds.filter((kind) => (counts.get(kind) ?? 0) < fewest), [], `kinds of hop seen less than ${fewest} times`)));
+  console.log(
+    `# ${[...counts]
+      .sort(([, a], [, b]) => b - a)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(', ')}`,
+  );
+  await story.step('the requests reached every kind of hop', () =>
+    Promise.resolve(
+      expectEqual(
+        hopKinds.filter((kind) => (counts.get(kind) ?? 0) < fewest),
+        [],
+        `kinds of hop seen less than ${fewest} times`,
+      ),
+    ),
+  );
 }
 
 /** What the requests of a run must have reached, each of them this often. */
-const hopKinds = ['branch by subset', 'branch by its own Service', 'baseline', 'long-lived version', 'by a foreign route', 'every pod', '503', '503 that says why', '404', '502', 'answered by a foreign route'];
+const hopKinds = [
+  'branch by subset',
+  'branch by its own Service',
+  'baseline',
+  'long-lived version',
+  'by a foreign route',
+  'every pod',
+  '503',
+  '503 that says why',
+  '404',
+  '502',
+  'answered by a foreign route',
+];
 const fewest = 5;
 
 function proxyFor(proxies: Scene['proxies'], namespace: string, { from }: Asked): Proxy {
