@@ -28,7 +28,7 @@ export function hookGrpc(exports: AnyObject, { isInside }: Config, load: (reques
       return [
         ...args.slice(0, position),
         metadata,
-        ...args.slice(position + (isGiven || given === undefined || given === null ? 1 : 0)),
+        ...args.slice(position + (isGiven || given == null ? 1 : 0)),
       ];
     });
   };
