@@ -127,7 +127,7 @@ function toWarn(problem: JudgedProblem): JudgedProblem {
 }
 
 /** Validates a Service or Namespace that carries our keys, in an enabled namespace. */
-export function validateOwner(review: Review, facts: Facts): readonly JudgedProblem[] {
+function validateOwner(review: Review, facts: Facts): readonly JudgedProblem[] {
   const { object, oldObject } = review;
   if (object === undefined || review.subResource !== '') return [];
   const namespace = namespaceOf(facts.snapshot, review.namespace);

@@ -13,7 +13,7 @@ import type { Facts } from './scope.ts';
 import { unknownKeys } from './spelling-rules.ts';
 
 /** What a rule about a Service or Namespace may use. `namespace` is the Service's, when known. */
-export interface DeclaredReview extends Facts {
+interface DeclaredReview extends Facts {
   readonly object: JsonObject;
   readonly now: Meta;
   /** Value of the label that puts a Namespace in scope. */

@@ -3,7 +3,7 @@ import { at, isObject, objectAt, textAt, type JsonObject } from '../model/json.t
 import type { Decision } from './decision.ts';
 
 /** The operations that a review may be about. */
-export type ReviewOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+type ReviewOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 /** One request to admit something. `object` is undefined on DELETE, `oldObject` on CREATE. */
 export interface Review {

@@ -55,7 +55,7 @@ function readPlaced(object: JsonObject, kind: WorkloadKind, review: Review): Wor
 }
 
 /** Tells whether a workload declares a branch, now or before this update. */
-export function isDeclared({ now, before }: WorkloadReview): boolean {
+function isDeclared({ now, before }: WorkloadReview): boolean {
   return now.declared['branch'] !== undefined || before?.declared['branch'] !== undefined;
 }
 

@@ -13,14 +13,14 @@ import { readList } from './json-stream.ts';
 import { ClusterError } from './port.ts';
 
 /** Names one object. `namespace` is empty for cluster-scoped kinds. */
-export interface ObjectName {
+interface ObjectName {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
 }
 
 /** What is listed. */
-export interface ListOptions {
+interface ListOptions {
   readonly kind: string;
   /** Empty: of every namespace. */
   readonly namespace: string;
@@ -146,7 +146,7 @@ export async function openClient(server: ServerOptions, signal: AbortSignal): Pr
 }
 
 /** Field manager of what a person's command changes, apart from the controller's. */
-export const personManager = 'branchline-cli';
+const personManager = 'branchline-cli';
 
 async function listPages(
   api: ApiServer,

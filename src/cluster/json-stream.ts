@@ -14,7 +14,7 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /** The other side sent something that is not what it should be. */
-export class BrokenStream extends Error {
+class BrokenStream extends Error {
   override readonly name = 'BrokenStream';
 }
 

@@ -42,7 +42,7 @@ export interface Reflector {
 }
 
 /** What the reflector tells whoever started it. */
-export interface ReflectorEvents {
+interface ReflectorEvents {
   /** The first list is complete. Once. */
   readonly synced: () => void;
   /** {@link Reflector.problem} has another answer. */

@@ -18,13 +18,13 @@ export interface Written {
 }
 
 /** Which object, in which state, a removal means; empty parts mean any. */
-export interface Precondition {
+interface Precondition {
   readonly uid: string;
   readonly revision: string;
 }
 
 /** One condition of a Pod's status. */
-export interface PodCondition {
+interface PodCondition {
   readonly type: string;
   readonly status: 'True' | 'False';
   readonly reason: string;

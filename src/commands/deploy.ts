@@ -162,7 +162,7 @@ async function applyOne(client: Client, object: JsonObject): Promise<void> {
 }
 
 /** Field manager of deployed branches: a later deploy takes away what it does not say any more, and nobody else's fields. */
-export const deployManager = 'branchline-deploy';
+const deployManager = 'branchline-deploy';
 
 async function cloneAll(
   request: DeployRequest,

@@ -171,7 +171,7 @@ function ownersOf(
 }
 
 /** Connects as kubectl does: its flags, then ours, then `KUBECONFIG`. */
-export function openFor(
+function openFor(
   { kubeconfig, context }: Pick<Source, 'kubeconfig' | 'context'>,
   settings: Settings,
   io: Io,

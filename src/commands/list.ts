@@ -23,7 +23,7 @@ export interface ListRequest extends Source {
 }
 
 /** One line: a branch of one service. */
-export interface Listed {
+interface Listed {
   readonly namespace: string;
   readonly branch: string;
   readonly id: string;
@@ -68,7 +68,7 @@ function isColoured({ isTerminal, environment }: Io): boolean {
 }
 
 /** Returns what is listed, in order. */
-export function rowsOf(facts: Facts): readonly Listed[] {
+function rowsOf(facts: Facts): readonly Listed[] {
   const desired = desiredOf(facts.snapshot, facts.settings);
   const decisions = planSweep(facts, { clock: 'given', force: true }).decisions;
   const wanted = new Set(facts.namespaces);

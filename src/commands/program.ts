@@ -92,7 +92,7 @@ export async function runProgram(argv: readonly string[], version: string, io: I
 }
 
 /** Runs one line of a chat: the same verbs and words, without what is local to a machine. @returns the exit code; throws only bugs. */
-export async function runWords(
+async function runWords(
   words: readonly string[],
   { speaker, settings }: { readonly speaker: Speaker; readonly settings: Settings },
   io: Io,

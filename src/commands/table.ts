@@ -31,7 +31,7 @@ function pad(cell: Cell, width: number, coloured: boolean): string {
 }
 
 /** Colours a text, where asked. */
-export function paint(text: string, colour: Colour, coloured: boolean): string {
+function paint(text: string, colour: Colour, coloured: boolean): string {
   return coloured ? `\u001b[${colours[colour]}m${text}\u001b[0m` : text;
 }
 

@@ -15,7 +15,7 @@ import type { Action, Decision } from '../lifecycle/sweep.ts';
 import { objectAt, textAt, type JsonObject } from '../model/json.ts';
 
 /** Names a workload. */
-export interface WorkloadName {
+interface WorkloadName {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;

@@ -8,7 +8,7 @@ import { inNamespace, namespaceOf, type Projection, type Snapshot } from '../mod
 import type { TouchedService } from '../routing/planner.ts';
 
 /** What has to be decided anew. */
-export type Meaning = 'everything' | readonly TouchedService[];
+type Meaning = 'everything' | readonly TouchedService[];
 
 /** Remembers what it has shown, to tell what is different. */
 export interface Relevance {

@@ -11,7 +11,7 @@ import { hostReference, subsetReference, type Ledger } from '../routing/ledger.t
 import type { ServiceRoutes } from '../routing/routes.ts';
 
 /** How a branch is routed. */
-export type RouteState = 'routed' | 'waiting' | 'withheld';
+type RouteState = 'routed' | 'waiting' | 'withheld';
 
 /** What is said about one branch workload. */
 export interface WorkloadStatus {

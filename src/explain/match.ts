@@ -137,7 +137,7 @@ function fitsQuery(match: unknown, { path }: Request): boolean {
  * Returns a path as a proxy of the mesh compares it: needless escapes undone, backslashes turned, `.` and `..` resolved, empty segments kept.
  * @see https://istio.io/latest/docs/ops/best-practices/security/#customize-your-system-on-path-normalization BASE, the default
  */
-export function normalPath(path: string): string {
+function normalPath(path: string): string {
   const plain = path
     .replace(/%([0-9A-Fa-f]{2})/g, (escape, digits: string) => {
       const character = String.fromCharCode(parseInt(digits, 16));
@@ -161,7 +161,7 @@ function normalLine(path: string): string {
 }
 
 /** Returns a path without its query and fragment. */
-export function withoutQuery(path: string): string {
+function withoutQuery(path: string): string {
   return path.split(/[?#]/, 1)[0] ?? '';
 }
 

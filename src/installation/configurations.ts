@@ -9,9 +9,9 @@ export interface ConfigurationSite {
 }
 
 /** Both kinds, in the order in which the API server asks. */
-export const configurationKinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const;
+const configurationKinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const;
 /** One of {@link configurationKinds}. */
-export type ConfigurationKind = (typeof configurationKinds)[number];
+type ConfigurationKind = (typeof configurationKinds)[number];
 
 /** A configuration as it is; undefined when it is not there. */
 export type Configurations = readonly {

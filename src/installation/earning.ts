@@ -23,9 +23,9 @@ export interface Earning {
 }
 
 /** So many looks in a row, before anything is changed: one may fall into a moment of a rollout. */
-export const rightInARow = 2;
+const rightInARow = 2;
 /** A wrong look means that a branch could come unseen anyway; several, that nobody serves. */
-export const wrongInARow = 3;
+const wrongInARow = 3;
 
 /** Starts without a record. */
 export function createEarning(site: EarningSite): Earning {

@@ -30,7 +30,7 @@ import { apiServerTime } from './probe.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
 
 /** The settings that say where the CA is, for whom leaves are, and who is to trust them. */
-export type OwnCertificateSettings = Pick<
+type OwnCertificateSettings = Pick<
   Settings,
   'caSecret' | 'systemNamespace' | 'webhookConfiguration' | 'tlsNames' | 'caOverlapSeconds' | 'clientCaFile'
 >;

@@ -67,7 +67,7 @@ export function cloneBaseline(baseline: JsonObject, options: CloneOptions): Clon
 }
 
 /** Returns the name of a branch's workload: the baseline's, without its version, and the branch's host label; at most 52 characters. */
-export function cloneName(baseline: string, { host }: Branch, version: string): string {
+function cloneName(baseline: string, { host }: Branch, version: string): string {
   const stem = baseline.endsWith(`-${version}`) ? baseline.slice(0, -version.length - 1) : baseline;
   const whole = `${stem}-${host}`;
   if (whole.length <= nameLimit) return whole.replace(/-+$/, '');

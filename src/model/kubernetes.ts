@@ -78,7 +78,7 @@ export interface Workload extends Meta {
 }
 
 /** Our readiness gate of a pod: it has none, the default route is out (`open`), or it is not, as far as the pod says. */
-export type Gate = 'none' | 'open' | 'closed';
+type Gate = 'none' | 'open' | 'closed';
 
 /** A Pod: its labels and whether it is ready. */
 export interface Pod extends Meta {
@@ -106,13 +106,13 @@ export interface Endpoint {
 }
 
 /** Which object, and which state of it, the API server holds; both empty in a manifest. */
-export interface Stored {
+interface Stored {
   readonly uid: string;
   readonly revision: string;
 }
 
 /** Where a VirtualService sends requests. `host` is as written (short or full). */
-export interface Destination {
+interface Destination {
   readonly host: string;
   readonly subset: string | undefined;
 }
@@ -390,11 +390,6 @@ export function domainsOf(namespace: Namespace): readonly string[] {
     ...commaList(namespace.declared['domain']).slice(0, 1),
     ...commaList(namespace.declared['secondary-domains']),
   ];
-}
-
-/** Returns the label key → value pairs of a raw selector's `matchLabels`. */
-export function matchLabelsOf(workload: JsonObject): Labels {
-  return labelsAt(workload, 'spec', 'selector', 'matchLabels');
 }
 
 function texts(values: readonly unknown[]): readonly string[] {

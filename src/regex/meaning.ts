@@ -28,10 +28,10 @@ export type MatchingReader = Exclude<Reader, 'go'>;
  * Why there is no answer: a pattern is `refused` by its reader; it matches single bytes (`\C`) where code points count; written out it is `too-large`; the
  * answer takes `too-many-steps`; the two are read by `different-readers`.
  */
-export type Why = 'refused' | 'bytes' | 'too-large' | 'too-many-steps' | 'different-readers';
+type Why = 'refused' | 'bytes' | 'too-large' | 'too-many-steps' | 'different-readers';
 
 /** `steps`: the work done, comparable between machines. */
-export interface Unknown {
+interface Unknown {
   readonly answer: 'unknown';
   readonly why: Why;
   readonly steps: number;

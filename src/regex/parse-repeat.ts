@@ -3,7 +3,7 @@ import { code, isDigit, refuse, sees, type Scan } from './scan.ts';
 import { repeatOf, subsOf, type Flags, type Tree } from './tree.ts';
 
 /** Highest count, and highest product of counts within counts, that Go and RE2 take. */
-export const maxRepeat = 1000;
+const maxRepeat = 1000;
 
 /** Counts from here on are no counts to RE2, which reads them as text; Go refuses them. @see re2/parse.cc ParseInteger */
 const textFrom = 1e9;

@@ -19,7 +19,7 @@ interface Group {
 }
 
 /** State of one parse: an explicit stack, so that nesting cannot exhaust ours. */
-export interface Parse {
+interface Parse {
   readonly scan: Scan;
   readonly groups: Group[];
   flags: Flags;

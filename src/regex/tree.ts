@@ -87,7 +87,7 @@ export function isUnary(tree: Tree): tree is Unary {
 }
 
 /** Tells whether two repeats were meant alike. */
-export function isSameManner(one: Manner, other: Manner): boolean {
+function isSameManner(one: Manner, other: Manner): boolean {
   const flags = ['fold', 'multiline', 'dotAll'] as const;
   return (
     one.lazy === other.lazy &&

@@ -131,7 +131,7 @@ export function commonName(name: string): string | undefined {
 }
 
 /** Tells whether Go and RE2 both take the name. */
-export function isKnownToAll(name: string): boolean {
+function isKnownToAll(name: string): boolean {
   return classOf(name) !== undefined && goClassOf(name) !== undefined;
 }
 

@@ -20,7 +20,7 @@ import {
 import type { Pace } from './pace.ts';
 
 /** Tells whether a pod takes requests now or could again without anybody asking us. */
-export function mayServe({ leaving, gate }: Pod): boolean {
+function mayServe({ leaving, gate }: Pod): boolean {
   return !leaving && gate !== 'closed';
 }
 

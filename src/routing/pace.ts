@@ -1,7 +1,7 @@
 /** What routes may rest on besides the facts: what the proxies know by now, and how often a route may come and go. */
 
 /** A version of a service. */
-export interface VersionPlace {
+interface VersionPlace {
   readonly namespace: string;
   readonly service: string;
   readonly version: string;

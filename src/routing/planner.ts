@@ -39,7 +39,7 @@ export interface TouchedService {
 }
 
 /** What may be written now, in the order of its phases, and when to ask again; undefined: when something happens. */
-export interface Due {
+interface Due {
   readonly phases: readonly Omit<Phase, 'settleMilliseconds'>[];
   readonly nextAt: number | undefined;
 }

@@ -11,10 +11,10 @@ import type { Pace } from './pace.ts';
 import { isRetiring, type Readiness } from './readiness.ts';
 
 /** Where requests come from: other services, or a Gateway. */
-export type Entry = 'mesh' | 'ingress';
+type Entry = 'mesh' | 'ingress';
 
 /** Where a route leads. `unavailable` answers 503 with its message. */
-export type Target =
+type Target =
   | { readonly kind: 'subset'; readonly service: string; readonly subset: string }
   | { readonly kind: 'service'; readonly service: string }
   | { readonly kind: 'unavailable'; readonly message: string };

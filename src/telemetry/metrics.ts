@@ -27,7 +27,7 @@ export type ReviewOutcome =
   | 'aborted';
 
 /** The end of one request for a review. */
-export interface EndedReview {
+interface EndedReview {
   readonly path: string;
   /** `CREATE`, …; empty when the review was not read. */
   readonly operation: string;
@@ -37,7 +37,7 @@ export interface EndedReview {
 }
 
 /** What the controller tells the metrics. */
-export interface ControllerMetrics {
+interface ControllerMetrics {
   /** Whether this process is the one that writes. */
   leads(isLeader: boolean): void;
   passed(milliseconds: number): void;

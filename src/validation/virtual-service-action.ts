@@ -80,7 +80,7 @@ export function* destinationFindings(target: Placed): Generator<Finding> {
 }
 
 /** Checks host, subset and port of a destination. */
-export function* destinationPartFindings({ value, path }: Placed): Generator<Finding> {
+function* destinationPartFindings({ value, path }: Placed): Generator<Finding> {
   const { host, subset } = objectAt(value);
   const fault = typeof host !== 'string' || host === '*' ? 'is no host' : hostFault(host);
   if (fault !== undefined)

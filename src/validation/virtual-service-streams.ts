@@ -88,7 +88,7 @@ function* streamMatchesAreThereOnce(spec: Placed): Generator<Finding> {
 }
 
 /** Tells whether a host, maybe a wildcard, stands for another one. */
-export function coversHost(host: string, other: string): boolean {
+function coversHost(host: string, other: string): boolean {
   return host === other || (host.startsWith('*') && other.replace(/^\*/, '').endsWith(host.slice(1)));
 }
 

@@ -31,7 +31,7 @@ export interface Subject extends VirtualService {
 }
 
 /** A rule about a VirtualService among the facts. */
-export type FactCheck = (spec: Placed, owner: FactOwner, self: Subject) => Iterable<Finding>;
+type FactCheck = (spec: Placed, owner: FactOwner, self: Subject) => Iterable<Finding>;
 
 /** A row of a table of such rules. */
 export interface FactRow {

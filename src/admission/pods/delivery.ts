@@ -10,7 +10,7 @@ import { withAnnotation, withFirstMember, withMember } from './lists.ts';
 import type { Refusal } from './outcome.ts';
 
 /** A certain delivery: `source` names the ConfigMap or image, `deliver` adds to the pod what it takes. */
-export interface Delivery {
+interface Delivery {
   readonly by: 'configMap' | 'image' | 'initContainer';
   readonly source: string;
   readonly deliver: (pod: JsonObject) => JsonObject;

@@ -36,7 +36,7 @@ export interface Place {
 }
 
 /** Returns the conditions on headers that mean a branch, one list a condition: by the routing header, or by `baggage`. */
-export function headersOf(
+function headersOf(
   { branch }: Route,
   by: 'header' | 'baggage',
   { routingHeader, regexMatches }: Settings,
