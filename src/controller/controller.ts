@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
-import type { Settings } from '../config/settings.ts';
+import { installationName, type Settings } from '../config/settings.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -53,7 +53,7 @@ export function startController(site: ControllerSite): Controller {
   const report = (outcome: 'won' | 'lost' | 'retired' | 'unreachable', reason: string): void => {
     if (outcome !== 'unreachable') metrics.controller.leads(outcome === 'won');
     log[outcome === 'won' ? 'info' : 'warn'](
-      { lease: settings.leaseName, outcome, reason },
+      { lease: installationName(settings), outcome, reason },
       'leader election',
     );
   };
@@ -68,7 +68,7 @@ export function startController(site: ControllerSite): Controller {
         random,
         identity,
         namespace: settings.systemNamespace,
-        name: settings.leaseName,
+        name: installationName(settings),
         durationMilliseconds,
         report,
         takesRetired: site.takesRetired === true,

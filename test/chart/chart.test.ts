@@ -413,13 +413,13 @@ test(
 );
 
 test('each way to a certificate gives the server what it needs, and only one', { skip }, async (t) => {
-  t.ok(argsOf(await rendered()).includes('--ca-secret=branchline-ca'));
+  t.ok(argsOf(await rendered()).includes('--webhook-configuration=branchline'));
   for (const certificates of [
     { mode: 'cert-manager' },
     { mode: 'given', given: { secretName: 'x', caBundle: 'QUJD' } },
   ]) {
     const args = argsOf(await rendered({ certificates })).map(String);
     t.ok(args.includes('--tls-cert-file=/etc/branchline/tls/tls.crt'));
-    t.notOk(args.some((arg) => arg.startsWith('--ca-secret')));
+    t.notOk(args.some((arg) => arg.startsWith('--tls-names')));
   }
 });
