@@ -24,7 +24,7 @@ export function hintsFor(
   const isLost =
     host !== undefined &&
     hops.length > 0 &&
-    hops.every(({ status, route }) => status !== undefined && route === '');
+    hops.every(({ status, route }) => status !== undefined && route === undefined);
   return [
     ...(isLost ? hostHint(world, from, bareHost(host)) : []),
     ...(header === undefined ? [] : branchHint(world, header)),

@@ -27,6 +27,7 @@ import { hostOf } from '../routing/istio.ts';
 import { byCodeUnit, type ServiceLayout } from '../routing/layout.ts';
 import { endpointsByService, isServed, readinessOf, servicesBehind } from '../routing/readiness.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
+import type { RouteOrigin } from './delegate.ts';
 import { hasRepeated, headerOf, takes, type Request } from './match.ts';
 import { reasonFor } from './reason.ts';
 import { routesFor, type Rules } from './virtual-host.ts';
@@ -39,8 +40,8 @@ export interface Hop {
   /** Branch id, long-lived version or baseline; `any` for every ready pod; empty when nothing takes it. */
   readonly version: string;
   readonly reason: string;
-  /** Where the route is written; empty when there is none. */
-  readonly route: string;
+  /** Where the route is written; undefined when there is none. */
+  readonly route: RouteOrigin | undefined;
   /** Status that the proxy answers by itself; undefined when the request is passed on. */
   readonly status: number | undefined;
   /** The routing header as the service sees it. */
@@ -119,7 +120,7 @@ function explainOnce(world: World, request: Request): Hop {
     ...callee,
     version: '',
     reason: '',
-    route: '',
+    route: undefined,
     status: undefined,
     header: headerOf(request, world.settings.routingHeader),
   };
@@ -131,7 +132,7 @@ function explainOnce(world: World, request: Request): Hop {
     return unserved(started, `no route of ${host} takes the path and headers of the request`, 404);
   const hop: Hop = {
     ...started,
-    route: taken.where,
+    route: taken.origin,
     header: headerAfter(taken.route, started.header, world.settings),
   };
   return answerOf(hop, taken.route) ?? follow(world, request, hop, taken.route);
@@ -173,7 +174,7 @@ function follow(world: World, request: Request, hop: Hop, route: JsonObject): Ho
     (a, b) => (numberAt(b, 'weight') ?? 0) - (numberAt(a, 'weight') ?? 0),
   );
   const [first] = targets;
-  const namespace = /^VirtualService ([^/]+)\//.exec(hop.route)?.[1] ?? request.namespace;
+  const namespace = hop.route?.leaf.namespace ?? request.namespace;
   const arrived = arrive(world, request, hop, {
     host: resolveHost(textAt(first, 'destination', 'host') ?? '', namespace, world.settings),
     subset: textAt(first, 'destination', 'subset'),

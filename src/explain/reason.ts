@@ -19,7 +19,9 @@ export function reasonFor(world: World, outcome: Outcome): string {
     return `${version} is ready, and the ${askerOf(world, outcome)} asks for it`;
   if (decided.layout.versions.some((one) => one.version === version))
     return `long-lived version ${version} by path`;
-  if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
+  const unmanaged = [hop.route?.leaf, hop.route?.root].find((route) => route?.managed === false);
+  if (unmanaged !== undefined)
+    return `VirtualService ${unmanaged.namespace}/${unmanaged.name} is not ours and decides`;
   if (decided.blocked !== undefined) return decided.blocked;
   return baselineReason(world, outcome, decided);
 }
@@ -87,11 +89,4 @@ function askerOf(world: World, outcome: Outcome): string {
   const header = sent(world, outcome);
   if (header !== outcome.hop.header) return 'host';
   return header === undefined && headerOf(outcome.request, 'baggage') !== undefined ? 'baggage' : 'header';
-}
-
-function isForeign({ rules }: World, { hop }: Outcome): boolean {
-  const [, namespace, name] = /^VirtualService ([^/]+)\/(\S+) http/.exec(hop.route) ?? [];
-  return rules.virtualServices.some(
-    (rule) => !rule.managed && rule.namespace === namespace && rule.name === name,
-  );
 }

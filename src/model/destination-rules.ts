@@ -1,5 +1,5 @@
 /** Which DestinationRule a client's proxy uses for a host, and which VirtualServices name one. @see https://github.com/istio/istio/blob/86c9f01/pilot/pkg/model/push_context.go destinationRule */
-import { derived } from './derived.ts';
+import { memoize } from './memoize.ts';
 import type { DestinationRule, VirtualService } from './kubernetes.ts';
 import type { ByNamespace, Snapshot } from './snapshot.ts';
 
@@ -130,7 +130,7 @@ function rulesFor(
   mesh: MeshConventions,
 ): readonly DestinationRule[] {
   if (inside === undefined) return [];
-  const { named, wildcards } = derived(inside, byHost);
+  const { named, wildcards } = memoize(inside, byHost);
   const found = underNames(named, host, short);
   return wildcards.length === 0
     ? found
@@ -178,7 +178,7 @@ export function routesOfHost(
   for (const [namespace, inside] of virtualServices)
     found.push(
       ...underNames(
-        derived(inside, routesByHost),
+        memoize(inside, routesByHost),
         host,
         service?.namespace === namespace ? service.name : undefined,
       ),

@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts';
 import { isObject, type JsonObject } from '../model/json.ts';
 import { managedByLabel, managedByValue } from '../model/keys.ts';
 import type { Service } from '../model/kubernetes.ts';
+import { memoize } from '../model/memoize.ts';
 import type { ServiceLayout } from './layout.ts';
 import type { Route } from './routes.ts';
 
@@ -195,17 +196,13 @@ const fieldsOfWhere: ReadonlySet<string> = new Set([
   'delegate',
 ]);
 
-/** Parsed annotations, kept for as long as the Service is: every route of a service asks. */
-const known = new WeakMap<Service, { readonly extra: JsonObject | undefined }>();
-
 /** Reads the `http` annotation of a Service; empty without one, undefined when it is not a mapping of route settings. */
 export function extraOf({ service }: ServiceLayout): JsonObject | undefined {
-  const found = known.get(service) ?? { extra: readExtra(service.declared['http']) };
-  known.set(service, found);
-  return found.extra;
+  return memoize(service, readExtra);
 }
 
-function readExtra(text: string | undefined): JsonObject | undefined {
+function readExtra({ declared }: Service): JsonObject | undefined {
+  const text = declared['http'];
   if (text === undefined) return {};
   try {
     const value: unknown = parse(text, { maxAliasCount: 10 });

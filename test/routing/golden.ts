@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { routeText } from '../../src/commands/explain.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { explain, requestFrom, worldOf, type Hop, type World } from '../../src/explain/explain.ts';
 import { isObject, listAt, textAt, toLabels, type JsonObject } from '../../src/model/json.ts';
@@ -106,7 +107,7 @@ function show(request: JsonObject, { service, version, status, reason, route, he
     [asked]: {
       to: status === undefined ? `${service} ${version}` : `${status}`,
       why: reason,
-      by: route,
+      by: routeText(route),
       ...(header === undefined ? {} : { header }),
     },
   };

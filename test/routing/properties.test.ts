@@ -147,15 +147,19 @@ test('a request without header and branch host reaches the baseline, or a 503 th
       const hop = explain(world, request);
       const decided = world.desired.namespaces.get(hop.namespace)?.decided.get(hop.service);
       const isOurs =
-        decided !== undefined && decided.blocked === undefined && !hop.reason.includes('is not ours');
+        decided !== undefined &&
+        decided.blocked === undefined &&
+        [hop.route?.leaf, hop.route?.root].every((one) => one?.managed !== false);
       if (hop.status === 503 && isOurs) return isStated(hop.reason, decided.layout.baseline.version);
-      if (hop.status !== undefined) return hop.status === 404 || !isOurs || hop.route === '';
+      if (hop.status !== undefined) return hop.status === 404 || !isOurs || hop.route === undefined;
       const fixed = [
         decided?.layout.baseline.version,
         ...(decided?.layout.versions.map(({ version }) => version) ?? []),
       ];
       const isCovered =
-        isOurs && (hop.route !== '' || decided.routes.some(({ entry }) => entry === 'mesh')) && port !== 90;
+        isOurs &&
+        (hop.route !== undefined || decided.routes.some(({ entry }) => entry === 'mesh')) &&
+        port !== 90;
       return !isCovered || fixed.includes(hop.version);
     },
     2000,
