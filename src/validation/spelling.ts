@@ -1,4 +1,5 @@
 /** Rules about spellings that Istio accepts and that do not do what their author meant. */
+import { hostOfService } from '../model/hosts.ts';
 import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { bareDots } from '../regex/literal.ts';
@@ -66,8 +67,7 @@ function isAlias(host: string, spec: unknown, { settings }: Owner): boolean {
   const [name = '', namespace] = host.split('.');
   return (
     namespace !== undefined &&
-    (!isBoundToMesh(spec) ||
-      listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`))
+    (!isBoundToMesh(spec) || listAt(spec, 'hosts').includes(hostOfService(name, namespace, settings)))
   );
 }
 
@@ -79,7 +79,6 @@ function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Findi
 /** A name without a dot is completed with the namespace of the rule; one with some of its parts is taken as it is, and meets nothing. */
 function* partialHost(host: string, path: string, { namespace, settings }: Owner): Generator<Finding> {
   if (hostFault(host) !== undefined || host.startsWith('*')) return;
-  const full = `svc.${settings.clusterDomain}`;
   const labels = host.split('.');
   const isHalf =
     (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
@@ -87,13 +86,13 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
     yield finding(
       path,
       `is ${quote(host)}, which Istio completes with the namespace of this object`,
-      `write ${host}.${namespace}.${full}`,
+      `write ${hostOfService(host, namespace, settings)}`,
     );
   else if (isHalf)
     yield finding(
       path,
       `is ${quote(host)}, which Istio takes as it is and so is no Service`,
-      `write ${labels.slice(0, 2).join('.')}.${full}`,
+      `write ${hostOfService(labels[0] ?? '', labels[1] ?? '', settings)}`,
     );
 }
 

@@ -2,8 +2,9 @@
  * Rules about the VirtualServices of one Gateway host, whose routes Istio puts one after another: the oldest object first, then by name and namespace, and
  * what takes every request last. @see https://github.com/istio/istio/blob/86c9f01/pilot/pkg/networking/core/gateway.go buildGatewayHTTPRouteConfig
  */
-import { fullHost, routesOfHost } from '../model/destination-rules.ts';
+import { routesOfHost } from '../model/destination-rules.ts';
 import { isEqual } from '../model/equal.ts';
+import { resolveConfigHost, resolveVirtualServiceHost } from '../model/hosts.ts';
 import { at, listAt, textAt } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
@@ -40,7 +41,9 @@ function* somethingIsLeftForTheBaseline(
   if (choosing.length === 0 || isBoundToMesh(spec.value) || self.hosts.length === 0) return;
   const others = new Set(
     self.hosts
-      .flatMap((host) => routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings))
+      .flatMap((host) =>
+        routesOfHost(resolveVirtualServiceHost(host, self.namespace, settings).host, snapshot, settings),
+      )
       .filter((other) => !isSame(self, other) && shareAGateway(self, other)),
   );
   const plain = [
@@ -69,7 +72,11 @@ function* gatewayHostsAreShared(
   const mine: Party = { route: self, all: self.matches.all };
   const told = new Set<VirtualService>();
   for (const [index, host] of self.hosts.entries()) {
-    for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
+    for (const other of routesOfHost(
+      resolveVirtualServiceHost(host, self.namespace, settings).host,
+      snapshot,
+      settings,
+    )) {
       if (
         told.has(other) ||
         isSame(self, other) ||
@@ -186,8 +193,8 @@ function hostsOf(
   settings: FactOwner['settings'],
 ): ReadonlySet<string> {
   return new Set(
-    listAt(http, 'route').map((target) =>
-      fullHost(textAt(target, 'destination', 'host') ?? '', namespace, settings),
+    listAt(http, 'route').map(
+      (target) => resolveConfigHost(textAt(target, 'destination', 'host') ?? '', namespace, settings).host,
     ),
   );
 }

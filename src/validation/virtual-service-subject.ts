@@ -1,11 +1,6 @@
 /** A VirtualService under review with what its rules ask again and again: where it sends requests, who calls by it, what these see. */
-import {
-  fullHost,
-  isExported,
-  namespacesWithRules,
-  resolveRules,
-  serviceOfHost,
-} from '../model/destination-rules.ts';
+import { isExported, namespacesWithRules, resolveRules } from '../model/destination-rules.ts';
+import { resolveConfigHost, serviceOfHost } from '../model/hosts.ts';
 import { covers, isObject, listAt, numberAt, textAt } from '../model/json.ts';
 import {
   readVirtualService,
@@ -86,7 +81,7 @@ function targetsOf(
   const byRoute = Map.groupBy(all, ({ route }) => route);
   return members(spec, 'http').flatMap((http, index) =>
     destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
-      const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
+      const host = resolveConfigHost(textAt(value, 'host') ?? '', namespace, settings).host;
       const subset = textAt(value, 'subset') ?? '';
       const service = serviceOf(snapshot, host, settings);
       const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
