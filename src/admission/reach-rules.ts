@@ -1,5 +1,6 @@
 /** Rules about whether requests can reach a branch, and only those meant for it. They need the cluster's facts. */
 import { isHttpPort, isPublic, publicHostsOf } from '../model/exposure.ts';
+import { isForSidecars } from '../model/gateways.ts';
 import { resolveConfigHost, resolveVirtualServiceHost, type HostRef, type Mesh } from '../model/hosts.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
 import { withLabel } from '../model/json.ts';
@@ -233,7 +234,7 @@ function foreignRoutesLeaveTheHostToUs(declaration: Declaration): readonly Probl
 }
 
 function ownsHost(route: VirtualService, service: Service, namespace: Namespace, mesh: Mesh): boolean {
-  const isMesh = route.gateways.length === 0 || route.gateways.includes('mesh');
+  const isMesh = isForSidecars(route);
   if (
     isMesh &&
     route.hosts.some((host) => isHostOf(resolveVirtualServiceHost(host, route.namespace, mesh), service))

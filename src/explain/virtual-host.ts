@@ -1,7 +1,7 @@
 /** Which routes a proxy asks for a host: one virtual host, exact before the longest wildcard, in istiod's order. */
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
 import { hostRank, resolveVirtualServiceHost } from '../model/hosts.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
-import { isInMesh, resolveGateway } from '../routing/claims.ts';
 import { byCodeUnit } from '../routing/layout.ts';
 import { listAt, objectAt, type JsonObject } from '../model/json.ts';
 import { routesIn, type WrittenRoute } from './delegate.ts';
@@ -48,7 +48,7 @@ function isBound(rule: VirtualService, request: Request, rules: Rules): boolean 
   if (request.through === 'gateway')
     return rule.gateways.some((name) => isThrough(resolveGateway(name, rule.namespace), request));
   const { port } = request;
-  if (!isInMesh(rule) || port === undefined || port === plainHttpPort) return isInMesh(rule);
+  if (!isForSidecars(rule) || port === undefined || port === plainHttpPort) return isForSidecars(rule);
   return [...rules.services].some(
     ([service, ports]) => ports.includes(port) && rankOf(rule, service, rules) > 0,
   );

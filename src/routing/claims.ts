@@ -1,5 +1,6 @@
 /** What others have: hosts of foreign VirtualServices, and names of foreign objects. */
 import type { Settings } from '../config/settings.ts';
+import { isForSidecars } from '../model/gateways.ts';
 import { resolveVirtualServiceHost } from '../model/hosts.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
@@ -21,7 +22,7 @@ export function claimsOf(snapshot: Snapshot, settings: Settings): Claims {
   for (const one of foreign.sort((a, b) => byCodeUnit(labelOf(a), labelOf(b)))) {
     for (const host of one.hosts) {
       const full = resolveVirtualServiceHost(host, one.namespace, settings).host;
-      if (isInMesh(one)) claim(mesh, full, one);
+      if (isForSidecars(one)) claim(mesh, full, one);
       if (one.gateways.some((name) => name !== 'mesh')) claim(gateway, full, one);
     }
   }
@@ -34,17 +35,6 @@ function claim(claims: Map<string, string>, host: string, owner: VirtualService)
 
 function labelOf({ namespace, name }: VirtualService): string {
   return `${namespace}/${name}`;
-}
-
-/** Tells whether a VirtualService is for sidecars: it names no Gateway, or `mesh` among them. */
-export function isInMesh({ gateways }: Pick<VirtualService, 'gateways'>): boolean {
-  return gateways.length === 0 || gateways.includes('mesh');
-}
-
-/** Returns a Gateway as Istio reads it, `namespace/name`; a name without a namespace is one of the object's own. `mesh` stays. */
-export function resolveGateway(gateway: string, namespace: string): string {
-  if (gateway === 'mesh') return gateway;
-  return gateway.includes('/') ? gateway.replace(/^\.\//, `${namespace}/`) : `${namespace}/${gateway}`;
 }
 
 /**

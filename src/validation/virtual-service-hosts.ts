@@ -1,10 +1,11 @@
 /** Rules about the hosts and Gateways of a VirtualService among those of others. */
 import { isExported, routesOfHost } from '../model/destination-rules.ts';
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
 import { resolveConfigHost, resolveVirtualServiceHost, wildcardMatches } from '../model/hosts.ts';
 import type { Gateway, VirtualService } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { finding, members, type FactOwner, type Finding, type Placed } from './finding.ts';
-import { boundToMesh, gatewayOf, type FactRow } from './virtual-service-subject.ts';
+import { gatewayOf, type FactRow } from './virtual-service-subject.ts';
 
 /** Rules over a VirtualService. */
 export const hostRows: readonly FactRow[] = [
@@ -45,7 +46,7 @@ function* meshHostsHaveOneOwner(
 }
 
 function takesWholeHosts(route: VirtualService): boolean {
-  return boundToMesh(route) && !route.partial && route.hosts.length > 0;
+  return isForSidecars(route) && !route.partial && route.hosts.length > 0;
 }
 
 function isSame(one: VirtualService, other: VirtualService): boolean {
@@ -78,7 +79,7 @@ function* gatewaysAreThere(spec: Placed, { snapshot }: FactOwner, self: VirtualS
       continue;
     yield finding(
       path,
-      `is ${quote(value)}, and no Gateway ${value.includes('/') ? value : `${self.namespace}/${value}`} is known here`,
+      `is ${quote(value)}, and no Gateway ${resolveGateway(value, self.namespace)} is known here`,
       'create it, or write namespace/name of another',
     );
   }

@@ -4,6 +4,7 @@
  */
 import { routesOfHost } from '../model/destination-rules.ts';
 import { isEqual } from '../model/equal.ts';
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
 import { resolveConfigHost, resolveVirtualServiceHost } from '../model/hosts.ts';
 import { at, listAt, textAt } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
@@ -11,7 +12,6 @@ import { quote } from '../model/problem.ts';
 import { finding, type FactOwner, type Finding, type Placed } from './finding.ts';
 import { conditionsOf, headerKey, mayMeet, takesAll, without, type Conditions } from './match-conditions.ts';
 import type { Texts } from './texts.ts';
-import { isBoundToMesh } from './virtual-service-object.ts';
 import type { FactRow, Subject } from './virtual-service-subject.ts';
 
 /** Rules over a VirtualService. */
@@ -31,14 +31,14 @@ const lookedAtMax = 600;
 
 /** Who asks for a branch at a Gateway's host must get an answer without the branch, too: here, or by another object of the host. */
 function* somethingIsLeftForTheBaseline(
-  spec: Placed,
+  _: Placed,
   { snapshot, settings }: FactOwner,
   self: Subject,
 ): Generator<Finding> {
   const { all, texts } = self.matches;
   const branchKey = headerKey(settings.routingHeader);
   const choosing = all.slice(0, lookedAtMax).filter(({ asks }) => asks.has(branchKey));
-  if (choosing.length === 0 || isBoundToMesh(spec.value) || self.hosts.length === 0) return;
+  if (choosing.length === 0 || isForSidecars(self) || self.hosts.length === 0) return;
   const others = new Set(
     self.hosts
       .flatMap((host) =>
@@ -108,7 +108,7 @@ function shareAGateway(one: VirtualService, other: VirtualService): boolean {
 function gatewaysOf({ gateways, namespace }: VirtualService): readonly string[] {
   return gateways
     .filter((gateway) => gateway !== 'mesh')
-    .map((gateway) => (gateway.includes('/') ? gateway : `${namespace}/${gateway}`));
+    .map((gateway) => resolveGateway(gateway, namespace));
 }
 
 /** Tells which of two stands first; undefined where neither says how old it is, as in manifests. What is not there yet is the younger one. */
