@@ -1,11 +1,11 @@
 /** What workloads and Services are told about their routes: an annotation, and whether a workload that is deleted has to wait. Decisions only; no writes. */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
 import { severityOf, toText } from '../model/problem.ts';
 import { inNamespace, workloadKey, type Snapshot } from '../model/snapshot.ts';
 import { nameFor } from '../routing/claims.ts';
 import { keyOf, problemsOf, type Desired } from '../routing/desired.ts';
-import { hostOf } from '../routing/istio.ts';
 import type { BranchLayout, RoutingProblem } from '../routing/layout.ts';
 import { hostReference, subsetReference, type Ledger } from '../routing/ledger.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
@@ -120,7 +120,9 @@ function withheldBecause(
 ): string | undefined {
   if (own !== undefined) return own.message;
   if (blocked !== undefined) return blocked;
-  const owner = desired.claims.mesh.get(hostOf(layout.service.name, layout.service.namespace, settings));
+  const owner = desired.claims.mesh.get(
+    hostOfService(layout.service.name, layout.service.namespace, settings),
+  );
   return owner === undefined || isPublic
     ? undefined
     : `VirtualService ${owner} has the host of ${layout.service.name} in the mesh`;
@@ -164,8 +166,8 @@ function isHeld(
   const { namespace, name } = layout.service;
   const freeAt = ledger.freeAt(
     own === undefined
-      ? subsetReference(hostOf(name, namespace, settings), subset)
-      : hostReference(hostOf(own.name, namespace, settings)),
+      ? subsetReference(hostOfService(name, namespace, settings), subset)
+      : hostReference(hostOfService(own.name, namespace, settings)),
   );
   return freeAt === undefined || freeAt > now;
 }

@@ -1,7 +1,7 @@
 /** Roots with what they delegate to written out, as istiod does it. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate */
+import { resolveGateway } from '../model/gateways.ts';
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
-import { resolveGateway } from '../routing/claims.ts';
 
 /** Where one HTTP route of a VirtualService is written. */
 export interface RouteRef {

@@ -21,9 +21,15 @@ import {
 } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { isHttpPort } from '../model/exposure.ts';
-import { resolveHost } from '../routing/claims.ts';
+import {
+  bareHost,
+  hostOfDestinationRule,
+  hostOfService,
+  resolveConfigHost,
+  resolveRequestHost,
+  serviceOfHost,
+} from '../model/hosts.ts';
 import type { Desired } from '../routing/desired.ts';
-import { hostOf } from '../routing/istio.ts';
 import { byCodeUnit, type ServiceLayout } from '../routing/layout.ts';
 import { endpointsByService, isServed, readinessOf, servicesBehind } from '../routing/readiness.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
@@ -91,7 +97,10 @@ function httpPortsOf({ services }: Snapshot, settings: Settings): ReadonlyMap<st
       .flatMap((inside) => [...inside.values()])
       .map(
         ({ name, namespace, ports }) =>
-          [hostOf(name, namespace, settings), ports.filter(isHttpPort).map(({ port }) => port)] as const,
+          [
+            hostOfService(name, namespace, settings),
+            ports.filter(isHttpPort).map(({ port }) => port),
+          ] as const,
       ),
   );
 }
@@ -111,7 +120,9 @@ export function explain(world: World, request: Request): Hop {
 
 function explainOnce(world: World, request: Request): Hop {
   const host =
-    request.through === 'gateway' ? bareHost(request.host) : fullHost(bareHost(request.host), request, world);
+    request.through === 'gateway'
+      ? bareHost(request.host)
+      : resolveRequestHost(request.host, request.namespace, world.snapshot.services, world.settings).host;
   const routes = routesFor(host, request, world.rules);
   const callee = serviceOf(host, world);
   const started: Hop = {
@@ -176,7 +187,7 @@ function follow(world: World, request: Request, hop: Hop, route: JsonObject): Ho
   const [first] = targets;
   const namespace = hop.route?.leaf.namespace ?? request.namespace;
   const arrived = arrive(world, request, hop, {
-    host: resolveHost(textAt(first, 'destination', 'host') ?? '', namespace, world.settings),
+    host: resolveConfigHost(textAt(first, 'destination', 'host') ?? '', namespace, world.settings).host,
     subset: textAt(first, 'destination', 'subset'),
   });
   return targets.length < 2
@@ -191,29 +202,14 @@ function unserved(hop: Hop, reason: string, status: number): Hop {
   return { ...hop, version: '', reason, status };
 }
 
-/** Returns a host as routes name it: in lower case, without port and last dot. */
-export function bareHost(host: string): string {
-  return host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '');
-}
-
-/** Short and partly qualified names of Services are what the client's namespace makes of them. */
-function fullHost(host: string, { namespace }: Request, { snapshot, settings }: World): string {
-  const [service = '', second] = host.split('.');
-  const suffixes = second === undefined ? [namespace] : [second];
-  const isShort = [service, `${service}.${second ?? ''}`, `${service}.${second ?? ''}.svc`].includes(host);
-  const known = suffixes.find((one) => inNamespace(snapshot.services, one).has(service));
-  return isShort && known !== undefined ? `${service}.${known}.svc.${settings.clusterDomain}` : host;
-}
-
 function serviceOf(
   host: string,
   { snapshot, settings }: World,
 ): { readonly service: string; readonly namespace: string } | undefined {
-  const suffix = `.svc.${settings.clusterDomain}`;
-  const [service = '', namespace = ''] = host.endsWith(suffix)
-    ? host.slice(0, -suffix.length).split('.')
-    : [];
-  return inNamespace(snapshot.services, namespace).has(service) ? { service, namespace } : undefined;
+  const ref = serviceOfHost(host, settings);
+  return ref !== undefined && inNamespace(snapshot.services, ref.namespace).has(ref.name)
+    ? { service: ref.name, namespace: ref.namespace }
+    : undefined;
 }
 
 function headerAfter(
@@ -316,7 +312,7 @@ function subsetVersion(
 ): string | undefined {
   for (const place of [request.namespace, namespace]) {
     const rules = destinationRules.filter(
-      (rule) => rule.namespace === place && resolveHost(rule.host, rule.namespace, settings) === host,
+      (rule) => rule.namespace === place && hostOfDestinationRule(rule, settings) === host,
     );
     if (rules.length === 0) continue;
     const oldest = [...rules].sort((a, b) => byCodeUnit(a.created, b.created) || byCodeUnit(a.name, b.name));

@@ -1,6 +1,7 @@
 /** Why a request reached the version that it reached, in words for whoever expected another. */
+import { bareHost } from '../model/hosts.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
-import { bareHost, type Hop, type World } from './explain.ts';
+import type { Hop, World } from './explain.ts';
 import { headerOf, type Request } from './match.ts';
 
 /** What happened to a request. */

@@ -3,10 +3,11 @@
  * endpoints only the services behind them are decided anew.
  */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
-import { hasHeaders, hostOf, type RouteObject } from './istio.ts';
+import { hasHeaders, type RouteObject } from './istio.ts';
 import {
   byCodeUnit,
   layOut,
@@ -130,7 +131,7 @@ function decide(
 ): readonly RouteObject[] {
   const { snapshot, settings, desired, naming, pace } = context;
   const { name, namespace } = declared.service;
-  const host = hostOf(name, namespace, settings);
+  const host = hostOfService(name, namespace, settings);
   const service = withLeaving(declared, snapshot, pace, settings);
   const readiness = readinessOf(snapshot, service, endpoints, settings);
   const circumstances = {
@@ -184,7 +185,7 @@ function withhold(
   for (const key of keys) desired.withheld.delete(key);
   const stays =
     blocked !== undefined &&
-    pace.isRouted(hostOf(name, namespace, settings)) &&
+    pace.isRouted(hostOfService(name, namespace, settings)) &&
     ready.has(layout.baseline.version) &&
     hasExposedBranches(layout, snapshot, settings);
   if (!stays) return objects;

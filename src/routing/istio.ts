@@ -1,6 +1,7 @@
 /** Istio objects and their parts: VirtualService and DestinationRule of `networking.istio.io/v1`, as plain values with a fixed order of keys. */
 import { parse } from 'yaml';
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import { isObject, type JsonObject } from '../model/json.ts';
 import { managedByLabel, managedByValue } from '../model/keys.ts';
 import type { Service } from '../model/kubernetes.ts';
@@ -31,11 +32,6 @@ export function routeObject(kind: RouteKind, namespace: string, name: string, sp
     metadata: { name, namespace, labels: { [managedByLabel]: managedByValue } },
     spec,
   };
-}
-
-/** Returns the full host of a Service. */
-export function hostOf(service: string, namespace: string, settings: Settings): string {
-  return `${service}.${namespace}.svc.${settings.clusterDomain}`;
 }
 
 /** Returns the matches of a path and all below it, segment by segment: `/ctx` matches `/ctx` and `/ctx/x`, never `/ctxx`. */
@@ -121,7 +117,7 @@ function destinationOf(
   const number =
     own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port);
   return {
-    host: hostOf(target.service, namespace, settings),
+    host: hostOfService(target.service, namespace, settings),
     ...(target.kind === 'subset' ? { subset: target.subset } : {}),
     port: { number },
   };

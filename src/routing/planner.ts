@@ -14,6 +14,7 @@
  * Ready versions whose subset is not known yet are decided as if they were not ready, so that one route's wait holds up no other.
  */
 import type { Settings } from '../config/settings.ts';
+import { serviceOfHost } from '../model/hosts.ts';
 import { isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { createBackoff } from './backoff.ts';
@@ -132,7 +133,7 @@ export function createPlanner({
   }
 
   function stepOf(key: string, wanted: Desired, now: number): Step {
-    const step = changeStep(key, wanted, { ledger, now });
+    const step = changeStep(key, wanted, { ledger, now, settings });
     const notBefore = failures.notBefore(key);
     if (step === undefined && notBefore <= now) failures.succeeded(key);
     return step !== undefined && notBefore > now ? { waitUntil: notBefore } : step;
@@ -149,7 +150,7 @@ export function createPlanner({
       ledger.observe(key, object, now);
       open.add(key);
       // What its subsets are known for is asked again, and so is the time to wait.
-      if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? ''));
+      if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? '', settings));
     },
     failed(key, now) {
       failures.failed(key, now);
@@ -179,13 +180,13 @@ export function createPlanner({
 function changeStep(
   key: string,
   { objects, withheld, namespaces }: Desired,
-  { ledger, now }: Pick<Moment, 'ledger' | 'now'>,
+  { ledger, now, settings }: Pick<Moment, 'ledger' | 'now' | 'settings'>,
 ): Step {
   if (withheld.has(key)) return undefined;
   const [before, after] = [ledger.objects.get(key), objects.get(key)];
   const object = after ?? before;
   if (object === undefined) return undefined;
-  const moment = { ledger, now, objects, namespaces };
+  const moment = { ledger, now, settings, objects, namespaces };
   return object.kind === 'DestinationRule'
     ? ruleStep(key, before, after, moment)
     : routeStep(before, after, moment);
@@ -194,6 +195,7 @@ function changeStep(
 interface Moment {
   readonly ledger: Ledger;
   readonly now: number;
+  readonly settings: Settings;
   readonly objects: Desired['objects'];
   readonly namespaces: Desired['namespaces'];
 }
@@ -246,8 +248,12 @@ function subsets(object: RouteObject | undefined): readonly JsonObject[] {
 }
 
 /** The baseline may take over a name of a branch at once: whoever is still routed there meets the baseline. */
-function isBaselines(subset: JsonObject | undefined, host: string, { namespaces }: Moment): boolean {
-  const { namespace, service } = serviceOf(host);
+function isBaselines(
+  subset: JsonObject | undefined,
+  host: string,
+  { namespaces, settings }: Moment,
+): boolean {
+  const { namespace, service } = serviceOf(host, settings);
   const baseline = namespaces.get(namespace)?.decided.get(service)?.layout.baseline;
   return (
     subset !== undefined &&
@@ -348,7 +354,7 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
       if (labels === undefined || versionOfLabels(labels, settings.versionLabel) !== version) return false;
       const knownAt = ledger.knownAt(host, subset);
       if (knownAt !== undefined && knownAt > now) {
-        wait(serviceOf(host), knownAt);
+        wait(serviceOf(host, settings), knownAt);
       }
       return knownAt !== undefined && knownAt <= now;
     },
@@ -386,8 +392,8 @@ function nameOf({ namespace, service }: TouchedService): string {
   return `${namespace}/${service}`;
 }
 
-/** Takes the full host of a Service apart. */
-function serviceOf(host: string): TouchedService {
-  const [service = '', namespace = ''] = host.split('.');
-  return { namespace, service };
+/** Returns the service of a host of ours. */
+function serviceOf(host: string, settings: Settings): TouchedService {
+  const ref = serviceOfHost(host, settings);
+  return { namespace: ref?.namespace ?? '', service: ref?.name ?? '' };
 }

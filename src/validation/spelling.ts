@@ -1,4 +1,5 @@
 /** Rules about spellings that Istio accepts and that do not do what their author meant. */
+import { hostOfService } from '../model/hosts.ts';
 import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { bareDots } from '../regex/literal.ts';
@@ -73,7 +74,7 @@ function isAlias(
   const [name = '', namespace] = host.split('.');
   return (
     namespace !== undefined &&
-    (!isForMesh || written.has(`${name}.${namespace}.svc.${settings.clusterDomain}`))
+    (!isForMesh || written.has(hostOfService(name, namespace, settings)))
   );
 }
 
@@ -85,7 +86,6 @@ function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Findi
 /** A name without a dot is completed with the namespace of the rule; one with some of its parts is taken as it is, and meets nothing. */
 function* partialHost(host: string, path: string, { namespace, settings }: Owner): Generator<Finding> {
   if (hostFault(host) !== undefined || host.startsWith('*')) return;
-  const full = `svc.${settings.clusterDomain}`;
   const labels = host.split('.');
   const isHalf =
     (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
@@ -93,13 +93,13 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
     yield finding(
       path,
       `is ${quote(host)}, which Istio completes with the namespace of this object`,
-      `write ${host}.${namespace}.${full}`,
+      `write ${hostOfService(host, namespace, settings)}`,
     );
   else if (isHalf)
     yield finding(
       path,
       `is ${quote(host)}, which Istio takes as it is and so is no Service`,
-      `write ${labels.slice(0, 2).join('.')}.${full}`,
+      `write ${hostOfService(labels[0] ?? '', labels[1] ?? '', settings)}`,
     );
 }
 
