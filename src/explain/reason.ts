@@ -1,4 +1,5 @@
 /** Why a request reached the version that it reached, in words for whoever expected another. */
+import { blockedReason, servedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
 import { bareHost, type Hop, type World } from './explain.ts';
 import { headerOf, type Request } from './match.ts';
@@ -20,12 +21,12 @@ export function reasonFor(world: World, outcome: Outcome): string {
   if (decided.layout.versions.some((one) => one.version === version))
     return `long-lived version ${version} by path`;
   if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
-  if (decided.blocked !== undefined) return decided.blocked;
+  if (decided.blocked !== undefined) return blockedReason(decided.blocked, decided.layout.service.name);
   return baselineReason(world, outcome, decided);
 }
 
 /** The most asked question: why does my request reach the baseline? */
-function baselineReason(world: World, outcome: Outcome, { layout, reasons }: ServiceRoutes): string {
+function baselineReason(world: World, outcome: Outcome, { layout, branches }: ServiceRoutes): string {
   const { hop, request } = outcome;
   const { name } = layout.service;
   const asked = hop.header;
@@ -33,11 +34,11 @@ function baselineReason(world: World, outcome: Outcome, { layout, reasons }: Ser
   const candidates = candidatesOf(world, request, asked);
   const wanted =
     layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ??
-    candidates.find((id) => reasons.has(id));
+    candidates.find((id) => branches.has(id));
   if (wanted !== undefined) {
-    const reason = reasons.get(wanted) ?? '';
-    return reason.endsWith('baseline')
-      ? reason
+    const state = branches.get(wanted);
+    return state?.kind === 'baseline'
+      ? servedReason(state, { id: wanted, service: name })
       : `${world.settings.routingHeader} is not heard here: baseline`;
   }
   if (candidates.length > 1)
