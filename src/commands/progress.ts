@@ -8,7 +8,7 @@ import { podsProgress, type PodFault, type PodsProgress } from '../lifecycle/pod
 import type { Branch } from '../model/branch.ts';
 import { numberAt, textAt, type JsonObject } from '../model/json.ts';
 import { snapshotOf } from '../model/snapshot.ts';
-import { sayAddresses, type Deployed } from './deploy.ts';
+import { sayAddresses, type Deployed } from './deployed.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 import { seenStatuses } from './seen-status.ts';
 
