@@ -5,6 +5,7 @@ import { branchUrl } from '../model/exposure.ts';
 import { planChanges, type Plan } from '../routing/changes.ts';
 import { desiredOf, problemsOf, type Desired } from '../routing/desired.ts';
 import { byCodeUnit } from '../routing/layout.ts';
+import { routeReason, servedReason } from '../routing/messages.ts';
 import type { Route, ServiceRoutes } from '../routing/routes.ts';
 import { admitted } from './admitted.ts';
 import type { Io } from './io.ts';
@@ -100,12 +101,16 @@ function versionLines(one: ServiceRoutes, settings: Settings): ReadonlyMap<strin
         ...new Set([...(lines.get(route.version)?.split('; ') ?? []), ...describe(route, one, settings)]),
       ].join('; '),
     );
-  for (const [id, reason] of one.reasons) if (!lines.has(id)) lines.set(id, `no route; ${reason}`);
+  const service = one.layout.service.name;
+  for (const [id, state] of one.branches)
+    if (state.kind !== 'routed' && !lines.has(id))
+      lines.set(id, `no route; ${servedReason(state, { id, service })}`);
   return lines;
 }
 
 function describe(route: Route, { layout }: ServiceRoutes, settings: Settings): readonly string[] {
-  const { branch, path, target, reason } = route;
+  const { branch, path, target } = route;
+  const reason = routeReason(route);
   if (branch === undefined)
     return [
       path === undefined

@@ -20,6 +20,7 @@ import { nameFor } from '../routing/claims.ts';
 import { keyOf, type Desired } from '../routing/desired.ts';
 import { versionIn } from '../routing/layout.ts';
 import { subsetReference, type Ledger } from '../routing/ledger.ts';
+import { blockedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
 
 /** A gate that is to be opened or closed. */
@@ -107,7 +108,8 @@ function serviceVerdict(pod: Pod, routes: ServiceRoutes, facts: GateFacts, now: 
       reason: 'LooksLikeTheBaseline',
       message: `this branch pod carries the baseline's version ${version}`,
     };
-  if (blocked !== undefined && layout.hasSubsets) return { open: false, reason: 'Blocked', message: blocked };
+  if (blocked !== undefined && layout.hasSubsets)
+    return { open: false, reason: 'Blocked', message: blockedReason(blocked, layout.service.name) };
   const isTold = layout.branches.some(
     ({ branch, own }) => (branch.id === version && own === undefined) || own?.name === layout.service.name,
   );

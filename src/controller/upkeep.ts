@@ -27,7 +27,7 @@ export interface UpkeepSite {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly held: Held;
-  readonly planner: Pick<Planner, 'desired' | 'ledger' | 'isDone'>;
+  readonly planner: Pick<Planner, 'desired' | 'ledger'>;
   readonly agent: AgentBundle | undefined;
   readonly events: EventQueue;
   readonly report: (outcome: 'written' | 'failed', kind: string, object: string, reason: string) => void;
@@ -141,7 +141,6 @@ function factsOf({ cluster, settings, planner }: UpkeepSite) {
     settings,
     desired: planner.desired(),
     ledger: planner.ledger,
-    isDone: planner.isDone,
   };
 }
 

@@ -7,6 +7,7 @@ import { hostOfService } from '../model/hosts.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
+import { pendingOf, type BranchState } from './branch-state.ts';
 import { hasHeaders, type RouteObject } from './istio.ts';
 import {
   byCodeUnit,
@@ -18,7 +19,7 @@ import {
 import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
 import { unpaced, type Pace } from './pace.ts';
 import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
-import { routesOf, waitingOf, type Route, type ServiceRoutes } from './routes.ts';
+import { routesOf, type Route, type ServiceRoutes } from './routes.ts';
 import { serviceObjects, type Naming } from './service-manifests.ts';
 import { sitesOf, type Site } from './site.ts';
 
@@ -137,11 +138,12 @@ function decide(
   const circumstances = {
     meshOwner: desired.claims.mesh.get(host),
     versionLabel: settings.versionLabel,
-    waiting: waitingOf(service, readiness, host, pace),
+    pending: pendingOf(service, readiness, host, pace),
     isBaselineKnown:
       pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
   };
-  let decided = routesOf(service, readiness, circumstances);
+  const whole = routesOf(service, readiness, circumstances);
+  let decided = whole;
   let objects = serviceObjects(decided, naming, settings);
   for (
     let large = tooLarge(objects, settings);
@@ -152,7 +154,7 @@ function decide(
       decided.layout.branches.length * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)),
     );
     decided = withRoomFor(kept, {
-      full: service,
+      whole,
       decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances),
       large,
     });
@@ -209,23 +211,28 @@ function sizeOf(object: RouteObject): number {
 function withRoomFor(
   kept: number,
   {
-    full,
+    whole,
     decided,
     large,
-  }: { readonly full: ServiceLayout; readonly decided: ServiceRoutes; readonly large: RouteObject },
+  }: { readonly whole: ServiceRoutes; readonly decided: ServiceRoutes; readonly large: RouteObject },
 ): ServiceRoutes {
-  const { name, namespace } = full.service;
-  const left = full.branches.slice(kept).map(({ branch }) => branch.id);
-  const message = `${large.kind} ${large.metadata.name} would be too large with ${full.branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
+  const { service, branches } = whole.layout;
+  const { name, namespace } = service;
+  const left = branches.slice(kept).map(({ branch }) => branch.id);
+  const message = `${large.kind} ${large.metadata.name} would be too large with ${branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
   return {
     ...decided,
-    layout: { ...decided.layout, branches: full.branches.slice(0, kept) },
-    reasons: new Map([
-      ...decided.reasons,
-      ...left.map((id) => [id, `too many branches of ${name} for ${id}: baseline`] as const),
+    layout: { ...decided.layout, branches: branches.slice(0, kept) },
+    branches: new Map([
+      ...decided.branches,
+      ...left.map((id) => [id, withoutRoom(whole.branches.get(id))] as const),
     ]),
     problems: [...decided.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
   };
+}
+
+function withoutRoom(state: BranchState | undefined): BranchState {
+  return state?.kind === 'blocked' ? state : { kind: 'baseline', because: 'no-room' };
 }
 
 function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: ServiceRoutes): void {

@@ -7,6 +7,7 @@ import { managedByLabel, managedByValue } from '../model/keys.ts';
 import type { Service } from '../model/kubernetes.ts';
 import { memoize } from '../model/memoize.ts';
 import type { ServiceLayout } from './layout.ts';
+import { routeReason, unavailableAnswer } from './messages.ts';
 import type { Route } from './routes.ts';
 
 /** Kinds of object that we make. */
@@ -91,7 +92,7 @@ export function httpRoute(
     return {
       name: route.version,
       ...match,
-      directResponse: { status: 503, body: { string: route.target.message } },
+      directResponse: { status: 503, body: { string: unavailableAnswer(route) } },
     };
   }
   const extra = extraOf(layout) ?? {};
@@ -146,7 +147,7 @@ function oursOf(route: Route, writing: Writing, settings: Settings): JsonObject 
       ? {}
       : {
           response: {
-            set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` },
+            set: { [settings.responseHeader]: `${route.service} ${route.version} (${routeReason(route)})` },
           },
         }),
   };

@@ -61,8 +61,6 @@ export interface Planner {
   plan(now: number): Due;
   /** What should be, as of the last plan. */
   desired(): Desired;
-  /** Tells whether an object is as it should be, or is to stay as it is. */
-  readonly isDone: (key: string) => boolean;
   readonly ledger: Ledger;
 }
 
@@ -173,7 +171,6 @@ export function createPlanner({
       );
     },
     desired: () => desired ?? desiredOf(snapshot, settings, pacer),
-    isDone: (key) => !open.has(key),
   };
 }
 

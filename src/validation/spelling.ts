@@ -72,10 +72,7 @@ function isAlias(
   { settings }: Owner,
 ): boolean {
   const [name = '', namespace] = host.split('.');
-  return (
-    namespace !== undefined &&
-    (!isForMesh || written.has(hostOfService(name, namespace, settings)))
-  );
+  return namespace !== undefined && (!isForMesh || written.has(hostOfService(name, namespace, settings)));
 }
 
 function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Finding> {
