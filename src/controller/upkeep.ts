@@ -5,6 +5,7 @@
 import type { Cluster } from '../cluster/port.ts';
 import { Gone, type Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
+import { earliest } from '../model/collections.ts';
 import type { JsonObject } from '../model/json.ts';
 import { fullKey, routedGate, routesFinalizer } from '../model/keys.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
@@ -128,11 +129,6 @@ export function startUpkeep(site: UpkeepSite): Turns {
   const turns = createTurns({ clock, signal: held.signal, bug: site.bug, turn });
   turns.soon();
   return turns;
-}
-
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function factsOf({ cluster, settings, planner }: UpkeepSite) {

@@ -7,7 +7,7 @@ import { hostOfService } from '../model/hosts.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
-import { pendingOf, type BranchState } from './branch-state.ts';
+import { pendingOf, type BranchState, type Pending } from './branch-state.ts';
 import { hasHeaders, type RouteObject } from './istio.ts';
 import {
   byCodeUnit,
@@ -18,8 +18,14 @@ import {
 } from './layout.ts';
 import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
 import { unpaced, type Pace } from './pace.ts';
-import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
-import { routesOf, type Route, type ServiceRoutes } from './routes.ts';
+import {
+  endpointsByService,
+  readinessOf,
+  servicesBehind,
+  type Readiness,
+  type SlicesByService,
+} from './readiness.ts';
+import { routesOf, type Circumstances, type Route, type ServiceRoutes } from './routes.ts';
 import { serviceObjects, type Naming } from './service-manifests.ts';
 import { sitesOf, type Site } from './site.ts';
 
@@ -140,26 +146,16 @@ function decide(
     versionLabel: settings.versionLabel,
     pending: pendingOf(service, readiness, host, pace),
     isBaselineKnown:
-      pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
+      !readiness.hasBaseline ||
+      pace.isKnown(host, service.baseline.subset, service.baseline.version) ||
+      pace.isRouted(host),
   };
-  const whole = routesOf(service, readiness, circumstances);
-  let decided = whole;
-  let objects = serviceObjects(decided, naming, settings);
-  for (
-    let large = tooLarge(objects, settings);
-    large !== undefined && decided.layout.branches.length > 0;
-    large = tooLarge(objects, settings)
-  ) {
-    const kept = Math.floor(
-      decided.layout.branches.length * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)),
-    );
-    decided = withRoomFor(kept, {
-      whole,
-      decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances),
-      large,
-    });
-    objects = serviceObjects(decided, naming, settings);
-  }
+  const { kept, large, routes: settled } = roomFor(service, readiness, circumstances, context);
+  const isSettled = circumstances.pending.size === 0 && circumstances.isBaselineKnown;
+  const paced = isSettled ? settled : routesOf(firstBranches(service, kept), readiness, circumstances);
+  const whole = large === undefined ? paced : routesOf(service, readiness, circumstances);
+  const decided = large === undefined ? paced : withRoomFor(kept, { whole, decided: paced, large });
+  const objects = serviceObjects(decided, naming, settings);
   routes.decided.set(name, decided);
   noteBranches(routes, { ...decided, layout: service });
   return withhold(objects, decided, readiness.ready, context);
@@ -193,6 +189,34 @@ function withhold(
   if (!stays) return objects;
   for (const key of keys) desired.withheld.add(key);
   return objects.filter((object) => !keys.includes(keyOf(object)));
+}
+
+/**
+ * Tells how many branches fit, their routes once nothing waits, and what would be too large with all of them. What waits for its turn has its room already: else it would lose its subset
+ * as soon as its route is due, and get it back without the route, for ever.
+ */
+function roomFor(
+  service: ServiceLayout,
+  readiness: Readiness,
+  circumstances: Circumstances,
+  { naming, settings }: Context,
+): { readonly kept: number; readonly large: RouteObject | undefined; readonly routes: ServiceRoutes } {
+  const settled = { ...circumstances, pending: new Map<string, Pending>(), isBaselineKnown: true };
+  let kept = service.branches.length;
+  let first: RouteObject | undefined;
+  for (;;) {
+    const routes = routesOf(firstBranches(service, kept), readiness, settled);
+    const large = tooLarge(serviceObjects(routes, naming, settings), settings);
+    if (large === undefined || kept === 0) return { kept, large: first, routes };
+    first = large;
+    kept = Math.floor(kept * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)));
+  }
+}
+
+function firstBranches(service: ServiceLayout, count: number): ServiceLayout {
+  return count === service.branches.length
+    ? service
+    : { ...service, branches: service.branches.slice(0, count) };
 }
 
 function tooLarge(
