@@ -186,11 +186,6 @@ export const branchSettings = {
   }),
   routeTimeoutSeconds: whole('routes', 0, [0, 86_400], 'timeout of every route; 0: none'),
   regexReaders: regexReadersSetting,
-  regexMatches: flag(
-    'routes',
-    false,
-    'match branches by one regex, e.g. (OPS-1234|ops-1234), in place of exact values',
-  ),
   baggageMatches: flag('routes', false, 'match the W3C baggage member named like the routing header, too'),
   responseHeader: text(
     'routes',

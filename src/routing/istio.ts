@@ -44,10 +44,7 @@ export function pathMatches(path: string): readonly JsonObject[] {
 
 /** Returns the matches of the header values that mean a branch. */
 export function headerMatches(values: readonly string[], settings: Settings): readonly JsonObject[] {
-  const conditions = settings.regexMatches
-    ? [{ regex: alternatives(values) }]
-    : values.map((exact) => ({ exact }));
-  return conditions.map((condition) => ({ headers: { [settings.routingHeader]: condition } }));
+  return values.map((exact) => ({ headers: { [settings.routingHeader]: { exact } } }));
 }
 
 /** Returns the match of a `baggage` header that has the member `<routing header>=<value>`, wherever it stands in the list. */
@@ -61,7 +58,7 @@ export function baggageRegex(values: readonly string[], name: string): string {
 }
 
 /** Returns the regex of any of these values. */
-export function alternatives(values: readonly string[]): string {
+function alternatives(values: readonly string[]): string {
   return `(${values.map(escape).join('|')})`;
 }
 

@@ -191,15 +191,11 @@ function* regexIsShort({ value }: Placed): Generator<Finding> {
 /** Values for which a match each is no burden. */
 const valuesFew = 4;
 
-function* regexIsNeeded({ value }: Placed, { settings }: Owner): Generator<Finding> {
+function* regexIsNeeded({ value }: Placed): Generator<Finding> {
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
     const values = path.endsWith('uriRegexRewrite.match') ? [] : plainValues(pattern);
-    // Of a header that must not be there only one value can be named, and some want regexes.
-    if (
-      values.length === 0 ||
-      (values.length > 1 && (settings.regexMatches || path.includes('.withoutHeaders[')))
-    )
-      continue;
+    // Of a header that must not be there only one value can be named.
+    if (values.length === 0 || (values.length > 1 && path.includes('.withoutHeaders['))) continue;
     const [named, exact] = [
       values.map(quote).join(', '),
       values.map((one) => `exact: ${quote(one)}`).join(', '),

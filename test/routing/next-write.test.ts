@@ -5,7 +5,9 @@ import { keyOf } from '../../src/routing/desired.ts';
 import { createLedger } from '../../src/routing/ledger.ts';
 import { nextWrite } from '../../src/routing/next-write.ts';
 import { routeObject, type RouteObject } from '../../src/routing/istio.ts';
+import { settingsWith } from '../admission/golden.ts';
 
+const settings = settingsWith();
 const rule = (...subsets: readonly string[]): RouteObject =>
   routeObject('DestinationRule', 'green', 'one', { host: 'one', subsets: subsets.map((name) => ({ name })) });
 const routes = (...subsets: readonly string[]): RouteObject =>

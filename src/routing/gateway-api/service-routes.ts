@@ -2,7 +2,7 @@
 import type { Settings } from '../../config/settings.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { carriersOf } from '../edge.ts';
-import { alternatives, baggageRegex } from '../istio.ts';
+import { baggageRegex } from '../istio.ts';
 import { routeReason } from '../messages.ts';
 import type { Route, ServiceRoutes } from '../routes.ts';
 import { headerFilters, withOurs, type Manner } from './manner.ts';
@@ -40,13 +40,11 @@ export interface Place {
 function headersOf(
   { branch }: Route,
   by: 'header' | 'baggage',
-  { routingHeader, regexMatches }: Settings,
+  { routingHeader }: Settings,
 ): readonly (readonly HeaderCondition[])[] {
   const values = branch?.values ?? [];
   if (by === 'baggage')
     return [[{ type: 'RegularExpression', name: 'baggage', value: baggageRegex(values, routingHeader) }]];
-  if (regexMatches)
-    return [[{ type: 'RegularExpression', name: routingHeader, value: alternatives(values) }]];
   return values.map((value) => [{ type: 'Exact', name: routingHeader, value }]);
 }
 

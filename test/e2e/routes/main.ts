@@ -23,8 +23,8 @@ import { desiredOf } from '../../../src/routing/desired.ts';
 const groups: readonly { readonly name: string; readonly settings: Settings }[] = [
   { name: 'defaults', settings: settingsWith() },
   {
-    name: 'regex, baggage and a response header',
-    settings: settingsWith({ regexMatches: 'true', baggageMatches: 'true', responseHeader: 'x-served-by' }),
+    name: 'baggage and a response header',
+    settings: settingsWith({ baggageMatches: 'true', responseHeader: 'x-served-by' }),
   },
   {
     name: 'the header of the public removed',

@@ -139,7 +139,6 @@ const requests: fc.Arbitrary<readonly Asked[]> = fc
 for (const [words, given] of [
   ['by default', {}],
   ['with baggage', { baggageMatches: true }],
-  ['by regex', { regexMatches: true }],
   ['with the header removed at the edge', { publicHeader: 'remove' }],
 ] as const) {
   test(`a request goes where Istio's objects send it, whatever the age of objects: ${words}`, (t) => {
