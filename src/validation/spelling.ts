@@ -49,8 +49,10 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
   );
   const mirrors = routes.map((route) => field(route, 'mirror'));
   const hosts = members(spec, 'hosts');
+  const isForMesh = isBoundToMesh(spec.value);
+  const written = new Set(hosts.map(({ value }) => value));
   for (const { value, path } of hosts)
-    if (typeof value === 'string' && value !== '*' && !isAlias(value, spec.value, owner))
+    if (typeof value === 'string' && value !== '*' && !isAlias(value, isForMesh, written, owner))
       yield* partialHost(value, path, owner);
   const seen = new Set<string>();
   for (const { value, path } of [...targets, ...mirrors]) {
@@ -62,12 +64,16 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
 }
 
 /** A Gateway takes `name.namespace` for what it says; beside the full name it is another name for sidecars, too. */
-function isAlias(host: string, spec: unknown, { settings }: Owner): boolean {
+function isAlias(
+  host: string,
+  isForMesh: boolean,
+  written: ReadonlySet<unknown>,
+  { settings }: Owner,
+): boolean {
   const [name = '', namespace] = host.split('.');
   return (
     namespace !== undefined &&
-    (!isBoundToMesh(spec) ||
-      listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`))
+    (!isForMesh || written.has(`${name}.${namespace}.svc.${settings.clusterDomain}`))
   );
 }
 

@@ -18,13 +18,8 @@ import {
 } from '../../src/cluster/rights.ts';
 import { at, labelsAt, listAt, objectAt, textAt } from '../../src/model/json.ts';
 import { metricsTable } from '../../src/telemetry/metrics.ts';
-import { findArtifact } from '../box/binaries.ts';
-import { chart, helm, rendered, template } from './helm.ts';
+import { chart, helm, rendered, skip, template } from './helm.ts';
 
-const skip =
-  findArtifact('helm') === undefined
-    ? 'helm is not made on this machine yet; npm run test:e2e makes it once, with go'
-    : false;
 const cases = join(import.meta.dirname, 'cases');
 const digest = `sha256:${'0'.repeat(64)}`;
 
@@ -68,7 +63,7 @@ test('values and their descriptions are the same set', (t) => {
 });
 
 /** `helm template` with values, as files: `<case>.values.yaml` and `<case>.out.yaml`. */
-test('renders', { skip, timeout: 240_000 }, async (t) => {
+test('renders', { skip }, async (t) => {
   for (const file of readdirSync(cases).filter((name) => name.endsWith('.values.yaml'))) {
     const { code, stdout, stderr } = await template(parse(readFileSync(join(cases, file), 'utf8')) as object);
     t.equal(code, 0, `${file}: ${stderr}`);
@@ -203,7 +198,7 @@ test('the schema takes no settings that the program would refuse, and the other 
 
 test(
   'fuzz: whatever the values, helm renders YAML or refuses with words; it never panics',
-  { skip, timeout: 240_000 },
+  { skip },
   async (t) => {
     const known = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as Record<string, unknown>;
     const value = fc.oneof(
