@@ -4,7 +4,7 @@ import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../mode
 import type { VirtualService } from '../model/kubernetes.ts';
 
 /** Where one HTTP route of a VirtualService is written. */
-export interface RouteRef {
+interface RouteRef {
   readonly namespace: string;
   readonly name: string;
   /** Among the HTTP routes of the object. */

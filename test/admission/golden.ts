@@ -9,6 +9,7 @@ import { isObject, textAt, type JsonObject } from '../../src/model/json.ts';
 import { snapshotOf, emptySnapshot, type Snapshot } from '../../src/model/snapshot.ts';
 import type { Decision } from '../../src/admission/decision.ts';
 import { withNumbers } from '../quick.ts';
+import { encodeReview } from '../../src/admission/review.ts';
 import { reviewPaths, type ReviewPath } from '../../src/admission/decide.ts';
 
 export interface Case {
@@ -135,14 +136,15 @@ function readCase(file: string): Case {
 }
 
 /** What a golden file holds. `object` is the object after our patch. */
-export function outOf(decision: Decision, after: unknown): JsonObject {
+export function outOf(decision: Decision): JsonObject {
+  const { warnings } = encodeReview({ apiVersion: '', uid: '' }, decision, (text) => text).response;
   return {
     outcome: decision.outcome,
-    ...(decision.warnings.length > 0 ? { warnings: decision.warnings } : {}),
+    ...(warnings === undefined ? {} : { warnings }),
     ...(decision.outcome === 'denied' ? { message: decision.message } : {}),
     ...(decision.problems.length > 0
       ? { problems: decision.problems.map(({ code, severity, path }) => ({ code, severity, path })) }
       : {}),
-    ...(decision.outcome === 'mutated' ? { object: after } : {}),
+    ...(decision.outcome === 'mutated' ? { object: decision.after } : {}),
   };
 }

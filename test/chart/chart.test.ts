@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { chartSettings } from '../../scripts/chart-docs.ts';
 import { generated } from '../../scripts/docs.ts';
 import { loadSettings } from '../../src/config/load.ts';
+import { branchWebhookNames } from '../../src/model/keys.ts';
 import { settingKeys, settingsTable } from '../../src/config/settings.ts';
 import {
   installationRights,
@@ -299,7 +300,7 @@ test(
           );
           t.equal(
             at(webhook, 'failurePolicy'),
-            name.startsWith('branches.') && policy === 'Fail' ? 'Fail' : 'Ignore',
+            branchWebhookNames.includes(name) && policy === 'Fail' ? 'Fail' : 'Ignore',
             name,
           );
           if (name.startsWith('probe.')) continue;

@@ -187,7 +187,13 @@ test('metrics have the values of what happened', async (t) => {
             ],
           }
         : object?.['kind'] === 'Deployment'
-          ? { outcome: 'mutated', patch: [{ op: 'add', path: '/a', value: 1 }], warnings: [], problems: [] }
+          ? {
+              outcome: 'mutated',
+              patch: [{ op: 'add', path: '/a', value: 1 }],
+              after: {},
+              warnings: [],
+              problems: [],
+            }
           : allow(),
   });
   for (let count = 0; count < 3; count += 1) await send(port, mutate, { body: review(branchWorkload) });
