@@ -12,6 +12,7 @@ import {
   type Placed,
   type Row,
 } from './finding.ts';
+import { hasControlCharacter } from './header-operations.ts';
 import { durationFindings, isHeaderName, millisecondsOf, rangeFindings, shown } from './istio-names.ts';
 
 /** Rules over one HTTP route. */
@@ -71,25 +72,19 @@ function* operationFindings(
       'is no header that may be changed here',
       'of these only :authority of a request may be set',
     );
-  else if (!mayBeAuthority && !isHeaderName(key))
+  else if (!mayBeAuthority && !hasControlCharacter(key) && !isHeaderName(key))
     yield finding(path, `names ${quote(key)}, which is no header name`, fix);
-  const fault = valueFault(value);
-  if (fault !== undefined) yield finding(path, `is ${shown(value)}: it ${fault.what}`, fault.fix);
-}
-
-/** Text, variables such as `%START_TIME%` or `%REQ(x-a?x-b):10%`, `%%` for a percent sign. */
-const valuePattern = /^(?:[^%]|%%|%[A-Z_0-9]+(?:\([^)]*\))?(?::[0-9]+)?%)*$/;
-
-function valueFault(value: unknown): { readonly what: string; readonly fix: string } | undefined {
-  if (typeof value !== 'string') return { what: 'is no text', fix: 'write it in quotes' };
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(value)) return { what: 'has a control character', fix: 'leave it out' };
-  return valuePattern.test(value)
-    ? undefined
-    : { what: 'has a % that begins no variable', fix: 'write %% for a percent sign' };
+  if (typeof value !== 'string')
+    yield finding(path, `is ${shown(value)}: it is no text`, 'write it in quotes');
 }
 
 function* removalFindings({ value, path }: Placed): Generator<Finding> {
-  if (typeof value === 'string' && isHeaderName(value) && value.toLowerCase() !== 'host') return;
+  if (
+    typeof value === 'string' &&
+    (hasControlCharacter(value) || isHeaderName(value)) &&
+    value.toLowerCase() !== 'host'
+  )
+    return;
   yield finding(
     path,
     `is ${shown(value)}, which cannot be removed`,

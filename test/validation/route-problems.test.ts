@@ -17,7 +17,7 @@ function problemsOf(
   object: JsonObject,
   snapshot: Snapshot = snapshotOf([]),
 ): ReturnType<typeof routeProblems> {
-  return routeProblems(object, where, { settings, snapshot });
+  return routeProblems(object, where, { settings, snapshot }, 'offline');
 }
 
 function virtualService(spec: unknown): JsonObject {
@@ -138,6 +138,7 @@ test('never throws, whatever shape an object and the cluster have', (t) => {
             object,
             { ...where, oldObject: make(kind, cluster[0]?.[1]) },
             { settings, snapshot },
+            'offline',
           ),
           ...unknownFields(object),
           ...readIgnores(object).problems,
