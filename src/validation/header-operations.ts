@@ -1,6 +1,6 @@
 /** Rules about header operations that istiod takes and Envoy refuses, with all routes of the port. */
 import { entries, field, finding, members, type Finding, type Placed, type Row } from './finding.ts';
-import { shown } from './istio-names.ts';
+import { shown } from './istio-api/istio-names.ts';
 
 /** Rules over one HTTP route. */
 export const headerOperationRows: readonly Row[] = [

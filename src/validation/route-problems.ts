@@ -7,7 +7,7 @@ import { matchesOf } from './match-conditions.ts';
 import { checkRoutes } from './regex-rules.ts';
 import { objectProblems } from './rule-tables.ts';
 import { virtualServiceFactProblems } from './virtual-service-facts.ts';
-import { specOf } from './virtual-service-object.ts';
+import { specOf } from './istio-api/virtual-service-object.ts';
 
 /** What a route object is called, when it does not say so itself. */
 export interface RouteName {

@@ -1,9 +1,9 @@
 /** The rules about one route object: which tables apply to which part of which kind. A row of a table is a rule with its code; severities are the problem table's. */
 import { at, isObject, textAt, type JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
-import { destinationRuleRows } from './destination-rule.ts';
+import { destinationRuleRows } from './istio-api/destination-rule.ts';
 import { members, rowsFor, run, type Owner, type Placed, type RouteScope, type Row } from './finding.ts';
-import { gatewayRouteRows } from './gateway-route.ts';
+import { gatewayRouteRows } from './istio-api/gateway-route.ts';
 import { headerOperationRows } from './header-operations.ts';
 import {
   destinationRuleSpellingRows,
@@ -11,18 +11,18 @@ import {
   regexSpellingRows,
   virtualServiceSpellingRows,
 } from './spelling.ts';
-import { actionRows } from './virtual-service-action.ts';
-import { matchRows } from './virtual-service-match.ts';
+import { actionRows } from './istio-api/virtual-service-action.ts';
+import { matchRows } from './istio-api/virtual-service-match.ts';
 import {
   noRemovedFields,
   objectRows,
   removedFieldNames,
   specOf,
   virtualServiceRows,
-} from './virtual-service-object.ts';
+} from './istio-api/virtual-service-object.ts';
 import { orderRows } from './virtual-service-order.ts';
-import { policyRows } from './virtual-service-policy.ts';
-import { streamRows } from './virtual-service-streams.ts';
+import { policyRows } from './istio-api/virtual-service-policy.ts';
+import { streamRows } from './istio-api/virtual-service-streams.ts';
 
 /** Rules of one kind by the part that they look at. */
 interface RuleTables {

@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { unknownFields } from '../../src/validation/known-fields.ts';
 import { readIgnores } from '../../src/validation/ignores.ts';
 import { routeProblems } from '../../src/validation/route-problems.ts';
-import { hostFault, isAddress, millisecondsOf } from '../../src/validation/istio-names.ts';
+import { hostFault, isAddress, millisecondsOf } from '../../src/validation/istio-api/istio-names.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { toLine } from '../../src/model/problem.ts';
 import { emptySnapshot, snapshotOf, type Snapshot } from '../../src/model/snapshot.ts';

@@ -1,6 +1,6 @@
 /** Rules about what a route does: destinations, weights, mirrors, delegation, redirects, direct responses, rewrites. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
-import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
+import { at, isObject, listAt, numberAt, objectAt, textAt, type JsonObject } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
 import {
   field,
   fieldsSet,
@@ -11,7 +11,7 @@ import {
   type Owner,
   type Placed,
   type Row,
-} from './finding.ts';
+} from '../finding.ts';
 import { hostFault, isLabel, portFault, rangeFindings, shown } from './istio-names.ts';
 
 /** Rules over one HTTP route. */

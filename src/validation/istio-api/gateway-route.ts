@@ -1,7 +1,7 @@
 /** Rules about HTTPRoute and GRPCRoute by themselves; their regexes are judged elsewhere. @see https://gateway-api.sigs.k8s.io/reference/spec/ */
-import { at, listAt, textAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
-import { finding, members, type Finding, type Placed, type Row } from './finding.ts';
+import { at, listAt, textAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
+import { finding, members, type Finding, type Placed, type Row } from '../finding.ts';
 
 /** Rules over the spec of an HTTPRoute or GRPCRoute. */
 export const gatewayRouteRows: readonly Row[] = [

@@ -1,7 +1,7 @@
 /** Rules about one trafficPolicy. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go ValidateTrafficPolicy */
-import { at, isObject, listAt, numberAt, textAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
-import { entries, field, fieldsSet, finding, isSet, members, type Finding, type Placed } from './finding.ts';
+import { at, isObject, listAt, numberAt, textAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
+import { entries, field, fieldsSet, finding, isSet, members, type Finding, type Placed } from '../finding.ts';
 import {
   durationFindings,
   hostFault,

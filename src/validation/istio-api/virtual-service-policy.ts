@@ -1,6 +1,6 @@
 /** Rules about how a route is served: header operations, CORS, faults, timeouts, retries. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
-import { isObject, numberAt, textAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
+import { isObject, numberAt, textAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
 import {
   entries,
   field,
@@ -11,8 +11,8 @@ import {
   type Finding,
   type Placed,
   type Row,
-} from './finding.ts';
-import { hasControlCharacter } from './header-operations.ts';
+} from '../finding.ts';
+import { hasControlCharacter } from '../header-operations.ts';
 import { durationFindings, isHeaderName, millisecondsOf, rangeFindings, shown } from './istio-names.ts';
 
 /** Rules over one HTTP route. */

@@ -1,7 +1,7 @@
 /** Rules about the tls and tcp routes of a VirtualService. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go validateTLSRoute, validateTCPRoute */
-import { wildcardMatches } from '../model/hosts.ts';
-import { at, isObject, listAt, objectAt } from '../model/json.ts';
-import { finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
+import { wildcardMatches } from '../../model/hosts.ts';
+import { at, isObject, listAt, objectAt } from '../../model/json.ts';
+import { finding, isSet, members, type Finding, type Owner, type Placed, type Row } from '../finding.ts';
 import { hostFault, isAddress, isMadeServerName, labelFindings, portFault, shown } from './istio-names.ts';
 import { destinationFindings, weightFindings } from './virtual-service-action.ts';
 import { isBoundToMesh } from './virtual-service-object.ts';

@@ -1,7 +1,7 @@
 /** Rules about a VirtualService as a whole: hosts, gateways, where it is exported. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go ValidateVirtualService */
-import { isForSidecars } from '../model/gateways.ts';
-import { at, isObject, listAt, objectAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
+import { isForSidecars } from '../../model/gateways.ts';
+import { at, isObject, listAt, objectAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
 import {
   field,
   fieldsSet,
@@ -12,7 +12,7 @@ import {
   type Owner,
   type Placed,
   type Row,
-} from './finding.ts';
+} from '../finding.ts';
 import { hostFault, isAddress, isLabel, isMadeServerName, shown } from './istio-names.ts';
 
 /** Rules over the whole object. */

@@ -1,7 +1,7 @@
 /** Rules about a DestinationRule by itself. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go ValidateDestinationRule */
-import { parseBranch } from '../model/branch.ts';
-import { isObject, listAt, objectAt, textAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
+import { parseBranch } from '../../model/branch.ts';
+import { isObject, listAt, objectAt, textAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
 import {
   entries,
   field,
@@ -12,7 +12,7 @@ import {
   type Owner,
   type Placed,
   type Row,
-} from './finding.ts';
+} from '../finding.ts';
 import { isAddress, isLabel, labelFindings, podLabels, shown } from './istio-names.ts';
 import { failoverNeedsOutliers, policyIsOfToday, policyIsValid } from './traffic-policy.ts';
 import { hostFinding } from './virtual-service-object.ts';

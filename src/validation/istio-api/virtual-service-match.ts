@@ -1,6 +1,6 @@
 /** Rules about the matches of HTTP routes. Regexes are judged elsewhere. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/virtualservice.go */
-import { isObject, objectAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
+import { isObject, objectAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
 import {
   entries,
   field,
@@ -12,7 +12,7 @@ import {
   type Owner,
   type Placed,
   type Row,
-} from './finding.ts';
+} from '../finding.ts';
 import { isClaim, isLabel, isMatchableName, labelFindings, portFault, shown } from './istio-names.ts';
 import { isBoundToMesh } from './virtual-service-object.ts';
 

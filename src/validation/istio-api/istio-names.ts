@@ -1,7 +1,7 @@
 /** The spellings that istiod accepts. Each predicate says why not, in words, or nothing. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/agent/validation.go */
-import { labelsAt, numberAt, objectAt } from '../model/json.ts';
-import { quote } from '../model/problem.ts';
-import { finding, isSet, shownName, type Finding, type Placed } from './finding.ts';
+import { labelsAt, numberAt, objectAt } from '../../model/json.ts';
+import { quote } from '../../model/problem.ts';
+import { finding, isSet, shownName, type Finding, type Placed } from '../finding.ts';
 
 const labelPattern = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const firstLabelPattern = /^(?:\*|\*?-?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)$/;
