@@ -20,14 +20,14 @@ import { hostFinding } from './virtual-service-object.ts';
 /** Rules over the spec of a DestinationRule. */
 export const destinationRuleRows: readonly Row[] = [
   { code: 'BL211', check: hostIsAName },
-  { code: 'BL234', check: subsetsAreValid },
+  { code: 'BL211', check: subsetsAreValid },
   { code: 'BL235', check: subsetsTellPodsApart },
   { code: 'BL248', check: subsetsAreInLowerCase },
   { code: 'BL253', check: subsetsAreNamedAfterTheirVersion },
-  { code: 'BL236', check: policiesAreValid },
+  { code: 'BL211', check: policiesAreValid },
   { code: 'BL221', check: policiesAreOfToday },
   { code: 'BL258', check: failoverWorks },
-  { code: 'BL237', check: selectorIsValid },
+  { code: 'BL211', check: selectorIsValid },
   { code: 'BL238', check: selectorSelects },
 ];
 

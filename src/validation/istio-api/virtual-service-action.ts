@@ -17,13 +17,13 @@ import { hostFault, isLabel, portFault, rangeFindings, shown } from './istio-nam
 /** Rules over one HTTP route. */
 export const actionRows: readonly Row[] = [
   { code: 'BL218', check: routeDoesOneThing },
-  { code: 'BL219', check: destinationsAreValid },
-  { code: 'BL220', check: mirrorsAreValid, about: ['mirror', 'mirrors', 'mirrorPercentage'] },
+  { code: 'BL211', check: destinationsAreValid },
+  { code: 'BL211', check: mirrorsAreValid, about: ['mirror', 'mirrors', 'mirrorPercentage'] },
   { code: 'BL221', check: percentIsOld, about: ['mirrorPercent', 'mirror_percent', 'fault'] },
-  { code: 'BL226', check: redirectIsValid, about: ['redirect'] },
-  { code: 'BL227', check: directResponseIsValid, about: ['directResponse'] },
+  { code: 'BL211', check: redirectIsValid, about: ['redirect'] },
+  { code: 'BL211', check: directResponseIsValid, about: ['directResponse'] },
   { code: 'BL228', check: directResponseIsSmall, about: ['directResponse'] },
-  { code: 'BL229', check: rewriteIsValid, about: ['rewrite'] },
+  { code: 'BL211', check: rewriteIsValid, about: ['rewrite'] },
 ];
 
 function* routeDoesOneThing(route: Placed, { object }: Owner): Generator<Finding> {

@@ -18,10 +18,10 @@ import { isBoundToMesh } from './virtual-service-object.ts';
 
 /** Rules over one HTTP route. */
 export const matchRows: readonly Row[] = [
-  { code: 'BL217', check: matchesAreWhole, about: ['match'] },
-  { code: 'BL217', check: headersCanBeMatched, about: ['match'] },
-  { code: 'BL217', check: valuesCanBeMatched, about: ['match'] },
-  { code: 'BL217', check: sourcesAreValid, about: ['match'] },
+  { code: 'BL211', check: matchesAreWhole, about: ['match'] },
+  { code: 'BL211', check: headersCanBeMatched, about: ['match'] },
+  { code: 'BL211', check: valuesCanBeMatched, about: ['match'] },
+  { code: 'BL211', check: sourcesAreValid, about: ['match'] },
 ];
 
 function* matchesAreWhole(route: Placed): Generator<Finding> {

@@ -18,7 +18,7 @@ import { hostFault, isAddress, isLabel, isMadeServerName, shown } from './istio-
 /** Rules over the whole object. */
 export const objectRows: readonly Row[] = [
   { code: 'BL210', check: annotationsAreForRoutes },
-  { code: 'BL232', check: exportToIsClear },
+  { code: 'BL211', check: exportToIsClear },
 ];
 
 /** Rules over the spec of a VirtualService. */
@@ -27,7 +27,7 @@ export const virtualServiceRows: readonly Row[] = [
   { code: 'BL212', check: hostsFitTheGateways },
   { code: 'BL213', check: hostsAreApart },
   { code: 'BL214', check: thereIsARoute },
-  { code: 'BL215', check: gatewaysAreNames },
+  { code: 'BL211', check: gatewaysAreNames },
   { code: 'BL216', check: gatewaysAreNotInTheOldForm },
 ];
 

@@ -17,12 +17,12 @@ import { durationFindings, isHeaderName, millisecondsOf, rangeFindings, shown } 
 
 /** Rules over one HTTP route. */
 export const policyRows: readonly Row[] = [
-  { code: 'BL222', check: headersCanBeChanged, about: ['headers', 'route', 'rewrite'] },
-  { code: 'BL223', check: corsIsValid, about: ['corsPolicy'] },
-  { code: 'BL224', check: faultIsValid, about: ['fault'] },
+  { code: 'BL211', check: headersCanBeChanged, about: ['headers', 'route', 'rewrite'] },
+  { code: 'BL211', check: corsIsValid, about: ['corsPolicy'] },
+  { code: 'BL211', check: faultIsValid, about: ['fault'] },
   { code: 'BL225', check: faultDoesSomething, about: ['fault'] },
-  { code: 'BL230', check: durationsAreValid, about: ['timeout', 'retries'] },
-  { code: 'BL231', check: retriesAreValid, about: ['retries'] },
+  { code: 'BL211', check: durationsAreValid, about: ['timeout', 'retries'] },
+  { code: 'BL211', check: retriesAreValid, about: ['retries'] },
 ];
 
 function isAuthority(header: string): boolean {

@@ -8,9 +8,9 @@ import { isBoundToMesh } from './virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const streamRows: readonly Row[] = [
-  { code: 'BL233', check: tlsRoutesAreValid, about: ['tls'] },
-  { code: 'BL233', check: tcpRoutesAreValid, about: ['tls', 'tcp'] },
-  { code: 'BL219', check: streamDestinationsAreValid, about: ['tls', 'tcp'] },
+  { code: 'BL211', check: tlsRoutesAreValid, about: ['tls'] },
+  { code: 'BL211', check: tcpRoutesAreValid, about: ['tls', 'tcp'] },
+  { code: 'BL211', check: streamDestinationsAreValid, about: ['tls', 'tcp'] },
   { code: 'BL259', check: serverNamesAreNames, about: ['tls'] },
   { code: 'BL242', check: streamsComeBeforeTheLast, about: ['tls', 'tcp'] },
   { code: 'BL245', check: streamMatchesAreThereOnce, about: ['tls', 'tcp'] },
