@@ -17,7 +17,8 @@ import { branchOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace, namespaceOf, workloadKey, type Snapshot } from '../model/snapshot.ts';
 import { nameFor } from '../routing/claims.ts';
-import { keyOf, type Desired } from '../routing/desired.ts';
+import type { Desired } from '../routing/desired.ts';
+import { keyOf } from '../routing/istio.ts';
 import { versionIn } from '../routing/layout.ts';
 import type { Ledger } from '../routing/ledger.ts';
 import { blockedReason } from '../routing/messages.ts';
@@ -150,7 +151,7 @@ function defaultRouteTimes(
   const outAt = (object: string): number | undefined => {
     const key = keyOf({
       kind: 'VirtualService',
-      metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object), labels: {} },
+      metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object).name, labels: {} },
     });
     // Without a baseline the default is a plain 503, which names nothing.
     const since =
