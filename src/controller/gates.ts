@@ -19,7 +19,7 @@ import { inNamespace, namespaceOf, workloadKey, type Snapshot } from '../model/s
 import { nameFor } from '../routing/claims.ts';
 import { keyOf, type Desired } from '../routing/desired.ts';
 import { versionIn } from '../routing/layout.ts';
-import { subsetReference, type Ledger } from '../routing/ledger.ts';
+import type { Ledger } from '../routing/ledger.ts';
 import { blockedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
 
@@ -146,7 +146,7 @@ function defaultRouteTimes(
 ): readonly (number | undefined)[] {
   const { namespace, name } = layout.service;
   const host = hostOfService(name, namespace, settings);
-  const baseline = subsetReference(host, layout.baseline.subset);
+  const baseline = { kind: 'subset', host, subset: layout.baseline.subset } as const;
   const outAt = (object: string): number | undefined => {
     const key = keyOf({
       kind: 'VirtualService',
