@@ -1,6 +1,7 @@
 /** A Kubernetes cluster: one reflector for each kind of the resource table, all into one live snapshot. */
 import { resources } from '../model/snapshot.ts';
 import { connect, type ApiServer, type ServerOptions } from './api-server.ts';
+import { pageSize } from './pages.ts';
 import { ClusterError, type Cluster, type ClusterProblem } from './port.ts';
 import { startReflector, type Reflector, type ReflectorOptions } from './reflector.ts';
 import { createListeners, createStore } from './store.ts';
@@ -12,7 +13,7 @@ export interface KubernetesOptions extends ServerOptions, Partial<ReflectorOptio
 const defaults: ReflectorOptions = {
   silenceMilliseconds: 90_000,
   watchSeconds: 240,
-  pageSize: 250,
+  pageSize,
   absentMilliseconds: 30_000,
   backoffMilliseconds: [250, 30_000],
   now: () => performance.now(),
