@@ -121,21 +121,38 @@ for (const [minor, want] of [
   ['35', 35],
   ['34+', 34],
 ] as const) {
-  test(`the API server's minor version "${minor}" is ${want}, and 0 before it was asked`, async (t) => {
+  test(`the API server's minor version "${minor}" is ${want} once it answered, asked for once`, async (t) => {
     const { server } = await started(t);
+    let asked = 0;
     server.fault = (request, response) => {
       if (request.url?.startsWith('/version') !== true) return false;
+      asked += 1;
       response.setHeader('content-type', 'application/json').end(JSON.stringify({ major: '1', minor }));
       return true;
     };
-    const cluster = openFake(server);
+    const cluster = openFake(server, { wantsMinor: true });
     t.teardown(() => cluster.close());
-    await cluster.synced;
     t.equal(cluster.kubernetesMinor?.(), 0);
+    await cluster.synced;
     while (cluster.kubernetesMinor?.() === 0)
       await new Promise((resolve) => {
         setImmediate(resolve);
       });
     t.equal(cluster.kubernetesMinor?.(), want);
+    t.equal(asked, 1);
   });
 }
+
+test('the API server is not asked for its version where nobody wants to know it', async (t) => {
+  const { server } = await started(t);
+  let asked = 0;
+  server.fault = (request) => {
+    if (request.url?.startsWith('/version') === true) asked += 1;
+    return false;
+  };
+  const cluster = openFake(server);
+  await cluster.synced;
+  t.equal(cluster.kubernetesMinor, undefined);
+  await cluster.close();
+  t.equal(asked, 0);
+});
