@@ -4,7 +4,7 @@ import { snapshotOf } from '../../src/model/snapshot.ts';
 import { existingOf } from '../../src/routing/changes.ts';
 import { desiredOf } from '../../src/routing/desired.ts';
 import { keyOf } from '../../src/routing/istio.ts';
-import { planOf } from '../../src/routing/plan.ts';
+import { phasesOf, planOf } from '../../src/routing/plan.ts';
 import { createPlanner } from '../../src/routing/planner.ts';
 import { settingsWith } from '../admission/golden.ts';
 
@@ -127,3 +127,16 @@ test('a service with more branches than fit in its objects comes to rest', (t) =
   t.ok(planner.ledger.objects.has('green/VirtualService/one-mesh'));
   t.end();
 });
+
+for (const [name, due] of [
+  ['waits for ever', (now: number) => ({ phases: [], nextAt: now + 1 })],
+  [
+    'writes for ever',
+    () => ({ phases: [{ name: 'routes written' as const, changes: [] }], nextAt: undefined }),
+  ],
+] as const) {
+  test(`a planner that ${name} is told as a bug, and does not hang`, (t) => {
+    t.throws(() => phasesOf({ plan: due, observe: () => undefined }), { message: /a bug/ });
+    t.end();
+  });
+}
