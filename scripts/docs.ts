@@ -38,10 +38,11 @@ function settingsRows(): readonly string[] {
 
 function problemRows(): readonly string[] {
   return [
-    '| code | rule | default |',
-    '|---|---|---|',
+    '| code | rule | default | said by |',
+    '|---|---|---|---|',
     ...Object.entries(problemKinds).map(
-      ([code, { rule, severity }]) => `| \`${code}\` | ${cell(rule)} | ${severity} |`,
+      ([code, kind]) =>
+        `| \`${code}\` | ${cell(kind.rule)} | ${kind.severity} | ${'saidBy' in kind ? '`check`' : ''} |`,
     ),
   ];
 }

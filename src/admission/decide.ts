@@ -1,6 +1,7 @@
 /** One review in, one decision out: a table of (path, group, kind) → decider; whatever is not in it is allowed. */
 import type { JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
+import type { RouteScope } from '../validation/finding.ts';
 import { validateDeclaration, validateWorkload } from './declaration.ts';
 import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
@@ -26,7 +27,7 @@ export type ReviewPath = (typeof reviewPaths)[number];
 
 export type { Facts } from './scope.ts';
 
-type Decider = (review: Review, facts: Facts) => Decision;
+type Decider = (review: Review, facts: Facts, scope: RouteScope) => Decision;
 
 /** By group and kind, not by version: each version of these has the same parts that we read. */
 const deciders: Readonly<Record<ReviewPath, ReadonlyMap<string, Decider>>> = {
@@ -59,12 +60,17 @@ const operations: Readonly<Partial<Record<ReviewPath, readonly Review['operation
   '/validate/routes': ['CREATE', 'UPDATE', 'DELETE'],
 };
 
-/** Decides. Pure and synchronous: the review stays as it is, and the same review is decided the same again. */
-export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
+/** Decides. Pure and synchronous: the review stays as it is, and the same review is decided the same again. A command, offline, asks for more about routes. */
+export function decide(
+  path: ReviewPath,
+  review: Review,
+  facts: Facts,
+  scope: RouteScope = 'admission',
+): Decision {
   const decider = deciders[path].get(`${review.group}/${review.kind}`);
   if (decider === undefined || !(operations[path] ?? ['CREATE', 'UPDATE']).includes(review.operation))
     return allow();
-  return decider(review, facts);
+  return decider(review, facts, scope);
 }
 
 /** Validation refuses what cannot work, in a moment; its author is not told an address first. */

@@ -1,8 +1,9 @@
-/** Validates a route object: its regexes, the object alone, then the object among the facts. An update is not refused for what it did not bring. */
+/** Validates a route object: its regexes, the object alone, then the object among the facts. What istiod refuses in the same request is left to it. An update is not refused for what it did not bring. */
 import { isEqual } from '../model/equal.ts';
 import { at } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
 import { lostSubsetProblems } from '../validation/destination-rule-facts.ts';
+import type { RouteScope } from '../validation/finding.ts';
 import { capped } from '../validation/regex-rules.ts';
 import { routeProblems } from '../validation/route-problems.ts';
 import { allowUnlessDenied, judge, type Decision, type JudgedProblem } from './decision.ts';
@@ -10,14 +11,14 @@ import type { Review } from './review.ts';
 import type { Facts } from './scope.ts';
 
 /** Decides about a route object that is created, updated or, for a DestinationRule, deleted. */
-export function reviewRoute(review: Review, facts: Facts): Decision {
+export function reviewRoute(review: Review, facts: Facts, scope: RouteScope): Decision {
   const { object, oldObject } = review;
   if (object === undefined)
     return allowUnlessDenied(judge(lostOnDelete(review, facts), facts.settings.severities));
   if (review.subResource !== '' || at(object, 'metadata', 'deletionTimestamp') !== undefined)
     return allowUnlessDenied([]);
-  const problems = judge(capped(routeProblems(object, review, facts)), facts.settings.severities);
-  return allowUnlessDenied(oldObject === undefined ? problems : withoutOld(problems, review, facts));
+  const problems = judge(capped(routeProblems(object, review, facts, scope)), facts.settings.severities);
+  return allowUnlessDenied(oldObject === undefined ? problems : withoutOld(problems, review, facts, scope));
 }
 
 function lostOnDelete(
@@ -39,11 +40,12 @@ function withoutOld(
   problems: readonly JudgedProblem[],
   { oldObject, object, namespace, name }: Review,
   facts: Facts,
+  scope: RouteScope,
 ): readonly JudgedProblem[] {
   if (oldObject === undefined || !problems.some(({ severity }) => severity === 'deny')) return problems;
   if (isEqual(at(oldObject, 'spec'), at(object, 'spec'))) return problems.map(toWarn);
   const before = new Set(
-    [...routeProblems(oldObject, { namespace, name }, facts)].map(
+    [...routeProblems(oldObject, { namespace, name }, facts, scope)].map(
       ({ code, message }) => `${code} ${message}`,
     ),
   );

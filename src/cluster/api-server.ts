@@ -8,6 +8,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { numberAt, textAt } from '../model/json.ts';
+import { readJson } from './json-stream.ts';
 import { ClusterError } from './port.ts';
 
 /** Where the API server is and who we are. */
@@ -143,11 +144,7 @@ export async function connect(options: ServerOptions): Promise<ApiServer> {
     namespace,
     serverTime: () => (Number.isNaN(answeredAt) ? undefined : answeredAt),
     get: (path, options) => ask(path, options),
-    async send(path, options) {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of await ask(path, options, options)) chunks.push(chunk);
-      return parseAnswer(Buffer.concat(chunks).toString());
-    },
+    send: async (path, options) => readJson(await ask(path, options, options)),
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
     },
@@ -166,14 +163,6 @@ function sendingOf(
 ): RequestOptions {
   const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body));
   return { method, headers: { ...request.headers, 'content-type': contentType, 'content-length': length } };
-}
-
-function parseAnswer(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ClusterError('the answer is no JSON', true);
-  }
 }
 
 interface Limits {

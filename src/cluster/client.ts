@@ -9,8 +9,10 @@ import {
   type SendOptions,
   type ServerOptions,
 } from './api-server.ts';
-import { readList } from './json-stream.ts';
-import { ClusterError } from './port.ts';
+import { readJson, readText } from './json-stream.ts';
+import { readPages } from './pages.ts';
+import type { ClusterError } from './port.ts';
+import { apiVersionOf, resourcePath, servedKind } from './resource-path.ts';
 
 /** Names one object. `namespace` is empty for cluster-scoped kinds. */
 interface ObjectName {
@@ -59,14 +61,6 @@ export interface Client {
   readonly close: () => void;
 }
 
-/** Kinds that are asked for and not watched. */
-const unwatched = [
-  { kind: 'ReplicaSet', group: 'apps', version: 'v1', plural: 'replicasets' },
-  { kind: 'ControllerRevision', group: 'apps', version: 'v1', plural: 'controllerrevisions' },
-  { kind: 'Event', group: 'events.k8s.io', version: 'v1', plural: 'events' },
-] as const;
-
-const pageSize = 250;
 const metadataType = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 /** A command waits this long for a word. */
 const silenceMilliseconds = 30_000;
@@ -89,7 +83,7 @@ export async function openClient(server: ServerOptions, signal: AbortSignal): Pr
     serverTime: api.serverTime,
     async read(target) {
       try {
-        return asObject(JSON.parse(await readText(await api.get(pathOf(target), limits))));
+        return asObject(await readJson(await api.get(pathOf(target), limits)));
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) return undefined;
         throw error;
@@ -155,51 +149,22 @@ async function listPages(
   onObject: (object: JsonObject) => void,
 ): Promise<void> {
   const custom = resources.find((one) => one.kind === kind)?.custom === true;
-  const { apiVersion } = resourceNamed(kind);
-  let proceed = '';
-  do {
-    const query = {
-      limit: String(pageSize),
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(proceed === '' ? {} : { continue: proceed }),
-    };
-    const body = await api
-      .get(pathOf({ kind, namespace, name: '' }), {
-        ...limits,
-        query,
-        ...(metadataOnly ? { accept: metadataType } : {}),
-      })
-      .catch((error: unknown) => {
-        if (custom && error instanceof ApiError && error.status === 404) return undefined;
-        throw error;
-      });
-    if (body === undefined) return;
-    const envelope = await readList(body, (item) => {
-      onObject({ ...asObject(item), apiVersion, kind });
-    });
-    proceed = textAt(envelope, 'metadata', 'continue') ?? '';
-  } while (proceed !== '');
-}
-
-function resourceNamed(kind: string): {
-  readonly base: string;
-  readonly plural: string;
-  readonly apiVersion: string;
-} {
-  const resource = [...resources, ...unwatched].find((one) => one.kind === kind);
-  if (resource === undefined) throw new ClusterError(`${kind} is no kind that is asked for`, false);
-  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-  return {
-    base: resource.group === '' ? `/api/${apiVersion}` : `/apis/${apiVersion}`,
-    plural: resource.plural,
-    apiVersion,
+  const apiVersion = apiVersionOf(servedKind(kind));
+  const options: GetOptions = {
+    ...limits,
+    query: labelSelector === undefined ? {} : { labelSelector },
+    ...(metadataOnly ? { accept: metadataType } : {}),
   };
+  try {
+    for await (const { items } of readPages(api, pathOf({ kind, namespace, name: '' }), options))
+      for (const item of items) onObject({ ...asObject(item), apiVersion, kind });
+  } catch (error) {
+    if (!(custom && error instanceof ApiError && error.status === 404)) throw error;
+  }
 }
 
 function pathOf({ kind, namespace, name }: ObjectName): string {
-  const { base, plural } = resourceNamed(kind);
-  const inside = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  return `${base}${inside}/${plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}`;
+  return resourcePath(servedKind(kind), namespace, name);
 }
 
 function nameOf(object: JsonObject): ObjectName {
@@ -212,10 +177,4 @@ function nameOf(object: JsonObject): ObjectName {
 
 function asObject(value: unknown): JsonObject {
   return isObject(value) ? value : {};
-}
-
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }

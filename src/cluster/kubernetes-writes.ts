@@ -1,9 +1,10 @@
 /** Writes to a Kubernetes cluster: one request each, no retries; who calls decides when to try again. */
 import { textAt, type JsonObject } from '../model/json.ts';
 import { fieldManager } from '../model/keys.ts';
-import { resources } from '../model/snapshot.ts';
 import { ApiError, connect, type ApiServer, type SendOptions, type ServerOptions } from './api-server.ts';
+import { readJson } from './json-stream.ts';
 import { ClusterError } from './port.ts';
+import { resourcePath, servedKind } from './resource-path.ts';
 import { Conflict, Gone, type Target, type Writes, type Written } from './writes.ts';
 
 /** Which cluster, and how long a write may take. */
@@ -11,25 +12,6 @@ export interface WritesOptions extends ServerOptions {
   /** A write without an answer for this long is given up. Default 4 s: what a leader may take that has just lost its Lease. */
   readonly timeoutMilliseconds?: number;
 }
-
-/** Kinds that are written and not watched. */
-const unwatched = [
-  { kind: 'Lease', group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
-  { kind: 'Event', group: 'events.k8s.io', version: 'v1', plural: 'events' },
-  { kind: 'Secret', group: '', version: 'v1', plural: 'secrets' },
-  {
-    kind: 'MutatingWebhookConfiguration',
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    plural: 'mutatingwebhookconfigurations',
-  },
-  {
-    kind: 'ValidatingWebhookConfiguration',
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    plural: 'validatingwebhookconfigurations',
-  },
-] as const;
 
 /** Opens the way to write. Nothing is sent before the first write. @see https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
 export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: WritesOptions): Writes {
@@ -77,9 +59,7 @@ export function openKubernetesWrites({ timeoutMilliseconds = 4000, ...server }: 
       send(pathOf(targetOf(object)), { method: 'PUT', body: object, query: { fieldManager } }),
     async read(target) {
       try {
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of await (await api()).get(pathOf(target), limits())) chunks.push(chunk);
-        return toWritten(JSON.parse(Buffer.concat(chunks).toString()) as unknown);
+        return toWritten(await readJson(await (await api()).get(pathOf(target), limits())));
       } catch (error) {
         const outcome = toOutcome(error);
         if (outcome instanceof Gone) return undefined;
@@ -135,12 +115,7 @@ function targetOf(object: JsonObject): Target {
 }
 
 function pathOf({ kind, namespace, name }: Target): string {
-  const resource = [...resources, ...unwatched].find((one) => one.kind === kind);
-  if (resource === undefined) throw new ClusterError(`${kind} is no kind that we write`, false);
-  const group =
-    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
-  const inside = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  return `${group}${inside}/${resource.plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}`;
+  return resourcePath(servedKind(kind), namespace, name);
 }
 
 function toWritten(object: unknown): Written {

@@ -1,18 +1,22 @@
 /** A Kubernetes cluster: one reflector for each kind of the resource table, all into one live snapshot. */
 import { resources } from '../model/snapshot.ts';
 import { connect, type ApiServer, type ServerOptions } from './api-server.ts';
+import { pageSize } from './pages.ts';
 import { ClusterError, type Cluster, type ClusterProblem } from './port.ts';
 import { startReflector, type Reflector, type ReflectorOptions } from './reflector.ts';
 import { createListeners, createStore } from './store.ts';
 import { askMinor } from './version.ts';
 
 /** Which cluster, and the times of its reflectors where they are not the defaults. */
-export interface KubernetesOptions extends ServerOptions, Partial<ReflectorOptions> {}
+export interface KubernetesOptions extends ServerOptions, Partial<ReflectorOptions> {
+  /** The server is asked for its version once it is found. Default: it is not asked. */
+  readonly wantsMinor?: boolean;
+}
 
 const defaults: ReflectorOptions = {
   silenceMilliseconds: 90_000,
   watchSeconds: 240,
-  pageSize: 250,
+  pageSize,
   absentMilliseconds: 30_000,
   backoffMilliseconds: [250, 30_000],
   now: () => performance.now(),
@@ -20,13 +24,13 @@ const defaults: ReflectorOptions = {
 };
 
 /** Opens a cluster. Kinds are listed side by side; `synced` resolves when each has been listed once. */
-export function openKubernetes(options: KubernetesOptions = {}): Cluster {
+export function openKubernetes({ wantsMinor = false, ...options }: KubernetesOptions = {}): Cluster {
   const store = createStore();
   const stop = new AbortController();
   const problemListeners = createListeners<readonly ClusterProblem[]>();
   let reflectors: readonly (Reflector & { readonly ended: Promise<void> })[] = [];
   let api: ApiServer | undefined;
-  let minor: number | undefined;
+  let minor = 0;
   let asked: Promise<void> | undefined;
   const problems = (): readonly ClusterProblem[] =>
     reflectors.flatMap((reflector) => {
@@ -46,6 +50,10 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
     );
     const started = connect(options).then((server) => {
       api = server;
+      if (wantsMinor)
+        asked = askMinor(server, stop.signal).then((found) => {
+          minor = found;
+        });
       const waiting = new Set(resources);
       reflectors = resources.map((resource) =>
         startReflector({
@@ -75,13 +83,7 @@ export function openKubernetes(options: KubernetesOptions = {}): Cluster {
   return {
     snapshot: store.snapshot,
     synced,
-    kubernetesMinor() {
-      if (api !== undefined)
-        asked ??= askMinor(api, stop.signal).then((found) => {
-          minor = found;
-        });
-      return minor ?? 0;
-    },
+    ...(wantsMinor ? { kubernetesMinor: () => minor } : {}),
     onChange: store.onChange,
     freshness: () =>
       reflectors.length > 0

@@ -1,14 +1,14 @@
 /** A cluster as it is at one moment: every object that decisions need, whole, for commands that ask once and end. */
-import { isObject, textAt, type JsonObject } from '../model/json.ts';
+import { isObject, type JsonObject } from '../model/json.ts';
 import { resources, type Collection, type Resource } from '../model/snapshot.ts';
 import { ApiError, connect, type ApiServer, type ServerOptions } from './api-server.ts';
-import { readList } from './json-stream.ts';
+import { readJson } from './json-stream.ts';
+import { readPages } from './pages.ts';
 import { ClusterError } from './port.ts';
+import { apiVersionOf, resourcePath } from './resource-path.ts';
 
 /** Longest time without a byte. */
 const silenceMilliseconds = 30_000;
-/** Objects to a page. */
-const pageSize = 500;
 
 /** Which part of a cluster. */
 export interface ListOptions extends ServerOptions {
@@ -50,17 +50,13 @@ async function listKind(
 ): Promise<readonly JsonObject[]> {
   const found: JsonObject[] = [];
   try {
-    await readPages(
-      async (query) =>
-        api.get(pathOf(resource, namespace), {
-          query: { ...selectorOf(resource), ...query },
-          signal,
-          silenceMilliseconds,
-        }),
-      (item) => {
-        found.push(named(item, resource));
-      },
-    );
+    const path = resourcePath(resource, resource.namespaced ? namespace : '');
+    for await (const { items } of readPages(api, path, {
+      query: selectorOf(resource),
+      signal,
+      silenceMilliseconds,
+    }))
+      for (const item of items) if (isObject(item)) found.push(named(item, resource));
     return found;
   } catch (error) {
     if (resource.custom && error instanceof ApiError && error.status === 404) return [];
@@ -80,13 +76,9 @@ async function readOne(
   signal: AbortSignal,
 ): Promise<readonly JsonObject[]> {
   try {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of await api.get(`${pathOf(resource, undefined)}/${encodeURIComponent(name)}`, {
-      signal,
-      silenceMilliseconds,
-    }))
-      chunks.push(chunk);
-    const object: unknown = JSON.parse(Buffer.concat(chunks).toString());
+    const object = await readJson(
+      await api.get(resourcePath(resource, '', name), { signal, silenceMilliseconds }),
+    );
     return isObject(object) ? [named(object, resource)] : [];
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return [];
@@ -98,35 +90,11 @@ async function readOne(
   }
 }
 
-async function readPages(
-  get: (query: Readonly<Record<string, string>>) => Promise<AsyncIterable<Uint8Array>>,
-  take: (item: JsonObject) => void,
-): Promise<void> {
-  let proceed = '';
-  do {
-    const query = { limit: String(pageSize), ...(proceed === '' ? {} : { continue: proceed }) };
-    const envelope = await readList(await get(query), (item) => {
-      if (isObject(item)) take(item);
-    });
-    proceed = textAt(envelope, 'metadata', 'continue') ?? '';
-  } while (proceed !== '');
-}
-
 /** Items of a list do not say what they are. */
 function named(item: JsonObject, resource: Resource): JsonObject {
-  return { ...item, apiVersion: versionOf(resource), kind: resource.kind };
+  return { ...item, apiVersion: apiVersionOf(resource), kind: resource.kind };
 }
 
 function selectorOf({ labelSelector }: Resource): Readonly<Record<string, string>> {
   return labelSelector === undefined ? {} : { labelSelector };
-}
-
-function versionOf({ group, version }: Resource): string {
-  return group === '' ? version : `${group}/${version}`;
-}
-
-function pathOf(resource: Resource, namespace: string | undefined): string {
-  const inside =
-    resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  return `${resource.group === '' ? '/api' : '/apis'}/${versionOf(resource)}${inside}/${resource.plural}`;
 }

@@ -49,7 +49,7 @@ export interface Cluster {
    * before. A right that is missing may be granted later: that does not reject, it is a problem. Nobody has to handle the rejection.
    */
   readonly synced: Promise<void>;
-  /** Minor version of the API server, e.g. 35; 0 until it is known. Left out where there is none to ask. The first call asks. */
+  /** Minor version of the API server, e.g. 35; 0 until it is known. Left out where nobody wants to know it, or there is none to ask. */
   readonly kubernetesMinor?: () => number;
   /** Calls the listener after each change, in order; returns the way to stop. Listeners must not throw. */
   onChange(listener: (change: Change) => void): () => void;

@@ -1,10 +1,11 @@
 /** A Kubernetes cluster read once, by lists alone: a snapshot, and the raw objects of some kinds. Nothing is watched and nothing is written. */
-import { at, isObject, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { at, isObject, objectAt, type JsonObject } from '../model/json.ts';
 import { resourceOf, resources, type Resource, type Snapshot } from '../model/snapshot.ts';
 import { ApiError, connect, type ApiServer, type ServerOptions } from './api-server.ts';
-import { readList } from './json-stream.ts';
 import { placed } from './manifests.ts';
+import { readPages } from './pages.ts';
 import { ClusterError, type ClusterProblem } from './port.ts';
+import { apiVersionOf, resourcePath } from './resource-path.ts';
 import { createStore } from './store.ts';
 
 /** A kind that is listed. */
@@ -35,7 +36,6 @@ export interface ReadOnce {
   readonly problems: readonly ClusterProblem[];
 }
 
-const pageSize = 500;
 /** Lists that grew too old while they were read begin anew, so often. */
 const turnsMax = 3;
 
@@ -140,30 +140,20 @@ async function listOnce<T>(
   { api, kind, signal, silenceMilliseconds }: Listing,
   take: (item: unknown) => T,
 ): Promise<readonly T[]> {
-  const path = `${kind.group === '' ? '/api' : `/apis/${kind.group}`}/${kind.version}/${kind.plural}`;
   const found: T[] = [];
-  let proceed = '';
-  do {
-    const query = {
-      limit: String(pageSize),
-      ...(proceed === '' ? {} : { continue: proceed }),
-      ...(kind.labelSelector === undefined ? {} : { labelSelector: kind.labelSelector }),
-    };
-    const envelope = await readList(await api.get(path, { query, signal, silenceMilliseconds }), (item) => {
-      found.push(take(item));
-    });
-    proceed = textAt(envelope, 'metadata', 'continue') ?? '';
-  } while (proceed !== '');
+  const query = kind.labelSelector === undefined ? {} : { labelSelector: kind.labelSelector };
+  for await (const { items } of readPages(api, resourcePath(kind), { query, signal, silenceMilliseconds }))
+    for (const item of items) found.push(take(item));
   return found;
 }
 
-function bare(item: unknown, { group, version, kind }: ListedKind): JsonObject {
+function bare(item: unknown, kind: ListedKind): JsonObject {
   const metadata = Object.fromEntries(
     Object.entries(objectAt(item, 'metadata')).filter(([key]) => key !== 'managedFields'),
   );
   return {
-    apiVersion: at(item, 'apiVersion') ?? `${group}/${version}`,
-    kind,
+    apiVersion: at(item, 'apiVersion') ?? apiVersionOf(kind),
+    kind: kind.kind,
     ...(isObject(item) ? item : {}),
     metadata,
   };

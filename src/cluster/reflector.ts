@@ -11,9 +11,11 @@
  */
 import { at, textAt } from '../model/json.ts';
 import type { Projection, Resource } from '../model/snapshot.ts';
-import { ApiError, toStatusError, type ApiServer } from './api-server.ts';
-import { parse, readLines, readList } from './json-stream.ts';
+import { ApiError, toStatusError, type ApiServer, type GetOptions } from './api-server.ts';
+import { parse, readLines } from './json-stream.ts';
+import { readPages } from './pages.ts';
 import type { Freshness } from './port.ts';
+import { resourcePath } from './resource-path.ts';
 import type { Store } from './store.ts';
 
 /** Times and sizes of a reflector; tests make them small. */
@@ -112,7 +114,7 @@ async function run(site: ReflectorSite, state: State, signal: AbortSignal): Prom
 
 /** Lists, and makes the store what was found. @returns where to watch from; undefined when the kind is not served. */
 async function list(site: ReflectorSite, state: State): Promise<string | undefined> {
-  const listed = await readPages(site, state).catch((error: unknown) => {
+  const listed = await listPages(site, state).catch((error: unknown) => {
     if (site.resource.custom && error instanceof ApiError && error.status === 404)
       return { found: [], version: undefined };
     throw error;
@@ -133,30 +135,33 @@ interface Listed {
 }
 
 /** Page by page; a 410 in between fails the list, and the next one begins anew. */
-async function readPages(site: ReflectorSite, state: State): Promise<Listed> {
-  const { resource, store, options } = site;
+async function listPages(site: ReflectorSite, state: State): Promise<Listed> {
+  const { resource, store, api, options } = site;
   const found: Projection[] = [];
-  let proceed = '';
-  for (;;) {
-    const query = { limit: String(options.pageSize), ...(proceed === '' ? {} : { continue: proceed }) };
-    const envelope = await readList(await get(site, query), (item) => {
-      found.push(store.read(resource, item));
-    });
+  let version = '';
+  const pages = readPages(api, resourcePath(resource), { ...limitsOf(site), limit: options.pageSize });
+  for await (const { items, resourceVersion } of pages) {
     touched(site, state);
-    proceed = textAt(envelope, 'metadata', 'continue') ?? '';
-    if (proceed === '') return { found, version: textAt(envelope, 'metadata', 'resourceVersion') ?? '' };
+    for (const item of items) found.push(store.read(resource, item));
+    version = resourceVersion;
   }
+  return { found, version };
 }
 
 /** Watches until the server ends it; each event moves the place to go on from. */
 async function watch(site: ReflectorSite, state: State, version: string): Promise<void> {
   const { options } = site;
   const timeoutSeconds = String(Math.round(options.watchSeconds * (1 + options.random())));
-  const body = await get(site, {
-    watch: '1',
-    allowWatchBookmarks: 'true',
-    resourceVersion: version,
-    timeoutSeconds,
+  const limits = limitsOf(site);
+  const body = await site.api.get(resourcePath(site.resource), {
+    ...limits,
+    query: {
+      ...limits.query,
+      watch: '1',
+      allowWatchBookmarks: 'true',
+      resourceVersion: version,
+      timeoutSeconds,
+    },
   });
   touched(site, state);
   for await (const line of readLines(body)) {
@@ -179,18 +184,12 @@ function take({ resource, store }: ReflectorSite, state: State, event: unknown):
   state.version = textAt(object, 'metadata', 'resourceVersion') ?? state.version;
 }
 
-async function get(
-  { resource, api, options, signal }: ReflectorSite,
-  query: Readonly<Record<string, string>>,
-): Promise<AsyncIterable<Uint8Array>> {
-  const group =
-    resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
-  const selector = resource.labelSelector === undefined ? {} : { labelSelector: resource.labelSelector };
-  return api.get(`${group}/${resource.plural}`, {
-    query: { ...query, ...selector },
+function limitsOf({ resource, options, signal }: ReflectorSite): GetOptions {
+  return {
+    query: resource.labelSelector === undefined ? {} : { labelSelector: resource.labelSelector },
     signal,
     silenceMilliseconds: options.silenceMilliseconds,
-  });
+  };
 }
 
 /** The server answered something of worth: what failed before counts no more. */

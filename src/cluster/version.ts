@@ -1,6 +1,7 @@
 /** Which version an API server is. */
 import { textAt } from '../model/json.ts';
 import type { ApiServer } from './api-server.ts';
+import { readJson } from './json-stream.ts';
 
 /** Longest wait for the answer, and between two tries. */
 const silenceMilliseconds = 10_000;
@@ -9,10 +10,7 @@ const silenceMilliseconds = 10_000;
 export async function askMinor(api: ApiServer, signal: AbortSignal): Promise<number> {
   while (!signal.aborted) {
     try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of await api.get('/version', { signal, silenceMilliseconds }))
-        chunks.push(chunk);
-      return minorOf(JSON.parse(Buffer.concat(chunks).toString()));
+      return minorOf(await readJson(await api.get('/version', { signal, silenceMilliseconds })));
     } catch {
       await pause(signal);
     }

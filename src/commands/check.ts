@@ -223,7 +223,7 @@ function problemsOf(manifest: Manifest, { snapshot, before }: Facts, settings: S
     [
       ...ignores.problems,
       ...unknownFields(object),
-      ...capped(routeProblems(object, named, { settings, snapshot })),
+      ...capped(routeProblems(object, named, { settings, snapshot }, 'offline')),
     ],
     settings,
   );

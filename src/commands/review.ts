@@ -1,4 +1,4 @@
-/** `branchline review`: the webhook's words on manifests, offline, with the manifests themselves as the cluster. */
+/** `branchline review`: the webhook's words on manifests and, of routes, those that istiod would have; offline, with the manifests themselves as the cluster. */
 import { stringify } from 'yaml';
 import { decide, type Facts } from '../admission/decide.ts';
 import { judge, type JudgedProblem } from '../admission/decision.ts';
@@ -105,7 +105,7 @@ function validate(
   settings: Settings,
 ): readonly JudgedProblem[] {
   const found = (['/validate/declarations', '/validate/routes'] as const).flatMap(
-    (path) => decide(path, reviewOf(after, earlier), { settings, snapshot }).problems,
+    (path) => decide(path, reviewOf(after, earlier), { settings, snapshot }, 'offline').problems,
   );
   return [...found, ...judge(astray(after), settings.severities)];
 }

@@ -42,11 +42,6 @@ export async function serve(settings: Settings, io: Io): Promise<ExitCode> {
 
 async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
   const cluster = await openCluster(settings);
-  // It may reject while the certificates are made; whoever waits for it comes later.
-  cluster.synced.then(
-    () => minorOf(cluster, settings),
-    () => undefined,
-  );
   const metrics = createMetrics(() => cluster.freshness());
   let webhook: Webhook | undefined;
   let controller: Controller | undefined;
@@ -66,7 +61,7 @@ async function run(settings: Settings, io: Io, log: Log): Promise<ExitCode> {
       facts: () => ({
         settings,
         snapshot: cluster.snapshot,
-        kubernetesMinor: minorOf(cluster, settings),
+        kubernetesMinor: cluster.kubernetesMinor?.(),
         agentConfigMap: bundle?.name,
       }),
       pair: certificates.current,
@@ -143,12 +138,9 @@ async function openCluster(settings: Settings): Promise<Cluster> {
     kubeconfig: settings.kubeconfig,
     context: settings.kubeContext,
     silenceMilliseconds: settings.watchSilenceSeconds * 1000,
+    // Only image volumes depend on it.
+    wantsMinor: settings.agentDelivery === 'image',
   });
-}
-
-/** Only image volumes need to know it, so nobody else asks. */
-function minorOf(cluster: Cluster, { agentDelivery }: Settings): number | undefined {
-  return agentDelivery === 'image' ? cluster.kubernetesMinor?.() : undefined;
 }
 
 /** What was written is read again, so that it counts as there. */

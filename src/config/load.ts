@@ -39,17 +39,16 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
   );
   const from = (key: string): string => given.get(key as SettingKey)?.from ?? key;
   const fixed = readFixed(sources.environment);
+  const invalid = validate(settings, from);
+  const whole = { ...settings, ...fixed.values } as unknown as Settings;
   const problems = [
     ...fixed.problems,
     ...file.problems,
     ...unknownEnvironment(sources.environment),
-    ...validate(settings, from),
-    ...crossCheck(settings, from),
-    ...crossCheckCertificates(settings, from),
+    ...invalid,
+    ...(invalid.length > 0 ? [] : crossCheck(whole, from)),
   ];
-  return problems.length > 0
-    ? { problems }
-    : { settings: freeze({ ...settings, ...fixed.values }) as unknown as Settings };
+  return problems.length > 0 ? { problems } : { settings: freeze(whole) };
 }
 
 function readFile(file: SettingsSources['file']): { values: JsonObject; problems: readonly Problem[] } {
@@ -182,78 +181,52 @@ function describe(error: ErrorObject, settings: JsonObject, from: (key: string) 
   );
 }
 
-/** What one setting alone cannot show. */
-function crossCheck(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
-  const problems: Problem[] = [];
-  if (Number(settings['bodyBudgetBytes']) < Number(settings['bodyLimitBytes'])) {
-    problems.push(
-      problem(
-        from('bodyBudgetBytes'),
-        'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read',
-      ),
-    );
-  }
-  if (
-    settings['publicHeader'] === 'accept' &&
-    Array.isArray(settings['publicHeaderGateways']) &&
-    settings['publicHeaderGateways'].length > 0
-  ) {
-    problems.push(
-      problem(
-        from('publicHeaderGateways'),
-        'publicHeaderGateways protects nothing while every Gateway accepts the routing header; set publicHeader to remove',
-      ),
-    );
-  }
-  return problems;
-}
-
-/** What certificates need of each other. */
-function crossCheckCertificates(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
-  const problems: Problem[] = [];
-  if ((settings['tlsCertFile'] === '') !== (settings['tlsKeyFile'] === '')) {
-    const missing = settings['tlsKeyFile'] === '' ? 'tlsKeyFile' : 'tlsCertFile';
-    problems.push(problem(from(missing), `${missing} is missing; tlsCertFile and tlsKeyFile go together`));
-  }
-  if (
-    settings['clientCaFile'] === '' &&
-    Array.isArray(settings['clientNames']) &&
-    settings['clientNames'].length > 0
-  ) {
-    problems.push(
-      problem(
-        from('clientNames'),
-        'clientNames without clientCaFile would check nobody; give the CA that signs the callers',
-      ),
-    );
-  }
-  return [...problems, ...crossCheckInstallation(settings, from)];
-}
-
-function crossCheckInstallation(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
-  const problems: Problem[] = [];
-  if (settings['webhookConfiguration'] === '' && settings['earnFailurePolicy'] === true) {
-    problems.push(
-      problem(
-        from('earnFailurePolicy'),
-        'earnFailurePolicy without webhookConfiguration would reach no API server; name the webhook configurations',
-      ),
-    );
-  }
-  return [...problems, ...agentImageIsMissing(settings, from)];
-}
-
-function agentImageIsMissing(
-  { agentDelivery, agentImage }: JsonObject,
-  from: (key: string) => string,
-): readonly Problem[] {
-  if (agentImage !== '' || (agentDelivery !== 'image' && agentDelivery !== 'initContainer')) return [];
+/** What one valid setting alone cannot show. */
+function crossCheck(settings: Settings, from: (key: SettingKey) => string): readonly Problem[] {
   return [
-    problem(
-      from('agentImage'),
-      `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`,
-    ),
-  ];
+    ...crossCheckRequests(settings),
+    ...crossCheckCertificates(settings),
+    ...crossCheckInstallation(settings),
+  ].map(([key, message]) => problem(from(key), message));
+}
+
+/** A setting that does not go with the others, and why. */
+type Contradiction = readonly [SettingKey, string];
+
+function* crossCheckRequests(settings: Settings): Generator<Contradiction> {
+  if (settings.bodyBudgetBytes < settings.bodyLimitBytes)
+    yield [
+      'bodyBudgetBytes',
+      'bodyBudgetBytes is smaller than bodyLimitBytes, so the largest review could never be read',
+    ];
+  if (settings.publicHeader === 'accept' && settings.publicHeaderGateways.length > 0)
+    yield [
+      'publicHeaderGateways',
+      'publicHeaderGateways protects nothing while every Gateway accepts the routing header; set publicHeader to remove',
+    ];
+}
+
+function* crossCheckCertificates(settings: Settings): Generator<Contradiction> {
+  if ((settings.tlsCertFile === '') !== (settings.tlsKeyFile === '')) {
+    const missing = settings.tlsKeyFile === '' ? 'tlsKeyFile' : 'tlsCertFile';
+    yield [missing, `${missing} is missing; tlsCertFile and tlsKeyFile go together`];
+  }
+  if (settings.clientCaFile === '' && settings.clientNames.length > 0)
+    yield [
+      'clientNames',
+      'clientNames without clientCaFile would check nobody; give the CA that signs the callers',
+    ];
+}
+
+function* crossCheckInstallation(settings: Settings): Generator<Contradiction> {
+  if (settings.webhookConfiguration === '' && settings.earnFailurePolicy)
+    yield [
+      'earnFailurePolicy',
+      'earnFailurePolicy without webhookConfiguration would reach no API server; name the webhook configurations',
+    ];
+  const { agentDelivery, agentImage } = settings;
+  if (agentImage === '' && (agentDelivery === 'image' || agentDelivery === 'initContainer'))
+    yield ['agentImage', `agentDelivery ${agentDelivery} needs agentImage, the image that holds /agent.cjs`];
 }
 
 function problem(path: string, message: string): Problem {

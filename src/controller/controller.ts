@@ -14,10 +14,10 @@ import type { Clock } from './clock.ts';
 import { createEventQueue, type EventQueue } from './events.ts';
 import { takePart, type Held } from './lease.ts';
 import type { RouteReport } from './objects.ts';
-import { startPasses } from './passes.ts';
+import { createPasses } from './passes.ts';
 import { createStatusReporter } from './status-reporter.ts';
 import { startSweeper, type SweeperSite } from './sweeper.ts';
-import { startUpkeep } from './upkeep.ts';
+import { createUpkeep } from './upkeep.ts';
 
 /** What the controller works with. */
 export interface ControllerSite {
@@ -95,7 +95,7 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
   const bug = (error: unknown): void => {
     log.error({ reason: describe(error) }, 'this is a bug: a turn of the controller failed');
   };
-  const passes = startPasses({
+  const passes = createPasses({
     cluster,
     writes,
     settings,
@@ -105,12 +105,8 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
     report: (one) => {
       reportRoute(one, site, events);
     },
-    passed: (milliseconds) => {
-      metrics.controller.passed(milliseconds);
-      upkeep.soon();
-    },
   });
-  const upkeep = startUpkeep({
+  const upkeep = createUpkeep({
     cluster,
     writes,
     settings,
@@ -126,6 +122,11 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
       log[outcome === 'failed' ? 'warn' : 'debug']({ kind, object, outcome, reason }, 'upkeep');
     },
   });
+  passes.start((milliseconds) => {
+    metrics.controller.passed(milliseconds);
+    upkeep.soon();
+  });
+  upkeep.soon();
   const leave = cluster.onChange(({ collection, namespace, key }) => {
     const pod = collection === 'pods' ? inNamespace(cluster.snapshot.pods, namespace).get(key) : undefined;
     if (pod !== undefined)

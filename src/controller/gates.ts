@@ -17,9 +17,10 @@ import { branchOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace, namespaceOf, workloadKey, type Snapshot } from '../model/snapshot.ts';
 import { nameFor } from '../routing/claims.ts';
-import { keyOf, type Desired } from '../routing/desired.ts';
+import type { Desired } from '../routing/desired.ts';
+import { keyOf } from '../routing/istio.ts';
 import { versionIn } from '../routing/layout.ts';
-import { subsetReference, type Ledger } from '../routing/ledger.ts';
+import type { Ledger } from '../routing/ledger.ts';
 import { blockedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
 
@@ -146,11 +147,11 @@ function defaultRouteTimes(
 ): readonly (number | undefined)[] {
   const { namespace, name } = layout.service;
   const host = hostOfService(name, namespace, settings);
-  const baseline = subsetReference(host, layout.baseline.subset);
+  const baseline = { kind: 'subset', host, subset: layout.baseline.subset } as const;
   const outAt = (object: string): number | undefined => {
     const key = keyOf({
       kind: 'VirtualService',
-      metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object), labels: {} },
+      metadata: { namespace, name: nameFor(snapshot, 'VirtualService', namespace, object).name, labels: {} },
     });
     // Without a baseline the default is a plain 503, which names nothing.
     const since =

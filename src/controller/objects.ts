@@ -5,8 +5,7 @@ import { objectAt, type JsonObject } from '../model/json.ts';
 import type { DestinationRule, VirtualService } from '../model/kubernetes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isSame, type Change } from '../routing/changes.ts';
-import { keyOf } from '../routing/desired.ts';
-import { routeObject, type RouteKind, type RouteObject } from '../routing/istio.ts';
+import { keyOf, routeObject, type RouteKind, type RouteObject } from '../routing/istio.ts';
 import type { Planner } from '../routing/planner.ts';
 import type { Clock } from './clock.ts';
 

@@ -5,8 +5,8 @@
 import type { Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
-import { earliest } from '../model/collections.ts';
-import { existingOf, type Change } from '../routing/changes.ts';
+import { earliest, forEachConcurrently } from '../model/collections.ts';
+import { existingOf } from '../routing/changes.ts';
 import { createPlanner, type Planner } from '../routing/planner.ts';
 import type { Clock } from './clock.ts';
 import type { Held } from './lease.ts';
@@ -22,15 +22,15 @@ export interface PassSite {
   readonly clock: Clock;
   readonly held: Held;
   readonly report: (report: RouteReport) => void;
-  /** A pass is over, or has begun to wait: what is decided may be looked at. */
-  readonly passed: (milliseconds: number) => void;
   /** A bug in a decision; the next pass tries again later. */
   readonly bug: (error: unknown) => void;
 }
 
-/** Passes that run until the held Lease is lost. */
+/** Passes that run, once started, until the held Lease is lost. */
 export interface Passes {
   readonly planner: Planner;
+  /** Starts on what is known now; `passed` is told of every pass that is over: what is decided may be looked at. */
+  start(passed: (milliseconds: number) => void): void;
   /** Resolves when the last write is answered. */
   readonly ended: Promise<void>;
 }
@@ -41,8 +41,8 @@ const backoffMilliseconds = [500, 60_000] as const;
 const parallel = 8;
 /** Decisions over everything take at most this share of the time. */
 const idleShare = 4;
-/** Starts passes on what is known now. */
-export function startPasses(site: PassSite): Passes {
+/** Makes passes that have not started. */
+export function createPasses(site: PassSite): Passes {
   const { cluster, clock, held, settings } = site;
   const planner = createPlanner({
     snapshot: cluster.snapshot,
@@ -55,6 +55,7 @@ export function startPasses(site: PassSite): Passes {
   const relevance = createRelevance(cluster.snapshot);
   let everythingAt: number | undefined = clock.now();
   let lastWhole = 0;
+  let tellPassed: (milliseconds: number) => void = () => undefined;
 
   const turns = createTurns({ clock, signal: held.signal, bug: site.bug, turn });
 
@@ -67,19 +68,13 @@ export function startPasses(site: PassSite): Passes {
     }
     const due = planner.plan(started);
     if (isWhole) lastWhole = clock.now() - started;
-    for (const { changes } of due.phases) await eachOf(changes, (change) => objects.write(change));
-    site.passed(clock.now() - started);
+    for (const { changes } of due.phases)
+      await forEachConcurrently(changes, parallel, async (change) => {
+        if (held.isHeld()) await objects.write(change);
+      });
+    tellPassed(clock.now() - started);
     if (due.phases.length > 0) return clock.now();
     return earliest([due.nextAt, everythingAt]);
-  }
-
-  async function eachOf(changes: readonly Change[], act: (change: Change) => Promise<void>): Promise<void> {
-    const left = [...changes];
-    const worker = async (): Promise<void> => {
-      for (let change = left.shift(); change !== undefined && held.isHeld(); change = left.shift())
-        await act(change);
-    };
-    await Promise.all(Array.from({ length: Math.min(parallel, changes.length) }, worker));
   }
 
   const leave = cluster.onChange((change) => {
@@ -96,6 +91,12 @@ export function startPasses(site: PassSite): Passes {
     else return;
     turns.soon();
   });
-  turns.soon();
-  return { planner, ended: turns.ended.finally(leave) };
+  return {
+    planner,
+    start(passed) {
+      tellPassed = passed;
+      turns.soon();
+    },
+    ended: turns.ended.finally(leave),
+  };
 }

@@ -5,7 +5,7 @@ import { toLabels } from '../model/json.ts';
 import type { EndpointSlice, Pod, Workload } from '../model/kubernetes.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace, namespaceOf, type Projection, type Snapshot } from '../model/snapshot.ts';
-import type { TouchedService } from '../routing/planner.ts';
+import type { TouchedService } from '../routing/desired.ts';
 
 /** What has to be decided anew. */
 type Meaning = 'everything' | readonly TouchedService[];

@@ -5,7 +5,7 @@ import { toText } from '../model/problem.ts';
 import { inNamespace, workloadKey } from '../model/snapshot.ts';
 import { isReadyForRoute } from '../routing/branch-state.ts';
 import type { BranchLayout, RoutingProblem } from '../routing/layout.ts';
-import { hostReference, subsetReference, type Ledger } from '../routing/ledger.ts';
+import type { Ledger } from '../routing/ledger.ts';
 import { statusText } from '../routing/messages.ts';
 import {
   createStatusReader,
@@ -103,8 +103,8 @@ function isHeld(
   const { namespace, name } = layout.service;
   const freeAt = ledger.freeAt(
     own === undefined
-      ? subsetReference(hostOfService(name, namespace, settings), subset)
-      : hostReference(hostOfService(own.name, namespace, settings)),
+      ? { kind: 'subset', host: hostOfService(name, namespace, settings), subset }
+      : { kind: 'host', host: hostOfService(own.name, namespace, settings) },
   );
   return freeAt === undefined || freeAt > now;
 }

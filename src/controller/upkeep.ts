@@ -5,7 +5,7 @@
 import type { Cluster } from '../cluster/port.ts';
 import { Gone, type Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
-import { earliest } from '../model/collections.ts';
+import { earliest, forEachConcurrently } from '../model/collections.ts';
 import type { JsonObject } from '../model/json.ts';
 import { fullKey, routedGate, routesFinalizer } from '../model/keys.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
@@ -53,8 +53,8 @@ const parallel = 4;
 /** Events to a turn: what is decided meanwhile matters more. */
 const eventsPerTurn = 20;
 
-/** Starts upkeep; `soon` is called whenever anything may have changed. */
-export function startUpkeep(site: UpkeepSite): Turns {
+/** Makes upkeep; `soon` is called to start it, and whenever anything may have changed. */
+export function createUpkeep(site: UpkeepSite): Turns {
   const { clock, held } = site;
   const backoff = createBackoff(backoffMilliseconds);
   const sent = new Map<string, { readonly value: string; readonly at: number }>();
@@ -98,11 +98,9 @@ export function startUpkeep(site: UpkeepSite): Turns {
   }
 
   async function carryOut(tasks: readonly Task[]): Promise<void> {
-    const left = tasks.filter(isDue);
-    const worker = async (): Promise<void> => {
-      for (let task = left.shift(); task !== undefined && held.isHeld(); task = left.shift()) await run(task);
-    };
-    await Promise.all(Array.from({ length: Math.min(parallel, left.length) }, worker));
+    await forEachConcurrently(tasks.filter(isDue), parallel, async (task) => {
+      if (held.isHeld()) await run(task);
+    });
   }
 
   function isDue({ id, value }: Task): boolean {
@@ -126,9 +124,7 @@ export function startUpkeep(site: UpkeepSite): Turns {
     }
   }
 
-  const turns = createTurns({ clock, signal: held.signal, bug: site.bug, turn });
-  turns.soon();
-  return turns;
+  return createTurns({ clock, signal: held.signal, bug: site.bug, turn });
 }
 
 function factsOf({ cluster, settings, planner }: UpkeepSite) {

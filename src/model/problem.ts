@@ -8,6 +8,8 @@ interface ProblemKind {
   readonly rule: string;
   /** Considered default; `settings.severities` changes it. Deny what would harm others' traffic or can never work, warn what only does not work yet. */
   readonly severity: Severity;
+  /** `check`: only `branchline check` and `review` say it, of routes. In a cluster istiod or the API server refuses the object, or it is a matter of style. Absent: whoever finds it says it. */
+  readonly saidBy?: 'check';
 }
 
 /** Every problem there is. The README's table is equal to this one, by test. */
@@ -59,56 +61,40 @@ export const problemKinds = {
   BL206: { rule: 'regex has an unescaped dot in a host', severity: 'warn' },
   BL207: { rule: 'object has more regexes than can be judged', severity: 'deny' },
 
-  BL210: { rule: 'annotation is not for routes', severity: 'deny' },
-  BL211: { rule: 'host is no host name', severity: 'deny' },
-  BL212: { rule: 'hosts and gateways do not go together', severity: 'deny' },
-  BL213: { rule: 'hosts of one VirtualService overlap', severity: 'deny' },
-  BL214: { rule: 'VirtualService has no routes', severity: 'deny' },
-  BL215: { rule: 'gateway is no Gateway name', severity: 'deny' },
-  BL216: { rule: 'gateway is named in the old form', severity: 'warn' },
-  BL217: { rule: 'match is not valid', severity: 'deny' },
-  BL218: { rule: 'route does not do exactly one thing', severity: 'deny' },
-  BL219: { rule: 'destination is not valid', severity: 'deny' },
-  BL220: { rule: 'mirror is not valid', severity: 'deny' },
-  BL221: { rule: 'field is deprecated', severity: 'warn' },
-  BL222: { rule: 'header operation is not valid', severity: 'deny' },
-  BL223: { rule: 'corsPolicy is not valid', severity: 'deny' },
-  BL224: { rule: 'fault is not valid', severity: 'deny' },
-  BL225: { rule: 'fault aborts or delays nothing', severity: 'warn' },
-  BL226: { rule: 'redirect is not valid', severity: 'deny' },
-  BL227: { rule: 'directResponse is not valid', severity: 'deny' },
-  BL228: { rule: 'directResponse body is large', severity: 'warn' },
-  BL229: { rule: 'rewrite is not valid', severity: 'deny' },
-  BL230: { rule: 'duration is not valid', severity: 'deny' },
-  BL231: { rule: 'retries are not valid', severity: 'deny' },
-  BL232: { rule: 'exportTo is not valid', severity: 'deny' },
-  BL233: { rule: 'tls or tcp route is not valid', severity: 'deny' },
-  BL234: { rule: 'subset is not valid', severity: 'deny' },
-  BL235: { rule: 'subset labels do not tell pods apart', severity: 'warn' },
-  BL236: { rule: 'trafficPolicy is not valid', severity: 'deny' },
-  BL237: { rule: 'workloadSelector is not valid', severity: 'deny' },
-  BL238: { rule: 'workloadSelector selects everything', severity: 'warn' },
-  BL239: { rule: 'field was removed from the API', severity: 'warn' },
-  BL240: { rule: 'field is not known', severity: 'deny' },
+  BL210: { rule: 'annotation is not for routes', severity: 'deny', saidBy: 'check' },
+  BL211: { rule: 'Invalid route field', severity: 'deny', saidBy: 'check' },
+  BL212: { rule: 'hosts and gateways do not go together', severity: 'deny', saidBy: 'check' },
+  BL213: { rule: 'hosts of one VirtualService overlap', severity: 'deny', saidBy: 'check' },
+  BL214: { rule: 'VirtualService has no routes', severity: 'deny', saidBy: 'check' },
+  BL216: { rule: 'gateway is named in the old form', severity: 'warn', saidBy: 'check' },
+  BL218: { rule: 'route does not do exactly one thing', severity: 'deny', saidBy: 'check' },
+  BL221: { rule: 'field is deprecated', severity: 'warn', saidBy: 'check' },
+  BL225: { rule: 'fault aborts or delays nothing', severity: 'warn', saidBy: 'check' },
+  BL228: { rule: 'directResponse body is large', severity: 'warn', saidBy: 'check' },
+  BL235: { rule: 'subset labels do not tell pods apart', severity: 'warn', saidBy: 'check' },
+  BL238: { rule: 'workloadSelector selects everything', severity: 'warn', saidBy: 'check' },
+  BL239: { rule: 'field was removed from the API', severity: 'warn', saidBy: 'check' },
+  BL240: { rule: 'field is not known', severity: 'deny', saidBy: 'check' },
+  BL241: { rule: 'header operation is refused by the proxies', severity: 'deny' },
 
   BL242: { rule: 'route comes after one that takes everything', severity: 'warn' },
   BL243: { rule: 'branch route comes after a broader one', severity: 'warn' },
   BL244: { rule: 'no route is left for the baseline', severity: 'warn' },
-  BL245: { rule: 'match is covered by an earlier one', severity: 'warn' },
+  BL245: { rule: 'match is covered by an earlier one', severity: 'warn', saidBy: 'check' },
   BL246: { rule: 'baseline route names no subset', severity: 'warn' },
-  BL247: { rule: 'host is short or half qualified', severity: 'warn' },
-  BL248: { rule: 'subset name has upper case', severity: 'warn' },
-  BL249: { rule: 'header match never matches', severity: 'warn' },
-  BL250: { rule: 'header name has upper case', severity: 'warn' },
-  BL251: { rule: 'routing header is added, not set', severity: 'warn' },
-  BL252: { rule: 'regex is a few plain values', severity: 'warn' },
-  BL253: { rule: 'subset is not named after its version', severity: 'warn' },
-  BL254: { rule: 'authority regex misses a port or a spelling', severity: 'warn' },
-  BL255: { rule: 'object is costly for the proxies', severity: 'warn' },
-  BL256: { rule: 'Gateway API route passes a limit', severity: 'deny' },
-  BL257: { rule: 'second match of a header is ignored', severity: 'warn' },
-  BL258: { rule: 'failover has no outlierDetection', severity: 'warn' },
-  BL259: { rule: 'server name of a TLS route is an address', severity: 'warn' },
+  BL247: { rule: 'host is short or half qualified', severity: 'warn', saidBy: 'check' },
+  BL248: { rule: 'subset name has upper case', severity: 'warn', saidBy: 'check' },
+  BL249: { rule: 'header match never matches', severity: 'warn', saidBy: 'check' },
+  BL250: { rule: 'header name has upper case', severity: 'warn', saidBy: 'check' },
+  BL251: { rule: 'routing header is added, not set', severity: 'warn', saidBy: 'check' },
+  BL252: { rule: 'regex is a few plain values', severity: 'warn', saidBy: 'check' },
+  BL253: { rule: 'subset is not named after its version', severity: 'warn', saidBy: 'check' },
+  BL254: { rule: 'authority regex misses a port or a spelling', severity: 'warn', saidBy: 'check' },
+  BL255: { rule: 'object is costly for the proxies', severity: 'warn', saidBy: 'check' },
+  BL256: { rule: 'Gateway API route passes a limit', severity: 'deny', saidBy: 'check' },
+  BL257: { rule: 'second match of a header is ignored', severity: 'warn', saidBy: 'check' },
+  BL258: { rule: 'failover has no outlierDetection', severity: 'warn', saidBy: 'check' },
+  BL259: { rule: 'server name of a TLS route is an address', severity: 'warn', saidBy: 'check' },
 
   BL260: { rule: 'subset of a branch route is not there', severity: 'warn' },
   BL261: { rule: "subset of everybody's route is not there", severity: 'deny' },
@@ -130,9 +116,13 @@ export const problemKinds = {
   BL277: { rule: 'destination names no port of several', severity: 'warn' },
   BL278: { rule: 'DestinationRule that is routed to is deleted', severity: 'warn' },
   BL279: { rule: 'DestinationRule of another namespace lacks the subset of a route', severity: 'warn' },
-  BL290: { rule: 'ignore annotation gives no reason', severity: 'warn' },
-  BL291: { rule: 'manifest names a route kind or API version that is not there', severity: 'deny' },
-  BL292: { rule: 'object stands twice in the manifests', severity: 'warn' },
+  BL290: { rule: 'ignore annotation gives no reason', severity: 'warn', saidBy: 'check' },
+  BL291: {
+    rule: 'manifest names a route kind or API version that is not there',
+    severity: 'deny',
+    saidBy: 'check',
+  },
+  BL292: { rule: 'object stands twice in the manifests', severity: 'warn', saidBy: 'check' },
 
   BL301: { rule: 'header agent cannot be delivered', severity: 'warn' },
   BL302: { rule: 'NODE_OPTIONS is not ours to extend', severity: 'warn' },
@@ -181,6 +171,12 @@ export interface Problem {
 /** Returns the severity in force: what the settings say, else the default. */
 export function severityOf(code: ProblemCode, severities: Severities): Severity {
   return severities[code] ?? problemKinds[code].severity;
+}
+
+/** Tells whether admission says a problem; others are for commands, offline. */
+export function isSaidByAdmission(code: ProblemCode): boolean {
+  const { saidBy }: ProblemKind = problemKinds[code];
+  return saidBy === undefined;
 }
 
 /** Renders a problem as the line that people read: message, what to do, then the code in brackets. Control characters become spaces. */

@@ -1,8 +1,7 @@
 /** Changes of objects of ours: what there is of them, and what one write does to one of them. Objects of others are never in a change. */
 import { at, isObject, listAt } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { keyOf } from './desired.ts';
-import { routeObject, type RouteKind, type RouteObject } from './istio.ts';
+import { keyOf, routeObject, type RouteKind, type RouteObject } from './istio.ts';
 
 /** What happens to one object. `before` is what exists, `after` what is written. */
 export interface Change {

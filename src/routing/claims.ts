@@ -37,6 +37,12 @@ function labelOf({ namespace, name }: VirtualService): string {
   return `${namespace}/${name}`;
 }
 
+/** The name that an object of ours has, and the wanted one where a foreign object has that. */
+export interface GivenName {
+  readonly name: string;
+  readonly steppedAsideFrom: string | undefined;
+}
+
 /**
  * Returns the name that an object of ours has: the wanted one, or, where a foreign object of the kind has that, one with `-branchline` behind.
  * The foreign one is never taken over.
@@ -46,15 +52,14 @@ export function nameFor(
   kind: 'VirtualService' | 'DestinationRule',
   namespace: string,
   wanted: string,
-): string {
-  return isForeign(snapshot, kind, namespace, wanted) ? `${wanted}${aside}` : wanted;
+): GivenName {
+  return isForeign(snapshot, kind, namespace, wanted)
+    ? { name: `${wanted}-branchline`, steppedAsideFrom: wanted }
+    : { name: wanted, steppedAsideFrom: undefined };
 }
 
-/** What the name of an object of ours ends in when the wanted one is taken. */
-export const aside = '-branchline';
-
 /** Tells whether an object of that kind and name exists and is not ours. */
-export function isForeign(
+function isForeign(
   snapshot: Snapshot,
   kind: 'VirtualService' | 'DestinationRule',
   namespace: string,

@@ -1,104 +1,74 @@
 /**
  * Everything that should exist: Snapshot → routes of every service → objects. Total, and the same for the same facts in any order. After a change of
- * endpoints only the services behind them are decided anew.
+ * endpoints only the services behind them are decided anew; what that makes is as if everything was.
  */
 import type { Settings } from '../config/settings.ts';
-import { hostOfService } from '../model/hosts.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
-import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
-import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
-import { pendingOf, type BranchState, type Pending } from './branch-state.ts';
-import { hasHeaders, type RouteObject } from './istio.ts';
-import {
-  byCodeUnit,
-  layOut,
-  type NamespaceLayout,
-  type RoutingProblem,
-  type ServiceLayout,
-} from './layout.ts';
-import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
+import { claimsOf, type Claims } from './claims.ts';
+import { decideSite, redecideSite, type RoutesChange, type SiteDecision } from './host-decision.ts';
+import { keyOf, type RouteObject } from './istio.ts';
+import { byCodeUnit, layOut, type NamespaceLayout, type RoutingProblem } from './layout.ts';
+import { layOutLeaving } from './leaving.ts';
+import { keysOf, namingIn, type Manifests } from './manifests.ts';
 import { unpaced, type Pace } from './pace.ts';
-import {
-  endpointsByService,
-  readinessOf,
-  servicesBehind,
-  type Readiness,
-  type SlicesByService,
-} from './readiness.ts';
-import { routesOf, type Circumstances, type Route, type ServiceRoutes } from './routes.ts';
-import { serviceObjects, type Naming } from './service-manifests.ts';
+import { endpointsByService, servicesBehind } from './readiness.ts';
+import type { Route, ServiceRoutes } from './routes.ts';
+import { decideService, type DecisionContext, type ServiceDecision } from './service-decision.ts';
 import { sitesOf, type Site } from './site.ts';
 
-/** The routes and objects of one namespace. The maps are this module's own: {@link redecide} changes them. */
+/** The routes of one namespace, and what its objects are made from. */
 export interface NamespaceRoutes {
   readonly layout: NamespaceLayout;
   readonly sites: readonly Site[];
-  readonly decided: Map<string, ServiceRoutes>;
-  readonly branchRoutes: Map<string, Map<string, Route>>;
+  readonly decided: ReadonlyMap<string, ServiceRoutes>;
+  readonly branchRoutes: ReadonlyMap<string, ReadonlyMap<string, Route>>;
+  /** Problems of its layout. */
   readonly problems: readonly RoutingProblem[];
+  readonly services: ReadonlyMap<string, ServiceDecision>;
+  readonly hosts: ReadonlyMap<Site, SiteDecision>;
 }
 
-/** Everything that should exist, by {@link keyOf}. */
+/** Everything that should exist, by {@link keyOf}. A value: a new decision is a new one. */
 export interface Desired {
   readonly namespaces: ReadonlyMap<string, NamespaceRoutes>;
-  readonly objects: Map<string, RouteObject>;
+  readonly objects: ReadonlyMap<string, RouteObject>;
   /** Objects that stay as they are, written or not: hosts' that would be too large, and those of a blocked service whose branches would otherwise take everybody's traffic. */
-  readonly withheld: Set<string>;
+  readonly withheld: ReadonlySet<string>;
   readonly claims: Claims;
-  readonly problems: RoutingProblem[];
-}
-
-/** Returns the identity of an object, e.g. `ww-green/VirtualService/fact-find-mesh`; sorts by namespace, kind, name. */
-export function keyOf({ kind, metadata }: Pick<RouteObject, 'kind' | 'metadata'>): string {
-  return `${metadata.namespace}/${kind}/${metadata.name}`;
+  /** Domain → namespace of the site that has it. */
+  readonly domains: ReadonlyMap<string, string>;
+  /** Problems between namespaces. */
+  readonly problems: readonly RoutingProblem[];
 }
 
 /** Decides every route and makes every object. */
 export function desiredOf(snapshot: Snapshot, settings: Settings, pace: Pace = unpaced): Desired {
   const claims = claimsOf(snapshot, settings);
   const problems: RoutingProblem[] = [];
-  const owners = new Map<string, string>();
-  const namespaces = new Map<string, NamespaceRoutes>();
+  const domains = new Map<string, string>();
+  const laidOut: Pick<NamespaceRoutes, 'layout' | 'sites' | 'problems'>[] = [];
   for (const name of [...inNamespace(snapshot.namespaces, '').keys()].sort(byCodeUnit)) {
     const layout = layOut(snapshot, name, settings) ?? layOutLeaving(snapshot, name, pace, settings);
     if (layout === undefined) continue;
     const { sites, problems: clashes } = layout.namespace.enabled
       ? sitesOf(layout, settings)
       : { sites: [], problems: [] };
-    const owned = sites.flatMap((site) => ownedPart(site, owners, problems));
-    namespaces.set(name, {
-      layout,
-      sites: owned,
-      decided: new Map(),
-      branchRoutes: new Map(),
-      problems: [...layout.problems, ...clashes],
-    });
+    const owned = sites.flatMap((site) => ownedPart(site, domains, problems));
+    laidOut.push({ layout, sites: owned, problems: [...layout.problems, ...clashes] });
   }
-  const desired: Desired = { namespaces, objects: new Map(), withheld: new Set(), claims, problems };
-  const context: Context = {
-    snapshot,
-    settings,
-    pace,
-    desired,
-    domains: owners,
-    naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted),
+  const context = { snapshot, settings, pace, claims, domains, naming: namingIn(snapshot) };
+  const namespaces = new Map(
+    laidOut.map((one) => [one.layout.namespace.name, decideNamespace(one, context)] as const),
+  );
+  const made = [...namespaces.values()].flatMap(manifestsIn);
+  return {
+    namespaces,
+    objects: new Map(made.flatMap(({ objects }) => objects.map((object) => [keyOf(object), object]))),
+    withheld: new Set(made.flatMap(({ withheld }) => withheld)),
+    claims,
+    domains,
+    problems,
   };
-  for (const routes of namespaces.values()) {
-    decideAll(routes, context);
-    makeHosts(routes, context);
-  }
-  for (const object of desired.objects.values()) problems.push(...namedAside(object, snapshot));
-  return desired;
-}
-
-interface Context {
-  readonly snapshot: Snapshot;
-  readonly settings: Settings;
-  readonly pace: Pace;
-  readonly desired: Desired;
-  /** Domain → namespace and first domain of the site that has it. */
-  readonly domains: ReadonlyMap<string, string>;
-  readonly naming: Naming;
 }
 
 /** A domain has one site: the first by namespace. */
@@ -121,255 +91,61 @@ function ownedPart(site: Site, owners: Map<string, string>, problems: RoutingPro
   return domains.length === 0 ? [] : [{ ...site, domains }];
 }
 
-function decideAll(routes: NamespaceRoutes, context: Context): void {
-  const endpoints = endpointsByService(context.snapshot, routes.layout.namespace.name);
-  for (const service of routes.layout.services.values()) {
-    for (const object of decide(routes, service, endpoints, context))
-      context.desired.objects.set(keyOf(object), object);
-  }
-}
-
-/** Decides one service, notes its branches' routes, and returns its objects. */
-function decide(
-  routes: NamespaceRoutes,
-  declared: ServiceLayout,
-  endpoints: SlicesByService,
-  context: Context,
-): readonly RouteObject[] {
-  const { snapshot, settings, desired, naming, pace } = context;
-  const { name, namespace } = declared.service;
-  const host = hostOfService(name, namespace, settings);
-  const service = withLeaving(declared, snapshot, pace, settings);
-  const readiness = readinessOf(snapshot, service, endpoints, settings);
-  const circumstances = {
-    meshOwner: desired.claims.mesh.get(host),
-    versionLabel: settings.versionLabel,
-    pending: pendingOf(service, readiness, host, pace),
-    isBaselineKnown:
-      !readiness.hasBaseline ||
-      pace.isKnown(host, service.baseline.subset, service.baseline.version) ||
-      pace.isRouted(host),
-  };
-  const { kept, large, routes: settled } = roomFor(service, readiness, circumstances, context);
-  const isSettled = circumstances.pending.size === 0 && circumstances.isBaselineKnown;
-  const paced = isSettled ? settled : routesOf(firstBranches(service, kept), readiness, circumstances);
-  const whole = large === undefined ? paced : routesOf(service, readiness, circumstances);
-  const decided = large === undefined ? paced : withRoomFor(kept, { whole, decided: paced, large });
-  const objects = serviceObjects(decided, naming, settings);
-  routes.decided.set(name, decided);
-  noteBranches(routes, { ...decided, layout: service });
-  return withhold(objects, decided, readiness.ready, context);
-}
-
-/**
- * Without its default route the branches of a service would take everybody's traffic. So a blocked one keeps the routes that it has while branches are
- * exposed and its baseline, as far as it is labelled, serves.
- */
-function withhold(
-  objects: readonly RouteObject[],
-  { layout, blocked }: ServiceRoutes,
-  ready: ReadonlySet<string>,
-  { snapshot, settings, desired, naming, pace }: Context,
-): readonly RouteObject[] {
-  const { name, namespace } = layout.service;
-  const wanted = [
-    ['DestinationRule', name],
-    ['VirtualService', `${name}-mesh`],
-    ['VirtualService', `${name}-ingress`],
-  ] as const;
-  const keys = wanted.map(([kind, object]) =>
-    keyOf({ kind, metadata: { namespace, name: naming(kind, namespace, object), labels: {} } }),
+function decideNamespace(
+  laidOut: Pick<NamespaceRoutes, 'layout' | 'sites' | 'problems'>,
+  context: DecisionContext,
+): NamespaceRoutes {
+  const { layout, sites } = laidOut;
+  const endpoints = endpointsByService(context.snapshot, layout.namespace.name);
+  const services = new Map(
+    [...layout.services].map(
+      ([name, service]) => [name, decideService(service, endpoints, context)] as const,
+    ),
   );
-  for (const key of keys) desired.withheld.delete(key);
-  const stays =
-    blocked !== undefined &&
-    pace.isRouted(hostOfService(name, namespace, settings)) &&
-    ready.has(layout.baseline.version) &&
-    hasExposedBranches(layout, snapshot, settings);
-  if (!stays) return objects;
-  for (const key of keys) desired.withheld.add(key);
-  return objects.filter((object) => !keys.includes(keyOf(object)));
+  const routes = { ...laidOut, ...routesIn(services), services };
+  return { ...routes, hosts: new Map(sites.map((site) => [site, decideSite(routes, site, context)])) };
 }
 
-/**
- * Tells how many branches fit, their routes once nothing waits, and what would be too large with all of them. What waits for its turn has its room already: else it would lose its subset
- * as soon as its route is due, and get it back without the route, for ever.
- */
-function roomFor(
-  service: ServiceLayout,
-  readiness: Readiness,
-  circumstances: Circumstances,
-  { naming, settings }: Context,
-): { readonly kept: number; readonly large: RouteObject | undefined; readonly routes: ServiceRoutes } {
-  const settled = { ...circumstances, pending: new Map<string, Pending>(), isBaselineKnown: true };
-  let kept = service.branches.length;
-  let first: RouteObject | undefined;
-  for (;;) {
-    const routes = routesOf(firstBranches(service, kept), readiness, settled);
-    const large = tooLarge(serviceObjects(routes, naming, settings), settings);
-    if (large === undefined || kept === 0) return { kept, large: first, routes };
-    first = large;
-    kept = Math.floor(kept * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)));
-  }
-}
-
-function firstBranches(service: ServiceLayout, count: number): ServiceLayout {
-  return count === service.branches.length
-    ? service
-    : { ...service, branches: service.branches.slice(0, count) };
-}
-
-function tooLarge(
-  objects: readonly RouteObject[],
-  { objectSizeLimitBytes }: Settings,
-): RouteObject | undefined {
-  return objects.find((object) => sizeOf(object) > objectSizeLimitBytes);
-}
-
-/** In characters, which are bytes: names, labels and paths are ASCII. */
-function sizeOf(object: RouteObject): number {
-  return JSON.stringify(object).length;
-}
-
-/** What is too large for one object is written as far as it fits: the branches that come first by id. The others are reported, and served by the baseline. */
-function withRoomFor(
-  kept: number,
-  {
-    whole,
-    decided,
-    large,
-  }: { readonly whole: ServiceRoutes; readonly decided: ServiceRoutes; readonly large: RouteObject },
-): ServiceRoutes {
-  const { service, branches } = whole.layout;
-  const { name, namespace } = service;
-  const left = branches.slice(kept).map(({ branch }) => branch.id);
-  const message = `${large.kind} ${large.metadata.name} would be too large with ${branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
-  return {
-    ...decided,
-    layout: { ...decided.layout, branches: branches.slice(0, kept) },
-    branches: new Map([
-      ...decided.branches,
-      ...left.map((id) => [id, withoutRoom(whole.branches.get(id))] as const),
-    ]),
-    problems: [...decided.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
-  };
-}
-
-function withoutRoom(state: BranchState | undefined): BranchState {
-  return state?.kind === 'blocked' ? state : { kind: 'baseline', because: 'no-room' };
-}
-
-function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: ServiceRoutes): void {
-  const { name } = layout.service;
-  for (const { branch } of layout.branches) branchRoutes.get(branch.id)?.delete(name);
-  for (const route of routes) {
-    if (route.entry !== 'ingress' || route.branch === undefined) continue;
-    const known = branchRoutes.get(route.version);
-    if (known === undefined) branchRoutes.set(route.version, new Map([[name, route]]));
-    else known.set(name, route);
-  }
-}
-
-function partsOf(
-  routes: NamespaceRoutes,
-  site: Site,
-  { desired, domains, naming, settings }: Context,
-): SiteParts {
-  const isFree = (host: string): boolean =>
-    !desired.claims.gateway.has(host) && (!domains.has(host) || site.domains.includes(host));
-  const headed = new Set(
-    [...routes.layout.services.values()]
-      .filter((layout) => hasHeaders(layout, settings))
-      .map(({ service }) => service.name),
-  );
-  return {
-    site,
-    decided: routes.decided,
-    branchRoutes: routes.branchRoutes,
-    headed,
-    isFree,
-    naming,
-    settings,
-  };
-}
-
-function makeHosts(routes: NamespaceRoutes, context: Context): void {
-  for (const site of routes.sites) {
-    const parts = partsOf(routes, site, context);
-    for (const object of domainRoots(parts)) put(object, context);
-    put(restObject(parts), context);
-    for (const [id, label] of routes.layout.labels) put(branchRoot(parts, { id, label }), context);
-    notices(routes, site, context);
-  }
-}
-
-function put(object: RouteObject | undefined, { desired, settings }: Context): void {
-  if (object === undefined) return;
-  if (sizeOf(object) <= settings.objectSizeLimitBytes) {
-    desired.objects.set(keyOf(object), object);
-    desired.withheld.delete(keyOf(object));
-    return;
-  }
-  desired.withheld.add(keyOf(object));
-  desired.problems.push({
-    code: 'BL407',
-    path: '',
-    kind: 'Namespace',
-    namespace: '',
-    name: object.metadata.namespace,
-    message: `VirtualService ${object.metadata.name} would be larger than ${settings.objectSizeLimitBytes} bytes: it is left as it is; give some services a hostname of their own`,
-  });
-}
-
-/** Says which public hosts are not ours to serve. */
-function notices({ layout }: NamespaceRoutes, site: Site, { desired }: Context): void {
-  const about = { path: '', kind: 'Namespace', namespace: '', name: site.namespace };
-  const { problems } = desired;
-  for (const domain of site.domains) {
-    for (const host of [
-      domain,
-      `*.${domain}`,
-      ...[...layout.labels.values()].map((label) => `${label}.${domain}`),
-    ]) {
-      const owner = desired.claims.gateway.get(host);
-      if (owner !== undefined)
-        problems.push({
-          ...about,
-          code: 'BL403',
-          message: `VirtualService ${owner} has the public host ${host}: no routes of ours for that host; remove it, or choose another domain`,
-        });
-      if (host.length > hostLengthMax)
-        problems.push({
-          ...about,
-          code: 'BL412',
-          message: `${host} is longer than ${hostLengthMax} characters: the branch is not reached by a host; give it a shorter name`,
-        });
+function routesIn(
+  services: ReadonlyMap<string, ServiceDecision>,
+): Pick<NamespaceRoutes, 'decided' | 'branchRoutes'> {
+  const decided = new Map([...services].map(([name, { routes }]) => [name, routes] as const));
+  const branchRoutes = new Map<string, Map<string, Route>>();
+  for (const [name, { routes }] of decided) {
+    for (const route of routes) {
+      if (route.entry !== 'ingress' || route.branch === undefined) continue;
+      const known = branchRoutes.get(route.version);
+      if (known === undefined) branchRoutes.set(route.version, new Map([[name, route]]));
+      else known.set(name, route);
     }
   }
+  return { decided, branchRoutes };
 }
 
-function namedAside(object: RouteObject, snapshot: Snapshot): readonly RoutingProblem[] {
-  const { name, namespace } = object.metadata;
-  const wanted = name.endsWith(aside) ? name.slice(0, -aside.length) : '';
-  if (!isForeign(snapshot, object.kind, namespace, wanted)) return [];
+/** Everything that is decided in a namespace. */
+function manifestsIn({ services, hosts }: NamespaceRoutes): readonly Manifests[] {
   return [
-    {
-      code: 'BL404',
-      path: '',
-      kind: object.kind,
-      namespace,
-      name: wanted,
-      message: `${object.kind} ${wanted} is not ours and is left alone: ours is called ${name}`,
-    },
+    ...[...services.values()].map(({ manifests }) => manifests),
+    ...[...hosts.values()].flatMap(({ domains, rest, branches }) => [domains, rest, ...branches.values()]),
   ];
 }
 
-/** What {@link redecide} made anew: keys that it looked at, whether or not they changed. */
-export type Touched = ReadonlySet<string>;
+/** A Service whose endpoints or pods changed. */
+export interface TouchedService {
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** What {@link redecide} came to. */
+export interface Redecision {
+  readonly desired: Desired;
+  /** Keys that it looked at, whether or not they changed. */
+  readonly keys: ReadonlySet<string>;
+}
 
 /**
- * Decides anew the services behind a Service whose endpoints changed, and their hosts; nothing else. Changes `desired`.
- * Only readiness may have changed since it was made: for anything else make it anew.
+ * Decides anew the services behind Services whose endpoints changed, and their hosts; nothing else.
+ * Only readiness may have changed since `desired` was made: for anything else make it anew.
  */
 export function redecide(
   desired: Desired,
@@ -378,95 +154,79 @@ export function redecide(
     settings,
     pace = unpaced,
   }: { readonly snapshot: Snapshot; readonly settings: Settings; readonly pace?: Pace },
-  changed: { readonly namespace: string; readonly service: string },
-): Touched {
-  const touched = new Set<string>();
-  const routes = desired.namespaces.get(changed.namespace);
-  if (routes === undefined) return touched;
-  const domains = new Map(
-    [...desired.namespaces.values()].flatMap(({ sites }) =>
-      sites.flatMap((site) => site.domains.map((domain) => [domain, site.namespace] as const)),
-    ),
-  );
-  const context: Context = {
-    snapshot,
-    settings,
-    pace,
-    desired,
-    domains,
-    naming: (kind, namespace, wanted) => nameFor(snapshot, kind, namespace, wanted),
-  };
-  for (const service of routes.layout.services.values()) {
-    if (servicesBehind(service).has(changed.service)) redecideService(routes, service, context, touched);
-  }
-  return touched;
-}
-
-function redecideService(
-  routes: NamespaceRoutes,
-  service: ServiceLayout,
-  context: Context,
-  touched: Set<string>,
-): void {
-  const { desired, snapshot, settings, naming } = context;
-  const before = routes.decided.get(service.service.name);
-  const endpoints = endpointsByService(snapshot, service.service.namespace, servicesBehind(service));
-  if (before !== undefined)
-    for (const object of serviceObjects(before, naming, settings)) {
-      desired.objects.delete(keyOf(object));
-      touched.add(keyOf(object));
+  touched: readonly TouchedService[],
+): Redecision {
+  const { claims, domains } = desired;
+  const context = { snapshot, settings, pace, claims, domains, naming: namingIn(snapshot) };
+  const namespaces = new Map(desired.namespaces);
+  const objects = new Map(desired.objects);
+  const withheld = new Set(desired.withheld);
+  const keys = new Set<string>();
+  for (const [namespace, names] of servicesByNamespace(touched)) {
+    const before = namespaces.get(namespace);
+    if (before === undefined) continue;
+    const after = redecideNamespace(before, names, context);
+    namespaces.set(namespace, after);
+    const [old, fresh] = [manifestsIn(before), manifestsIn(after)];
+    for (const key of differing(old, fresh).flatMap(keysOf)) {
+      objects.delete(key);
+      withheld.delete(key);
+      keys.add(key);
     }
-  for (const object of decide(routes, service, endpoints, context)) {
-    desired.objects.set(keyOf(object), object);
-    touched.add(keyOf(object));
+    for (const key of differing(fresh, old).flatMap(keysOf)) keys.add(key);
+    for (const object of fresh.flatMap((one) => one.objects)) objects.set(keyOf(object), object);
+    for (const key of fresh.flatMap((one) => one.withheld)) withheld.add(key);
   }
-  const after = routes.decided.get(service.service.name);
-  const isRestNew = restOf(before) !== restOf(after);
-  for (const site of routes.sites.filter(({ addresses }) =>
-    addresses.some((address) => address.service === service.service.name),
-  )) {
-    const parts = partsOf(routes, site, context);
-    const ids = isRestNew ? routes.layout.labels.keys() : changedBranches(before, after);
-    const roots = [...ids].map((id) => branchRoot(parts, { id, label: routes.layout.labels.get(id) ?? id }));
-    for (const object of [...(isRestNew ? [restObject(parts)] : []), ...roots]) {
-      put(object, context);
-      if (object !== undefined) touched.add(keyOf(object));
-    }
-  }
+  return { desired: { ...desired, namespaces, objects, withheld }, keys };
 }
 
-function changedBranches(
-  before: ServiceRoutes | undefined,
-  after: ServiceRoutes | undefined,
-): readonly string[] {
-  const [had, has] = [publicBranches(before), publicBranches(after)];
-  return [...new Set([...had, ...has])].filter((id) => had.has(id) !== has.has(id));
+/** Those that the others are without. */
+function differing(manifests: readonly Manifests[], others: readonly Manifests[]): readonly Manifests[] {
+  const known = new Set(others);
+  return manifests.filter((one) => !known.has(one));
 }
 
-function publicBranches(decided: ServiceRoutes | undefined): ReadonlySet<string> {
-  return new Set(
-    decided?.routes
-      .filter((route) => route.entry === 'ingress' && route.branch !== undefined)
-      .map((route) => route.version),
+function servicesByNamespace(touched: readonly TouchedService[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const names = new Map<string, Set<string>>();
+  for (const { namespace, service } of touched)
+    names.set(namespace, (names.get(namespace) ?? new Set()).add(service));
+  return names;
+}
+
+function redecideNamespace(
+  before: NamespaceRoutes,
+  changed: ReadonlySet<string>,
+  context: DecisionContext,
+): NamespaceRoutes {
+  const { layout } = before;
+  const behind = [...layout.services]
+    .map(([name, service]) => ({ name, service, sources: servicesBehind(service) }))
+    .filter(({ sources }) => [...sources].some((source) => changed.has(source)));
+  if (behind.length === 0) return before;
+  const sources = new Set(behind.flatMap((one) => [...one.sources]));
+  const endpoints = endpointsByService(context.snapshot, layout.namespace.name, sources);
+  const anew = behind.map(({ name, service }) => [name, decideService(service, endpoints, context)] as const);
+  const services = new Map([...before.services, ...anew]);
+  const routes = { ...before, ...routesIn(services), services };
+  const changes = anew.map(([service, { routes: after }]): RoutesChange => ({
+    service,
+    before: before.decided.get(service),
+    after,
+  }));
+  const hosts = [...before.hosts].map(
+    ([site, hosted]) => [site, redecideSite(hosted, site, { routes, changes }, context)] as const,
   );
-}
-
-/** What the list of services without branches, and any branch's host that has a path around it, shows of one service. */
-function restOf(decided: ServiceRoutes | undefined): string {
-  return JSON.stringify(
-    decided?.routes
-      .filter((route) => route.entry === 'ingress' && route.branch === undefined)
-      .map(({ path, target }) => [path, target]),
-  );
+  return { ...routes, hosts: new Map(hosts) };
 }
 
 /** Returns every problem, sorted and without repeats. */
 export function problemsOf(desired: Desired): readonly RoutingProblem[] {
   const all = [
     ...desired.problems,
-    ...[...desired.namespaces.values()].flatMap(({ problems, decided }) => [
-      ...problems,
-      ...[...decided.values()].flatMap((one) => one.problems),
+    ...[...desired.namespaces.values()].flatMap((routes) => [
+      ...routes.problems,
+      ...[...routes.decided.values()].flatMap(({ problems }) => problems),
+      ...manifestsIn(routes).flatMap(({ problems }) => problems),
     ]),
   ];
   const sorted = all

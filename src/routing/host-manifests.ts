@@ -5,16 +5,9 @@
 import type { Settings } from '../config/settings.ts';
 import type { JsonObject } from '../model/json.ts';
 import { carriersOf, edgeOf } from './edge.ts';
-import {
-  httpRoute,
-  pathMatches,
-  requestHeaders,
-  routeObject,
-  type RouteObject,
-  type Writing,
-} from './istio.ts';
+import { httpRoute, pathMatches, requestHeaders, type Writing } from './istio.ts';
+import { namedObject, type NamedObject, type Naming } from './manifests.ts';
 import { longerFirst, type Route, type ServiceRoutes } from './routes.ts';
-import type { Naming } from './service-manifests.ts';
 import { isBelow, type Address, type Site } from './site.ts';
 
 /** What the objects of a site are made from. */
@@ -42,7 +35,7 @@ export interface HostBranch {
 export const hostLengthMax = 253;
 
 /** Makes the root of each domain of a site. `*.<domain>` is for hosts of branches that are gone. */
-export function domainRoots({ site, isFree, naming }: SiteParts): readonly RouteObject[] {
+export function domainRoots({ site, isFree, naming }: SiteParts): readonly NamedObject[] {
   return site.domains.flatMap((domain) => {
     const hosts = [domain, `*.${domain}`].filter(isFree);
     if (hosts.length === 0) return [];
@@ -50,12 +43,12 @@ export function domainRoots({ site, isFree, naming }: SiteParts): readonly Route
       name: address.service,
       match: narrowed(pathMatches(address.path), address),
       delegate: {
-        name: naming('VirtualService', site.namespace, `${address.service}-ingress`),
+        name: naming('VirtualService', site.namespace, `${address.service}-ingress`).name,
         namespace: site.namespace,
       },
     }));
     return [
-      routeObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, domain), {
+      namedObject('VirtualService', site.namespace, naming('VirtualService', site.namespace, domain), {
         hosts,
         gateways: site.gateways,
         http,
@@ -69,7 +62,7 @@ function narrowed(matches: readonly JsonObject[], { gateways }: Address): readon
 }
 
 /** Makes the list of a site's services without branches, to which branch hosts delegate; undefined when every branch host must list them itself. */
-export function restObject(parts: SiteParts): RouteObject | undefined {
+export function restObject(parts: SiteParts): NamedObject | undefined {
   const { site, naming } = parts;
   const http = writeRest(
     parts,
@@ -77,7 +70,7 @@ export function restObject(parts: SiteParts): RouteObject | undefined {
     { setHeader: undefined, remove: [] },
   );
   if (http.length === 0) return undefined;
-  return routeObject(
+  return namedObject(
     'VirtualService',
     site.namespace,
     naming('VirtualService', site.namespace, restNameOf(site)),
@@ -154,7 +147,7 @@ function branchHeaders(site: Site, { id }: HostBranch, settings: Settings): Host
 }
 
 /** Makes the root of a branch's hosts in one site; undefined when none of them is free. */
-export function branchRoot(parts: SiteParts, branch: HostBranch): RouteObject | undefined {
+export function branchRoot(parts: SiteParts, branch: HostBranch): NamedObject | undefined {
   const { site, naming, settings } = parts;
   const hosts = site.domains
     .map((domain) => `${branch.label}.${domain}`)
@@ -183,7 +176,7 @@ export function branchRoot(parts: SiteParts, branch: HostBranch): RouteObject | 
         {
           name: 'baseline',
           delegate: {
-            name: naming('VirtualService', site.namespace, restNameOf(site)),
+            name: naming('VirtualService', site.namespace, restNameOf(site)).name,
             namespace: site.namespace,
           },
           headers: { request: requestHeaders(headers, settings) },
@@ -191,7 +184,7 @@ export function branchRoot(parts: SiteParts, branch: HostBranch): RouteObject | 
       ]
     : [];
   const name = naming('VirtualService', site.namespace, hosts[0] ?? '');
-  return routeObject('VirtualService', site.namespace, name, {
+  return namedObject('VirtualService', site.namespace, name, {
     hosts,
     gateways: site.gateways,
     http: [...explicit, ...rest],

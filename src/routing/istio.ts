@@ -35,6 +35,11 @@ export function routeObject(kind: RouteKind, namespace: string, name: string, sp
   };
 }
 
+/** Returns the identity of an object, e.g. `ww-green/VirtualService/fact-find-mesh`; sorts by namespace, kind, name. */
+export function keyOf({ kind, metadata }: Pick<RouteObject, 'kind' | 'metadata'>): string {
+  return `${metadata.namespace}/${kind}/${metadata.name}`;
+}
+
 /** Returns the matches of a path and all below it, segment by segment: `/ctx` matches `/ctx` and `/ctx/x`, never `/ctxx`. */
 export function pathMatches(path: string): readonly JsonObject[] {
   return path === '/'

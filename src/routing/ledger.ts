@@ -5,6 +5,7 @@
 import { isObject, labelsAt, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import { isSame } from './changes.ts';
 import type { RouteObject } from './istio.ts';
+import { referenceKey, referencesOf, type Reference } from './reference.ts';
 
 /** Objects of ours and their age. */
 export interface Ledger {
@@ -15,9 +16,9 @@ export interface Ledger {
   /** From when on routes may name a subset; undefined when there is no such subset. */
   knownAt(host: string, subset: string): number | undefined;
   /** From when on nothing needs what a reference names; undefined while something does. */
-  freeAt(reference: string): number | undefined;
+  freeAt(reference: Reference): number | undefined;
   /** Since when an object has named a reference, without a break; undefined when it does not. */
-  namedSince(key: string, reference: string): number | undefined;
+  namedSince(key: string, reference: Reference): number | undefined;
   /** Since when an object exists. */
   existsSince(key: string): number | undefined;
   /** Tells whether any route names a subset of the host. */
@@ -34,41 +35,6 @@ export interface Ledger {
   prune(now: number): void;
 }
 
-/** Returns how routes refer to a subset. */
-export function subsetReference(host: string, subset: string): string {
-  return `subset ${host} ${subset}`;
-}
-
-/** Returns how routes refer to all pods of a Service. */
-export function hostReference(host: string): string {
-  return `host ${host}`;
-}
-
-/** Returns how roots refer to what they delegate to. */
-export function delegateReference(namespace: string, name: string): string {
-  return `delegate ${namespace}/${name}`;
-}
-
-/** Returns everything that a VirtualService refers to: subsets, Services, and what it delegates to. */
-export function referencesOf({ spec, metadata }: RouteObject): ReadonlySet<string> {
-  const references = new Set<string>();
-  for (const route of listAt(spec, 'http')) {
-    const delegate = textAt(route, 'delegate', 'name');
-    if (delegate !== undefined)
-      references.add(
-        delegateReference(textAt(route, 'delegate', 'namespace') ?? metadata.namespace, delegate),
-      );
-    for (const target of listAt(route, 'route')) {
-      const [host, subset] = [
-        textAt(target, 'destination', 'host') ?? '',
-        textAt(target, 'destination', 'subset'),
-      ];
-      references.add(subset === undefined ? hostReference(host) : subsetReference(host, subset));
-    }
-  }
-  return references;
-}
-
 /** Returns the subsets of a DestinationRule: name → labels. */
 export function subsetsIn({ spec }: RouteObject): ReadonlyMap<string, JsonObject> {
   return new Map(
@@ -81,40 +47,56 @@ export function subsetsIn({ spec }: RouteObject): ReadonlyMap<string, JsonObject
 /** Routes of ours: since when which names what, and when the last one stopped to. */
 interface RouteBook {
   observe(key: string, object: RouteObject | undefined, now: number): void;
-  readonly namedSince: (key: string, reference: string) => number | undefined;
-  isNamed(reference: string): boolean;
-  endedAt(reference: string): number | undefined;
+  readonly namedSince: (key: string, reference: Reference) => number | undefined;
+  isNamed(reference: Reference): boolean;
+  endedAt(reference: Reference): number | undefined;
   readonly isRouted: (host: string) => boolean;
   prune(before: number): void;
 }
 
+/** A reference of one object, and since when it has it. */
+interface NamedReference {
+  readonly reference: Reference;
+  readonly since: number;
+}
+
 function createRouteBook(): RouteBook {
-  const named = new Map<string, ReadonlyMap<string, number>>();
+  const named = new Map<string, ReadonlyMap<string, NamedReference>>();
   const counts = new Map<string, number>();
   const ended = new Map<string, number>();
   const hosts = new Map<string, number>();
 
-  function count(reference: string, by: 1 | -1, now: number): void {
-    if (add(counts, reference, by)) ended.delete(reference);
-    else ended.set(reference, now);
-    if (reference.startsWith('subset ')) add(hosts, reference.split(' ')[1] ?? '', by);
+  function count(reference: Reference, by: 1 | -1, now: number): void {
+    const key = referenceKey(reference);
+    if (add(counts, key, by)) ended.delete(key);
+    else ended.set(key, now);
+    if (reference.kind === 'subset') add(hosts, reference.host, by);
   }
 
   return {
     observe(key, object, now) {
-      const before = named.get(key) ?? new Map<string, number>();
-      const after = object === undefined ? new Set<string>() : referencesOf(object);
-      for (const reference of before.keys()) if (!after.has(reference)) count(reference, -1, now);
-      for (const reference of after) if (!before.has(reference)) count(reference, 1, now);
+      const before = named.get(key) ?? new Map<string, NamedReference>();
+      const after = object === undefined ? new Map<string, Reference>() : referencesOf(object);
+      for (const [name, { reference }] of before) if (!after.has(name)) count(reference, -1, now);
+      for (const [name, reference] of after) if (!before.has(name)) count(reference, 1, now);
       if (object === undefined) named.delete(key);
-      else named.set(key, new Map([...after].map((reference) => [reference, before.get(reference) ?? now])));
+      else
+        named.set(
+          key,
+          new Map(
+            [...after].map(([name, reference]) => [
+              name,
+              { reference, since: before.get(name)?.since ?? now },
+            ]),
+          ),
+        );
     },
-    namedSince: (key, reference) => named.get(key)?.get(reference),
-    isNamed: (reference) => counts.has(reference),
-    endedAt: (reference) => ended.get(reference),
+    namedSince: (key, reference) => named.get(key)?.get(referenceKey(reference))?.since,
+    isNamed: (reference) => counts.has(referenceKey(reference)),
+    endedAt: (reference) => ended.get(referenceKey(reference)),
     isRouted: (host) => hosts.has(host),
     prune(before) {
-      for (const [reference, at] of ended) if (at <= before) ended.delete(reference);
+      for (const [key, at] of ended) if (at <= before) ended.delete(key);
     },
   };
 }
@@ -208,14 +190,14 @@ export function createLedger(
 
   const isNamedIn = (object: RouteObject): boolean =>
     [...subsetsIn(object).keys()].every((subset) =>
-      routes.isNamed(subsetReference(textAt(object.spec, 'host') ?? '', subset)),
+      routes.isNamed({ kind: 'subset', host: textAt(object.spec, 'host') ?? '', subset }),
     );
   for (const [key, object] of existing) if (object.kind === 'VirtualService') observe(key, object, now);
   for (const [key, object] of existing) {
     if (object.kind !== 'DestinationRule') continue;
     const host = textAt(object.spec, 'host') ?? '';
     const named = listAt(object.spec, 'subsets').filter((subset) =>
-      routes.isNamed(subsetReference(host, textAt(subset, 'name') ?? '')),
+      routes.isNamed({ kind: 'subset', host, subset: textAt(subset, 'name') ?? '' }),
     );
     observe(key, { ...object, spec: { ...object.spec, subsets: named } }, -Infinity);
     if (!isNamedIn(object)) observe(key, object, now);

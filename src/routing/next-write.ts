@@ -10,7 +10,8 @@ import { changeOf, isHost, isSame, type Change, type PhaseName } from './changes
 import type { Desired } from './desired.ts';
 import type { RouteObject } from './istio.ts';
 import { byCodeUnit } from './layout.ts';
-import { delegateReference, referencesOf, subsetReference, subsetsIn, type Ledger } from './ledger.ts';
+import { subsetsIn, type Ledger } from './ledger.ts';
+import { referencesOf } from './reference.ts';
 
 /** What is due of one object: a change, or when to look again (undefined: when something else happens); undefined when it is as it should be. */
 export type NextWrite =
@@ -61,7 +62,9 @@ function ruleStep(
       !isFree(key, host, subsetName(subset), facts) &&
       !isBaselines(wanted.get(subsetName(subset)), host, facts),
   );
-  const again = earliest(busy.map((subset) => ledger.freeAt(subsetReference(host, subsetName(subset)))));
+  const again = earliest(
+    busy.map((subset) => ledger.freeAt({ kind: 'subset', host, subset: subsetName(subset) })),
+  );
   if (after === undefined)
     return busy.length > 0
       ? { waitUntil: again }
@@ -78,7 +81,7 @@ function ruleStep(
 }
 
 function isFree(key: string, host: string, subset: string, { ledger, now }: Facts): boolean {
-  const freeAt = ledger.freeAt(subsetReference(host, subset));
+  const freeAt = ledger.freeAt({ kind: 'subset', host, subset });
   return (freeAt !== undefined && freeAt <= now) || ledger.isElsewhere(key, subset, now);
 }
 
@@ -114,12 +117,11 @@ function subsetName(subset: JsonObject): string {
 function routeStep(before: RouteObject | undefined, after: RouteObject | undefined, facts: Facts): NextWrite {
   if (before !== undefined && after !== undefined && isSame(before.spec, after.spec)) return undefined;
   if (after === undefined && before !== undefined) return removalStep(before, facts);
-  const times = [...referencesOf(after as RouteObject)]
-    .filter((reference) => reference.startsWith('subset '))
-    .map((reference) => {
-      const [, host = '', subset = ''] = reference.split(' ');
-      return isStale(host, subset, facts) ? undefined : facts.ledger.knownAt(host, subset);
-    });
+  const times = [...referencesOf(after as RouteObject).values()]
+    .filter((reference) => reference.kind === 'subset')
+    .map(({ host, subset }) =>
+      isStale(host, subset, facts) ? undefined : facts.ledger.knownAt(host, subset),
+    );
   if (times.includes(undefined)) return { waitUntil: undefined };
   const knownAt = Math.max(-Infinity, ...times.filter((time) => time !== undefined));
   if (knownAt > facts.now) return { waitUntil: knownAt };
@@ -130,9 +132,8 @@ function routeStep(before: RouteObject | undefined, after: RouteObject | undefin
 }
 
 function removalStep(before: RouteObject, { ledger }: Facts): NextWrite {
-  const isDelegatedTo =
-    ledger.freeAt(delegateReference(before.metadata.namespace, before.metadata.name)) === undefined;
-  if (isDelegatedTo) return { waitUntil: undefined };
+  const { namespace, name } = before.metadata;
+  if (ledger.freeAt({ kind: 'delegate', namespace, name }) === undefined) return { waitUntil: undefined };
   return { phase: isHost(before) ? 'hosts written' : 'routes removed', change: changeOf(before, undefined) };
 }
 

@@ -2,8 +2,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Phase } from './changes.ts';
-import { keyOf } from './desired.ts';
-import type { RouteObject } from './istio.ts';
+import { keyOf, type RouteObject } from './istio.ts';
 import { createPlanner } from './planner.ts';
 
 /** A phase, and how long after the first write could be made it is due. */

@@ -19,18 +19,12 @@ import { textAt } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { createBackoff } from './backoff.ts';
 import { phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
-import { desiredOf, redecide, type Desired } from './desired.ts';
+import { desiredOf, redecide, type Desired, type TouchedService } from './desired.ts';
 import { type RouteObject } from './istio.ts';
 import { byCodeUnit, push } from './layout.ts';
 import { createLedger, versionOfLabels, type Ledger } from './ledger.ts';
 import { nextWrite, serviceOf, type NextWrite } from './next-write.ts';
 import type { Pace } from './pace.ts';
-
-/** A Service whose endpoints or pods changed. */
-export interface TouchedService {
-  readonly namespace: string;
-  readonly service: string;
-}
 
 /** What may be written now, in the order of its phases, and when to ask again; undefined: when something happens. */
 interface Due {
@@ -108,8 +102,9 @@ export function createPlanner({
       desired = desiredOf(snapshot, settings, pacer);
       for (const key of [...desired.objects.keys(), ...ledger.objects.keys()]) open.add(key);
     } else {
-      for (const service of touched.values())
-        for (const key of redecide(desired, { snapshot, settings, pace: pacer }, service)) open.add(key);
+      const anew = redecide(desired, { snapshot, settings, pace: pacer }, [...touched.values()]);
+      desired = anew.desired;
+      for (const key of anew.keys) open.add(key);
     }
     isAllTouched = false;
     touched.clear();

@@ -16,9 +16,10 @@ import { severityOf } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { BranchState } from './branch-state.ts';
 import { nameFor } from './claims.ts';
-import { keyOf, problemsOf, type Desired } from './desired.ts';
+import { problemsOf, type Desired } from './desired.ts';
+import { keyOf } from './istio.ts';
 import type { RoutingProblem } from './layout.ts';
-import { hostReference, subsetReference, versionOfLabels, type Ledger } from './ledger.ts';
+import { versionOfLabels, type Ledger } from './ledger.ts';
 import type { Route, ServiceRoutes } from './routes.ts';
 
 type BaselineReason = Extract<BranchState, { readonly kind: 'baseline' }>['because'];
@@ -71,15 +72,15 @@ function leadsThere(
   { snapshot, settings, ledger }: RouteFacts,
 ): boolean {
   if (target.kind === 'unavailable') return false;
-  const name = nameFor(snapshot, 'VirtualService', namespace, `${service}-${entry}`);
+  const { name } = nameFor(snapshot, 'VirtualService', namespace, `${service}-${entry}`);
   const key = keyOf({ kind: 'VirtualService', metadata: { namespace, name, labels: {} } });
   const host = hostOfService(target.service, namespace, settings);
-  if (target.kind === 'service') return ledger.namedSince(key, hostReference(host)) !== undefined;
+  if (target.kind === 'service') return ledger.namedSince(key, { kind: 'host', host }) !== undefined;
   const labels = ledger.labelsOf(host, target.subset);
   return (
     labels !== undefined &&
     versionOfLabels(labels, settings.versionLabel) === version &&
-    ledger.namedSince(key, subsetReference(host, target.subset)) !== undefined
+    ledger.namedSince(key, { kind: 'subset', host, subset: target.subset }) !== undefined
   );
 }
 

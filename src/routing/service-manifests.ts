@@ -3,33 +3,24 @@ import type { Settings } from '../config/settings.ts';
 import { hostOfService } from '../model/hosts.ts';
 import type { JsonObject } from '../model/json.ts';
 import { carriersOf, edgeOf } from './edge.ts';
-import {
-  baggageMatches,
-  headerMatches,
-  httpRoute,
-  pathMatches,
-  routeObject,
-  type RouteObject,
-} from './istio.ts';
+import { baggageMatches, headerMatches, httpRoute, pathMatches } from './istio.ts';
 import { byCodeUnit, type ServiceLayout } from './layout.ts';
+import { namedObject, type NamedObject, type Naming } from './manifests.ts';
 import type { Route, ServiceRoutes } from './routes.ts';
 import { gatewaysOf } from './site.ts';
-
-/** Gives an object of ours its name. @see nameFor */
-export type Naming = (kind: RouteObject['kind'], namespace: string, wanted: string) => string;
 
 /** Makes the objects of one service. */
 export function serviceObjects(
   decided: ServiceRoutes,
   naming: Naming,
   settings: Settings,
-): readonly RouteObject[] {
+): readonly NamedObject[] {
   const { layout, blocked } = decided;
   const { name, namespace } = layout.service;
-  const objects: RouteObject[] = [];
+  const objects: NamedObject[] = [];
   if (layout.hasSubsets && blocked === undefined) {
     objects.push(
-      routeObject(
+      namedObject(
         'DestinationRule',
         namespace,
         naming('DestinationRule', namespace, name),
@@ -40,7 +31,7 @@ export function serviceObjects(
   if (decided.routes.some((route) => route.entry === 'mesh')) {
     const http = meshRoutes(decided, settings);
     objects.push(
-      routeObject('VirtualService', namespace, naming('VirtualService', namespace, `${name}-mesh`), {
+      namedObject('VirtualService', namespace, naming('VirtualService', namespace, `${name}-mesh`), {
         hosts: [hostOfService(name, namespace, settings)],
         http,
       }),
@@ -49,7 +40,7 @@ export function serviceObjects(
   if (decided.isPublic) {
     const http = ingressRoutes(decided, settings);
     objects.push(
-      routeObject('VirtualService', namespace, naming('VirtualService', namespace, `${name}-ingress`), {
+      namedObject('VirtualService', namespace, naming('VirtualService', namespace, `${name}-ingress`), {
         http,
       }),
     );

@@ -1,7 +1,7 @@
 /** What a rule about a route object is given and what it returns. */
 import type { Settings } from '../config/settings.ts';
 import { at, isObject, listAt, objectAt, type JsonObject } from '../model/json.ts';
-import type { Problem, ProblemCode } from '../model/problem.ts';
+import { isSaidByAdmission, type Problem, type ProblemCode } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 
 /** A value and where it stands, e.g. `spec.http[0].match[1]`. */
@@ -39,6 +39,14 @@ export interface Row {
   readonly check: Check;
   /** The rule is about these fields: where none of them is, it is not asked. Most routes have few of the fields that a route may have. */
   readonly about?: readonly string[];
+}
+
+/** Who asks about a route object: admission, beside istiod's own, or a command, offline, where nobody else judges it. */
+export type RouteScope = 'admission' | 'offline';
+
+/** Returns the rows whose problems are said in a scope. */
+export function rowsFor(rows: readonly Row[], scope: RouteScope): readonly Row[] {
+  return scope === 'offline' ? rows : rows.filter(({ code }) => isSaidByAdmission(code));
 }
 
 /** Makes a finding. The message begins with the path, so that it can stand alone in a terminal. */

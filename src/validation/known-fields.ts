@@ -5,7 +5,7 @@ import { memoize } from '../model/memoize.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { packedFields } from './field-data.ts';
 import { shownName } from './finding.ts';
-import { removedFieldNames } from './virtual-service-object.ts';
+import { removedFieldNames } from './istio-api/virtual-service-object.ts';
 
 /** Known fields of a mapping: the shape of each field's value (of each member, for a list). `open`: any value; `mapOf`: any keys. */
 interface Shape {

@@ -2,12 +2,12 @@
 import { isObject, type JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
 import { destinationRuleFactProblems, lostSubsetProblems } from './destination-rule-facts.ts';
-import type { FactOwner } from './finding.ts';
+import type { FactOwner, RouteScope } from './finding.ts';
 import { matchesOf } from './match-conditions.ts';
 import { checkRoutes } from './regex-rules.ts';
 import { objectProblems } from './rule-tables.ts';
 import { virtualServiceFactProblems } from './virtual-service-facts.ts';
-import { specOf } from './virtual-service-object.ts';
+import { specOf } from './istio-api/virtual-service-object.ts';
 
 /** What a route object is called, when it does not say so itself. */
 export interface RouteName {
@@ -17,16 +17,17 @@ export interface RouteName {
   readonly oldObject?: JsonObject | undefined;
 }
 
-/** Returns everything that is wrong with a route object. */
+/** Returns what is wrong with a route object and said in a scope. */
 export function routeProblems(
   object: JsonObject,
   { namespace, name, oldObject }: RouteName,
   { settings, snapshot }: Pick<FactOwner, 'settings' | 'snapshot'>,
+  scope: RouteScope,
 ): readonly Problem[] {
   const owner: FactOwner = { object, namespace, name, settings, snapshot };
   return [
     ...checkRoutes(object, settings.regexReaders),
-    ...objectProblems(owner),
+    ...objectProblems(owner, scope),
     ...factProblems(owner, oldObject),
     ...unansweredProblems(owner),
   ];

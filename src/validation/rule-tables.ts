@@ -1,27 +1,28 @@
 /** The rules about one route object: which tables apply to which part of which kind. A row of a table is a rule with its code; severities are the problem table's. */
 import { at, isObject, textAt, type JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
-import { destinationRuleRows } from './destination-rule.ts';
-import { members, run, type Owner, type Placed, type Row } from './finding.ts';
-import { gatewayRouteRows } from './gateway-route.ts';
+import { destinationRuleRows } from './istio-api/destination-rule.ts';
+import { members, rowsFor, run, type Owner, type Placed, type RouteScope, type Row } from './finding.ts';
+import { gatewayRouteRows } from './istio-api/gateway-route.ts';
+import { headerOperationRows } from './header-operations.ts';
 import {
   destinationRuleSpellingRows,
   httpSpellingRows,
   regexSpellingRows,
   virtualServiceSpellingRows,
 } from './spelling.ts';
-import { actionRows } from './virtual-service-action.ts';
-import { matchRows } from './virtual-service-match.ts';
+import { actionRows } from './istio-api/virtual-service-action.ts';
+import { matchRows } from './istio-api/virtual-service-match.ts';
 import {
   noRemovedFields,
   objectRows,
   removedFieldNames,
   specOf,
   virtualServiceRows,
-} from './virtual-service-object.ts';
+} from './istio-api/virtual-service-object.ts';
 import { orderRows } from './virtual-service-order.ts';
-import { policyRows } from './virtual-service-policy.ts';
-import { streamRows } from './virtual-service-streams.ts';
+import { policyRows } from './istio-api/virtual-service-policy.ts';
+import { streamRows } from './istio-api/virtual-service-streams.ts';
 
 /** Rules of one kind by the part that they look at. */
 interface RuleTables {
@@ -32,7 +33,7 @@ interface RuleTables {
 
 const routeTables: RuleTables = { object: regexSpellingRows, spec: gatewayRouteRows, http: [] };
 
-const tables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
+const offlineTables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
   [
     'VirtualService',
     {
@@ -43,6 +44,7 @@ const tables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
         ...matchRows,
         ...actionRows,
         ...policyRows,
+        ...headerOperationRows,
         ...httpSpellingRows,
       ],
     },
@@ -55,10 +57,24 @@ const tables: ReadonlyMap<string, RuleTables> = new Map<string, RuleTables>([
   ['GRPCRoute', routeTables],
 ]);
 
-/** Runs every rule about the object alone. An object of another kind, or without a spec, has none. */
-export function* objectProblems(owner: Owner): Generator<Problem> {
+const tables: Readonly<Record<RouteScope, ReadonlyMap<string, RuleTables>>> = {
+  offline: offlineTables,
+  admission: new Map(
+    [...offlineTables].map(([kind, { object, spec, http }]) => [
+      kind,
+      {
+        object: rowsFor(object, 'admission'),
+        spec: rowsFor(spec, 'admission'),
+        http: rowsFor(http, 'admission'),
+      },
+    ]),
+  ),
+};
+
+/** Runs every rule of a scope about the object alone. An object of another kind, or without a spec, has none. */
+export function* objectProblems(owner: Owner, scope: RouteScope): Generator<Problem> {
   const { object } = owner;
-  const rules = tables.get(textAt(object, 'kind') ?? '');
+  const rules = tables[scope].get(textAt(object, 'kind') ?? '');
   if (rules === undefined) return;
   const whole: Placed = { value: object, path: '' };
   const spec = isObject(at(object, 'spec'))

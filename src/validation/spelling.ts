@@ -14,10 +14,10 @@ import {
   type Placed,
   type Row,
 } from './finding.ts';
-import { hostFault, isLabel } from './istio-names.ts';
+import { hostFault, isLabel } from './istio-api/istio-names.ts';
 import { matchesOf } from './match-conditions.ts';
 import { regexesOf } from './regexes.ts';
-import { isBoundToMesh, specOf } from './virtual-service-object.ts';
+import { isBoundToMesh, specOf } from './istio-api/virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const virtualServiceSpellingRows: readonly Row[] = [

@@ -3,7 +3,7 @@ import type { Problem } from '../model/problem.ts';
 import { run, type Check, type FactOwner, type Row } from './finding.ts';
 import { branchNameRows } from './branch-names.ts';
 import { neighbourRows } from './virtual-service-neighbours.ts';
-import { specOf } from './virtual-service-object.ts';
+import { specOf } from './istio-api/virtual-service-object.ts';
 import { hostRows } from './virtual-service-hosts.ts';
 import { subjectOf, type FactRow } from './virtual-service-subject.ts';
 import { subsetRows } from './virtual-service-subsets.ts';

@@ -14,7 +14,7 @@ import {
   type Matches,
 } from './match-conditions.ts';
 import type { Texts } from './texts.ts';
-import { isBoundToMesh } from './virtual-service-object.ts';
+import { isBoundToMesh } from './istio-api/virtual-service-object.ts';
 
 /** Rules over the spec of a VirtualService. */
 export const orderRows: readonly Row[] = [

@@ -16,7 +16,7 @@ import type { ProblemCode } from '../model/problem.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
 import { field, isSet, members, type FactOwner, type Finding, type Placed } from './finding.ts';
 import { headerKey, matchesOf, type Matches } from './match-conditions.ts';
-import { specOf } from './virtual-service-object.ts';
+import { specOf } from './istio-api/virtual-service-object.ts';
 
 /** The VirtualService under review, with what its rules share. */
 export interface Subject extends VirtualService {

@@ -6,7 +6,7 @@ import { quote } from '../model/problem.ts';
 import { podsBehind, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { finding, type FactOwner, type Finding } from './finding.ts';
-import { isLabel } from './istio-names.ts';
+import { isLabel } from './istio-api/istio-names.ts';
 import {
   serviceOf,
   subsetOf,

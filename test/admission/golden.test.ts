@@ -4,19 +4,26 @@ import { test } from 'tap';
 import { parse, stringify } from 'yaml';
 import { decide } from '../../src/admission/decide.ts';
 import { decodeReview, encodeReview } from '../../src/admission/review.ts';
-import { problemKinds } from '../../src/model/problem.ts';
+import { isSaidByAdmission, problemKinds } from '../../src/model/problem.ts';
 import type { JsonObject } from '../../src/model/json.ts';
+import type { RouteScope } from '../../src/validation/finding.ts';
 import { outOf, readCases, staleFiles, type Case } from './golden.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
+/** What commands say offline: of routes more than admission. */
 function run(
   one: Case,
   body: JsonObject,
+  scope: RouteScope = 'offline',
 ): { decision: ReturnType<typeof decide>; review: Exclude<ReturnType<typeof decodeReview>, string> } {
   const review = decodeReview(structuredClone(body));
   if (typeof review === 'string') throw new Error(review);
-  return { decision: decide(one.path, review, one), review };
+  return { decision: decide(one.path, review, one, scope), review };
+}
+
+function said({ problems }: ReturnType<typeof decide>) {
+  return problems.map(({ code, severity, path }) => ({ code, severity, path }));
 }
 
 /** Codes that each case tripped, kept by the first run: some cases take a second. */
@@ -37,6 +44,12 @@ for (const one of readCases()) {
 
     const request = one.body['request'] as JsonObject;
     const raw = structuredClone(request['object']);
+    if (one.path === '/validate/routes')
+      t.same(
+        said(run(one, one.body, 'admission').decision),
+        said(decision).filter(({ code }) => isSaidByAdmission(code)),
+        'admission says what the catalog leaves to it, and nothing else',
+      );
     t.same(review.object ?? null, raw ?? null, 'the review stays as it is');
     if (one.path.startsWith('/mutate'))
       t.same(outOf(decide(one.path, review, one)), out, 'the same review is decided the same again');

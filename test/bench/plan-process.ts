@@ -1,7 +1,7 @@
 /** Plans a generated cluster in a process of its own and prints what it took as JSON: `node test/bench/plan-process.ts <branches>`. */
 import { loadSettings } from '../../src/config/load.ts';
 import { snapshotOf, type Snapshot } from '../../src/model/snapshot.ts';
-import { keyOf } from '../../src/routing/desired.ts';
+import { keyOf } from '../../src/routing/istio.ts';
 import { createPlanner, type Planner } from '../../src/routing/planner.ts';
 
 const tenants = 5;

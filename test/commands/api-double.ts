@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { labelsAt, textAt, type JsonObject } from '../../src/model/json.ts';
-import { mergePatch } from '../lifecycle/world.ts';
+import { mergePatch } from '../builders.ts';
 
 /** A request that was to change something. */
 export interface Write {

@@ -66,6 +66,29 @@ test('review of its own output changes nothing more', async (t) => {
   t.equal(second.out, first.out);
 });
 
+test('review says of a route what istiod would refuse, and what is a matter of style, too', async (t) => {
+  const route = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'shop', namespace: 'green' },
+    spec: {
+      hosts: ['shop.example.io'],
+      gateways: ['istio-system/public'],
+      http: [
+        {
+          match: [{ headers: { 'X-Any': { exact: 'a' } } }],
+          redirect: { uri: '/' },
+          directResponse: { status: 404 },
+        },
+      ],
+    },
+  };
+  const { code, err } = await run(['review', '-f', '-'], JSON.stringify(route));
+  t.equal(code, 1);
+  t.match(err, /refused: .*\[BL218\]/);
+  t.match(err, /Warning: .*\[BL250\]/);
+});
+
 test('review exits 1 when something is refused, and names file, line, object, code and field', async (t) => {
   const folder = await fileWith(
     t,

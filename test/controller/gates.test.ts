@@ -3,7 +3,7 @@ import { gatesOf } from '../../src/controller/gates.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
 import { existingOf } from '../../src/routing/changes.ts';
-import { keyOf } from '../../src/routing/desired.ts';
+import { keyOf } from '../../src/routing/istio.ts';
 import { createPlanner } from '../../src/routing/planner.ts';
 import { settingsWith } from '../admission/golden.ts';
 

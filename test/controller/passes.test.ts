@@ -2,7 +2,7 @@ import { test, type Test } from 'tap';
 import { Conflict, type Writes } from '../../src/cluster/writes.ts';
 import { ClusterError } from '../../src/cluster/port.ts';
 import type { RouteReport } from '../../src/controller/objects.ts';
-import { startPasses } from '../../src/controller/passes.ts';
+import { createPasses } from '../../src/controller/passes.ts';
 import { listAt, textAt, type JsonObject } from '../../src/model/json.ts';
 import { inNamespace } from '../../src/model/snapshot.ts';
 import { settingsWith } from '../admission/golden.ts';
@@ -104,7 +104,7 @@ function open(t: Test, objects: readonly JsonObject[]): World {
       });
     },
   };
-  const passes = startPasses({
+  const passes = createPasses({
     cluster,
     writes,
     clock,
@@ -113,11 +113,11 @@ function open(t: Test, objects: readonly JsonObject[]): World {
     report: (one) => {
       world.reports.push(one);
     },
-    passed: () => undefined,
     bug: (error) => {
       t.fail(String(error));
     },
   });
+  passes.start(() => undefined);
   t.teardown(async () => {
     stop.abort();
     await passes.ended;

@@ -4,7 +4,7 @@ import { startSweeper } from '../../src/controller/sweeper.ts';
 import { at, textAt, type JsonObject } from '../../src/model/json.ts';
 import { settingsWith } from '../admission/golden.ts';
 import { fakeCluster } from '../cluster/fake.ts';
-import { mergePatch } from '../lifecycle/world.ts';
+import { mergePatch } from '../builders.ts';
 import { createFakeClock, quiet } from './fake-clock.ts';
 
 const hour = 3_600_000;

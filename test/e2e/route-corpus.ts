@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../../src/model/json.ts';
+import { problemKinds, type ProblemCode } from '../../src/model/problem.ts';
 import { judge } from '../../src/regex/judge.ts';
 
 const cases = join(import.meta.dirname, '../cases');
@@ -13,8 +14,8 @@ export interface CorpusObject {
   readonly name: string;
   readonly namespace: string;
   readonly object: JsonObject;
-  /** The problem that the golden case is about; those named `passes` do not have it. */
-  readonly code: string;
+  /** The problem that the golden case is about, when it is about one; those named `passes` do not have it. */
+  readonly code: ProblemCode | undefined;
   readonly passes: boolean;
 }
 
@@ -42,7 +43,7 @@ export function goldenObjects(): readonly CorpusObject[] {
         name,
         namespace,
         object: { ...object, metadata },
-        code: name.slice(0, 5),
+        code: (Object.keys(problemKinds) as ProblemCode[]).find((code) => name.startsWith(`${code}-`)),
         passes: name.slice(6).startsWith('passes-'),
       },
     ];

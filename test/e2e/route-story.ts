@@ -1,10 +1,12 @@
 /**
- * The story of routes, inside a box's network with istiod and Envoys: what is wrong is refused to whoever applies it, and of what is let in no Envoy ever
- * refuses the configuration.
+ * The story of routes, inside a box's network with istiod and Envoys: what is wrong is refused to whoever applies it, by us or by istiod, and of what is
+ * let in no Envoy ever refuses the configuration.
  */
 import { at, listAt, numberAt, textAt, type JsonObject } from '../../src/model/json.ts';
-import { problemKinds } from '../../src/model/problem.ts';
+import { isSaidByAdmission, problemKinds, type ProblemCode } from '../../src/model/problem.ts';
+import { reviewOf } from '../admission/golden.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
+import { istiodHttpPort } from '../box/mesh-programs.ts';
 import { startMesh, type Mesh } from '../box/mesh.ts';
 import type { Proxy } from '../box/proxy.ts';
 import { goldenObjects, patternNamespace, patternObjects, type CorpusObject } from './route-corpus.ts';
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
     await mesh.box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     await mesh.box.kubectl(['apply', '-f', '-'], { stdin: foundations(), timeoutMs: 120_000 });
     const scene: Scene = { mesh, story, proxies: [] };
-    for (const part of [refusals, admissions, envoys, control]) await part(scene);
+    for (const part of [refusals, structure, admissions, envoys, control]) await part(scene);
   } catch (error) {
     await story.step('the story of routes could be told', () =>
       Promise.reject(error instanceof Error ? error : new Error(String(error))),
@@ -72,55 +74,92 @@ function manifestOf(objects: readonly JsonObject[]): string {
 }
 
 /** The API server drops what is null before it asks anybody. */
-const mended: ReadonlySet<string> = new Set(['BL217-header-that-is-null']);
+const mended: ReadonlySet<string> = new Set(['BL211-match-header-that-is-null']);
 
-/** Every object with a problem that is refused by what the object alone shows. */
-async function refusals({ mesh, story }: Scene): Promise<void> {
-  const bad = corpus.filter(
-    ({ code, passes, name }) =>
-      !passes &&
-      !mended.has(name) &&
-      code < 'BL260' &&
-      problemKinds[code as keyof typeof problemKinds].severity === 'deny',
-  );
-  const seen = new Set<string>();
-  for (const [code, cases] of Map.groupBy(bad, (one) => one.code)) {
-    await story.step(
-      `kubectl apply shows why: ${problemKinds[code as keyof typeof problemKinds].rule}`,
-      async () => {
-        for (const { object, name } of cases) {
-          const { stderr } = await mesh.box.kubectl(
-            ['apply', '--validate=false', '--dry-run=server', '-f', '-'],
-            { stdin: JSON.stringify(object), expectFailure: true },
-          );
-          if (stderr.includes(`[${code}]`)) seen.add(code);
-          else if (!bySchema.test(stderr)) throw new Error(`${name}: expected [${code}] in:\n${stderr}`);
-        }
-      },
+/** Every object with a problem that is refused for what the object alone shows, by code. */
+const bad = Object.entries(problemKinds)
+  .filter(([code, { severity }]) => code < 'BL260' && severity === 'deny')
+  .map(([code]) => ({
+    code: code as ProblemCode,
+    cases: corpus.filter((one) => one.code === code && !one.passes && !mended.has(one.name)),
+  }))
+  .filter(({ cases }) => cases.length > 0);
+
+/** What kubectl prints, whether or not the object is refused. */
+async function tryOut({ box }: Mesh, object: JsonObject): Promise<string> {
+  return box
+    .kubectl(['apply', '--validate=false', '--dry-run=server', '-f', '-'], { stdin: JSON.stringify(object) })
+    .then(
+      ({ stdout, stderr }) => stdout + stderr,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
+}
+
+/** What admission says of an object alone. */
+async function refusals({ mesh, story }: Scene): Promise<void> {
+  const ours = bad.filter(({ code }) => isSaidByAdmission(code));
+  const seen = new Set<string>();
+  for (const { code, cases } of ours) {
+    await story.step(`kubectl apply shows why: ${problemKinds[code].rule}`, async () => {
+      for (const { object, name } of cases) {
+        const printed = await tryOut(mesh, object);
+        if (printed.includes(`[${code}]`) && printed.includes('denied the request')) seen.add(code);
+        else if (!bySchema.test(printed)) throw new Error(`${name}: expected [${code}] in:\n${printed}`);
+      }
+    });
   }
-  await story.step('most refusals are ours: the CRDs know little of what cannot work', () =>
-    Promise.resolve(
-      expectEqual(
-        seen.size >= 20,
-        true,
-        `${seen.size} of ${new Set(bad.map(({ code }) => code)).size} codes`,
-      ),
-    ),
+  await story.step('the CRDs know little of what Envoy refuses', () =>
+    Promise.resolve(expectEqual(seen.size >= ours.length - 1, true, `${seen.size} of ${ours.length} codes`)),
   );
 }
 
-/** Everything is created for real: what gets in is what the mesh has to live with. */
+/** What admission leaves to istiod, which judges it in the same request, and to the CRDs. */
+async function structure({ mesh, story }: Scene): Promise<void> {
+  const left = bad.filter(({ code }) => !isSaidByAdmission(code));
+  const seen = new Set<string>();
+  for (const { code, cases } of left) {
+    await story.step(`istiod refuses it, and we are silent: ${problemKinds[code].rule}`, async () => {
+      for (const { object, name } of cases) {
+        const printed = await tryOut(mesh, object);
+        if (printed.includes(`[${code}]`)) throw new Error(`${name}: said by us, too:\n${printed}`);
+        const refusal = await istiodRefusal(object);
+        if (refusal !== undefined) seen.add(code);
+        else if (!bySchema.test(printed)) throw new Error(`${name}: nobody refuses it:\n${printed}`);
+      }
+    });
+  }
+  await story.step('nearly all of it is refused by istiod itself', () =>
+    Promise.resolve(expectEqual(seen.size >= left.length - 2, true, `${seen.size} of ${left.length} codes`)),
+  );
+}
+
+/** Asks istiod's own webhook, which is there at its HTTP port: why an object is refused, undefined when it is not. Of other APIs than Istio's it knows nothing. */
+async function istiodRefusal(object: JsonObject): Promise<string | undefined> {
+  if (!(textAt(object, 'apiVersion') ?? '').startsWith('networking.istio.io/')) return undefined;
+  const answer = await fetch(`http://127.0.0.1:${istiodHttpPort}/validate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(reviewOf(object)),
+  });
+  const body: unknown = await answer.json();
+  const isAllowed = at(body, 'response', 'allowed');
+  if (typeof isAllowed !== 'boolean')
+    throw new Error(`istiod answered ${answer.status}: ${JSON.stringify(body)}`);
+  return isAllowed ? undefined : (textAt(body, 'response', 'status', 'message') ?? 'refused');
+}
+
+/** Everything that istiod takes is created for real: what gets in is what the mesh has to live with. */
 async function admissions({ mesh, story }: Scene): Promise<void> {
   await story.step('of everything that is right, nothing is refused', async () => {
+    const refusals = await Promise.all(corpus.map(({ object }) => istiodRefusal(object)));
     const accepted = await create(
       mesh,
-      corpus.map(({ object }) => object),
+      corpus.flatMap(({ object }, index) => (refusals[index] === undefined ? [object] : [])),
     );
     const isIn = ({ object }: CorpusObject): boolean =>
       accepted.has(textAt(object, 'metadata', 'name') ?? '');
     const wrongly = corpus
-      .filter((one) => one.passes && one.code < 'BL260' && !isIn(one))
+      .filter((one) => one.passes && (one.code ?? '') < 'BL260' && !isIn(one))
       .map(({ name }) => name);
     expectEqual(wrongly, [], 'refused');
     console.log(`    ${accepted.size} of ${corpus.length} objects are in`);

@@ -4,9 +4,10 @@ import { retirePatch, revivePatch, sleepPatch, wakePatch, warnPatch } from '../.
 import type { LifeFacts } from '../../src/lifecycle/life.ts';
 import { revisionsIn } from '../../src/lifecycle/revisions.ts';
 import type { Decision } from '../../src/lifecycle/sweep.ts';
-import { isObject, textAt, type JsonObject } from '../../src/model/json.ts';
+import { textAt, type JsonObject } from '../../src/model/json.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
 import { settingsWith } from '../admission/golden.ts';
+import { mergePatch } from '../builders.ts';
 
 const known = new Map<string, Settings>();
 
@@ -30,17 +31,6 @@ export function factsOf(
     settings: settingsFor(settings),
     now,
   };
-}
-
-/** RFC 7396. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch;
-  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) Reflect.deleteProperty(merged, key);
-    else merged[key] = mergePatch(merged[key], value);
-  }
-  return merged;
 }
 
 /** Returns the objects after every decision was carried out. */

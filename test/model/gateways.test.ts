@@ -36,6 +36,7 @@ for (const { written, want } of rows) {
       object,
       { namespace: 'green', name: 'shop' },
       { settings: settingsWith(), snapshot: snapshotOf(gateways) },
+      'admission',
     );
     t.notOk(
       problems.some(({ code }) => code === 'BL265'),

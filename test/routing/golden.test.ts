@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { parse, stringify } from 'yaml';
 import { textAt, type JsonObject } from '../../src/model/json.ts';
 import { problemKinds } from '../../src/model/problem.ts';
-import { keyOf } from '../../src/routing/desired.ts';
+import { keyOf } from '../../src/routing/istio.ts';
 import { apply, folder, make, outOf, readCases, staleFiles } from './golden.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';

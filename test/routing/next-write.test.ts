@@ -1,10 +1,9 @@
 import { test } from 'tap';
 import { earliest } from '../../src/model/collections.ts';
 import { isSame } from '../../src/routing/changes.ts';
-import { keyOf } from '../../src/routing/desired.ts';
 import { createLedger } from '../../src/routing/ledger.ts';
 import { nextWrite } from '../../src/routing/next-write.ts';
-import { routeObject, type RouteObject } from '../../src/routing/istio.ts';
+import { keyOf, routeObject, type RouteObject } from '../../src/routing/istio.ts';
 import { settingsWith } from '../admission/golden.ts';
 
 const settings = settingsWith();

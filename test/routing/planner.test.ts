@@ -4,10 +4,11 @@ import type { Settings } from '../../src/config/settings.ts';
 import { textAt, type JsonObject } from '../../src/model/json.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
 import { existingOf, isSame, type Change } from '../../src/routing/changes.ts';
-import { desiredOf, keyOf } from '../../src/routing/desired.ts';
-import type { RouteObject } from '../../src/routing/istio.ts';
-import { referencesOf, subsetReference, subsetsIn } from '../../src/routing/ledger.ts';
+import { desiredOf } from '../../src/routing/desired.ts';
+import { keyOf, type RouteObject } from '../../src/routing/istio.ts';
+import { subsetsIn } from '../../src/routing/ledger.ts';
 import { createPlanner, type Planner } from '../../src/routing/planner.ts';
+import { referenceKey, referencesOf, type Reference } from '../../src/routing/reference.ts';
 import { settingsWith } from '../admission/golden.ts';
 import { fakeCluster, type FakeCluster } from '../cluster/fake.ts';
 import { clusters } from './generated.ts';
@@ -30,42 +31,43 @@ class Mesh {
     if (after === undefined) this.objects.delete(key);
     else this.objects.set(key, after);
     if (kind === 'DestinationRule') this.#rule(before, after);
-    else for (const reference of after === undefined ? [] : referencesOf(after)) this.#route(reference, key);
+    else if (after !== undefined)
+      for (const reference of referencesOf(after).values()) this.#route(reference, key);
     for (const reference of named) if (!this.#named().has(reference)) this.#unnamed.set(reference, this.now);
   }
 
   #named(): Set<string> {
     return new Set(
       [...this.objects.values()].flatMap((object) =>
-        object.kind === 'VirtualService' ? [...referencesOf(object)] : [],
+        object.kind === 'VirtualService' ? [...referencesOf(object).keys()] : [],
       ),
     );
   }
 
-  #route(reference: string, key: string): void {
-    if (!reference.startsWith('subset ')) return;
-    const since = this.#since.get(reference);
-    if (since === undefined) this.faults.push(`${key} names ${reference}, which is not there`);
+  #route(reference: Reference, key: string): void {
+    if (reference.kind !== 'subset') return;
+    const name = referenceKey(reference);
+    const since = this.#since.get(name);
+    if (since === undefined) this.faults.push(`${key} names ${name}, which is not there`);
     else if (since.at + settle > this.now)
-      this.faults.push(`${key} names ${reference}, ${this.now - since.at} ms old`);
+      this.faults.push(`${key} names ${name}, ${this.now - since.at} ms old`);
   }
 
   #rule(before: RouteObject | undefined, after: RouteObject | undefined): void {
-    const hostOf = (object: RouteObject): string => textAt(object.spec, 'host') ?? '';
+    const subsetKey = (object: RouteObject, subset: string): string =>
+      referenceKey({ kind: 'subset', host: textAt(object.spec, 'host') ?? '', subset });
     const [old, now] = [before, after].map(
       (object) =>
         new Map(
           object === undefined
             ? []
-            : [...subsetsIn(object)].map(([name, labels]) => [subsetReference(hostOf(object), name), labels]),
+            : [...subsetsIn(object)].map(([name, labels]) => [subsetKey(object, name), labels]),
         ),
     );
     const elsewhere = new Set(
       [...this.objects.values()]
         .filter((object) => object.kind === 'DestinationRule' && object !== after)
-        .flatMap((object) =>
-          [...subsetsIn(object).keys()].map((name) => subsetReference(hostOf(object), name)),
-        ),
+        .flatMap((object) => [...subsetsIn(object).keys()].map((name) => subsetKey(object, name))),
     );
     for (const [reference, labels] of old ?? []) {
       if (isSame(now?.get(reference), labels) || elsewhere.has(reference)) continue;

@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { unknownFields } from '../../src/validation/known-fields.ts';
 import { readIgnores } from '../../src/validation/ignores.ts';
 import { routeProblems } from '../../src/validation/route-problems.ts';
-import { hostFault, isAddress, millisecondsOf } from '../../src/validation/istio-names.ts';
+import { hostFault, isAddress, millisecondsOf } from '../../src/validation/istio-api/istio-names.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { toLine } from '../../src/model/problem.ts';
 import { emptySnapshot, snapshotOf, type Snapshot } from '../../src/model/snapshot.ts';
@@ -17,7 +17,7 @@ function problemsOf(
   object: JsonObject,
   snapshot: Snapshot = snapshotOf([]),
 ): ReturnType<typeof routeProblems> {
-  return routeProblems(object, where, { settings, snapshot });
+  return routeProblems(object, where, { settings, snapshot }, 'offline');
 }
 
 function virtualService(spec: unknown): JsonObject {
@@ -138,6 +138,7 @@ test('never throws, whatever shape an object and the cluster have', (t) => {
             object,
             { ...where, oldObject: make(kind, cluster[0]?.[1]) },
             { settings, snapshot },
+            'offline',
           ),
           ...unknownFields(object),
           ...readIgnores(object).problems,

@@ -101,6 +101,7 @@ for (const one of cases) {
             name: textAt(object, 'metadata', 'name') ?? '',
           },
           { settings: one.settings, snapshot: snapshotOf(one.objects) },
+          'offline',
         ),
       ),
       [],

@@ -201,6 +201,7 @@ test('check finds nothing in what is made, names are unique, and every backend i
             name: textAt(object, 'metadata', 'name') ?? '',
           },
           { settings, snapshot: snapshotOf(objects) },
+          'offline',
         ),
       );
       const isNamed = made.every(
