@@ -60,7 +60,9 @@ const program = await build({
   plugins: [leaveOutUnusedClientParts, chatLibrary],
 });
 const chat = await build({ ...bundle, entryPoints: ['@slack/bolt'], outfile: 'dist/slack-bolt.js' });
-await writeFile('dist/licences.txt', await licencesOf([program.metafile, chat.metafile]));
+// Two texts, since the image of the webhook has the program only.
+await writeFile('dist/licences.txt', await licencesOf(program.metafile));
+await writeFile('dist/slack-bolt-licences.txt', await licencesOf(chat.metafile));
 await buildAgent('dist/agent.cjs');
 await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
 await chmod('dist/branchline.js', 0o755);

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
 
 /** Returns each package with its version, licence and the text of its licence file. @throws Error when a package names no licence. */
-export async function licencesOf(metafiles: readonly Metafile[]): Promise<string> {
+export async function licencesOf({ inputs }: Metafile): Promise<string> {
   const folders = new Set(
-    metafiles
-      .flatMap(({ inputs }) => Object.keys(inputs))
-      .flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []),
+    Object.keys(inputs).flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []),
   );
   const texts = await Promise.all([...folders].map(licenceOf));
   return [...new Set(texts)].sort().join(`\n${'-'.repeat(80)}\n\n`);

@@ -7,6 +7,8 @@ export type Step = readonly [string, string];
 
 export interface Stage {
   readonly name: string;
+  /** The stage or image that it begins with. */
+  readonly from: string;
   readonly steps: readonly Step[];
 }
 
@@ -15,13 +17,21 @@ export function readStages(): readonly Stage[] {
   const lines = readFileSync(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8')
     .split('\n')
     .filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  const stages: { name: string; steps: Step[] }[] = [];
+  const stages: { name: string; from: string; steps: Step[] }[] = [];
   for (const line of lines) {
     const [, instruction = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line) ?? [];
-    if (instruction === 'FROM') stages.push({ name: / AS (\w+)$/.exec(rest)?.[1] ?? '', steps: [] });
-    else stages.at(-1)?.steps.push([instruction, rest]);
+    if (instruction === 'FROM') {
+      const [from = '', , name = ''] = rest.split(/\s+/);
+      stages.push({ name, from, steps: [] });
+    } else stages.at(-1)?.steps.push([instruction, rest]);
   }
   return stages;
+}
+
+/** Returns the steps of the image that a target makes, with those of the stages that it begins with. */
+export function stepsOf(target: string): readonly Step[] {
+  const stage = readStages().find(({ name }) => name === target);
+  return stage === undefined ? [] : [...stepsOf(stage.from), ...stage.steps];
 }
 
 /** Returns the names of the build context: what .dockerignore lets through with `!`. */
@@ -39,9 +49,9 @@ export interface Start {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Returns how the last stage starts node. */
+/** Returns how the last stage, which is what is built when no target is named, starts node. */
 export function readStart(): Start {
-  const steps = readStages().at(-1)?.steps ?? [];
+  const steps = stepsOf(readStages().at(-1)?.name ?? '');
   const [, ...words] = JSON.parse(
     steps.find(([instruction]) => instruction === 'ENTRYPOINT')?.[1] ?? '[]',
   ) as string[];

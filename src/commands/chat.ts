@@ -37,8 +37,18 @@ const memory = 10_000;
 /** Output is gathered for so long before it is posted: Slack takes about one message a second. */
 const postMilliseconds = 1000;
 
+/** Slack's library. */
+type Bolt = NonNullable<Awaited<ReturnType<typeof loadBolt>>>;
+
 /** Serves until `io.stop`. @returns 2 when it is not set up, 3 when it cannot start. */
 export async function chat(settings: Settings, io: Io, runWords: RunWords): Promise<ExitCode> {
+  const bolt = await loadBolt();
+  if (bolt === undefined) {
+    io.err(
+      "branchline: chat needs Slack's library (slack-bolt.js beside branchline.js), which the webhook's image does not have: run it in the image that `docker build --target chat` makes, or from the npm package\n",
+    );
+    return exitCodes.worldRefused;
+  }
   const missing = missingOf(settings);
   if (missing.length > 0) {
     io.err(`branchline: chat is off until it is told whom to trust; missing: ${missing.join(', ')}\n`);
@@ -50,13 +60,23 @@ export async function chat(settings: Settings, io: Io, runWords: RunWords): Prom
       signingSecret: await readSecret(settings.chatSigningSecretFile),
       token: await readSecret(settings.chatTokenFile),
     };
-    await serve({ settings, io, log: opened.log, runWords }, secrets);
+    await serve({ settings, io, log: opened.log, runWords, bolt }, secrets);
     return exitCodes.fine;
   } catch (error) {
     io.err(`branchline: chat cannot be served: ${error instanceof Error ? error.message : String(error)}\n`);
     return exitCodes.worldRefused;
   } finally {
     await opened.flush();
+  }
+}
+
+/** Returns the library; undefined when it is not beside the program. */
+async function loadBolt() {
+  try {
+    return (await import('@slack/bolt')).default;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return undefined;
   }
 }
 
@@ -82,14 +102,14 @@ interface Chat {
   readonly io: Io;
   readonly log: Log;
   readonly runWords: RunWords;
+  readonly bolt: Bolt;
 }
 
 async function serve(
   self: Chat,
   { signingSecret, token }: { readonly signingSecret: string; readonly token: string },
 ): Promise<void> {
-  const { settings, io, log } = self;
-  const { default: bolt } = await import('@slack/bolt');
+  const { settings, io, log, bolt } = self;
   const heard = createMemory();
   const logger = quietLogger(log);
   const receiver: HTTPReceiver = new bolt.HTTPReceiver({

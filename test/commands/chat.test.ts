@@ -1,4 +1,5 @@
 /** The chat endpoint: requests in the shapes that Slack sends, signed with a test secret; Slack's own API is a server in this process. */
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createHmac } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -434,5 +435,23 @@ test('words are what a shell would make of them, with what Slack and phones do t
     "```\na &lt;b&gt; &amp; '''c\n```\n<https://x.example.io/a>",
   );
   t.ok(messageOf('x'.repeat(100_000)).length < 4000);
+  t.end();
+});
+
+test("without Slack's library it says what is missing and where to run it", (t) => {
+  const withoutIt =
+    "import { registerHooks } from 'node:module'; registerHooks({ resolve(name, context, next) { return next(name === '@slack/bolt' ? './no-such-file.js' : name, context); } });";
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(withoutIt)}`,
+      join(import.meta.dirname, '../../src/main.ts'),
+      'chat',
+    ],
+    { encoding: 'utf8' },
+  );
+  t.equal(status, 3, stderr);
+  t.match(stderr, /slack-bolt\.js.*--target chat/);
   t.end();
 });

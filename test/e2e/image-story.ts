@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readContext, readStages, readStart } from '../image.ts';
+import { readContext, readStages, readStart, stepsOf } from '../image.ts';
 import { createStory, expectEqual } from './steps.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -16,7 +16,7 @@ const [contextFolder, buildFolder, imageFolder] = [
   join(work, 'build'),
   join(work, 'image'),
 ];
-const [builder, final] = readStages();
+const [builder] = readStages();
 const { flags, script, env } = readStart();
 const program = join(imageFolder, script.replace('/app/', ''));
 
@@ -25,6 +25,7 @@ try {
   await story.step("the Dockerfile's steps make a bundle from what .dockerignore lets through", build);
   await story.step('the image has only what runs', copyToImage);
   await story.step('the bundle runs alone, without a folder that it may write to', runAlone);
+  await story.step('chat, whose library is not in the image, says where to run it', refuseChat);
   await story.step('the bundle says to an older Node that it is too old', refuseOldNode);
 } finally {
   await rm(work, { recursive: true, force: true });
@@ -41,7 +42,7 @@ async function build(): Promise<void> {
 }
 
 async function copyToImage(): Promise<void> {
-  for (const [instruction, rest] of final?.steps ?? []) {
+  for (const [instruction, rest] of stepsOf('webhook')) {
     if (instruction !== 'COPY') continue;
     const words = rest.split(/\s+/).slice(1);
     await copy(
@@ -51,6 +52,8 @@ async function copyToImage(): Promise<void> {
     );
   }
   expectEqual((await readdir(imageFolder)).sort(), ['dist', 'package.json'], 'the files of the image');
+  const files = ['agent.cjs', 'branchline.js', 'licences.txt', 'package.json'];
+  expectEqual((await readdir(join(imageFolder, 'dist'))).sort(), files, 'the files of the program');
 }
 
 async function runAlone(): Promise<void> {
@@ -59,19 +62,37 @@ async function runAlone(): Promise<void> {
   expectEqual(/^[0-9]+\.[0-9]+\.[0-9]+\n$/.test(stdout), true, `a version is printed, not ${stdout}`);
 }
 
+async function refuseChat(): Promise<void> {
+  const ended = await end([...flags, program, 'chat']);
+  expectEqual([ended.code, ended.stdout], [3, ''], 'exit code and output');
+  expectEqual(
+    /slack-bolt\.js.*--target chat/.test(ended.stderr),
+    true,
+    `it is said why, not ${ended.stderr}`,
+  );
+}
+
 async function refuseOldNode(): Promise<void> {
   const asOlder =
     "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })";
   const preload = `data:text/javascript,${encodeURIComponent(asOlder)}`;
-  const ended = await execute(process.execPath, ['--import', preload, program, '--version'], {
-    cwd: '/',
-  }).then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: unknown) => error as { code: number; stdout: string; stderr: string },
-  );
+  const ended = await end(['--import', preload, program, '--version']);
   expectEqual([ended.code, ended.stdout], [3, ''], 'exit code and output');
   const isSaid = /^branchline needs Node 24 or newer, and this is v[0-9.]+\n$/.test(ended.stderr);
   expectEqual(isSaid, true, `it is said why, not ${ended.stderr}`);
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function end(words: readonly string[]): Promise<Ended> {
+  return execute(process.execPath, words, { cwd: '/' }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: unknown) => error as Ended,
+  );
 }
 
 /** Copies as `COPY a b target` does: a folder's contents, or files by name into a folder. */
