@@ -1,6 +1,5 @@
 /** Single requests with the rights of whoever runs a command: read, list one namespace, change one object. Nothing is watched. */
 import { isObject, textAt, type JsonObject } from '../model/json.ts';
-import { resources } from '../model/snapshot.ts';
 import {
   ApiError,
   connect,
@@ -11,7 +10,6 @@ import {
 } from './api-server.ts';
 import { readJson, readText } from './json-stream.ts';
 import { readPages } from './pages.ts';
-import type { ClusterError } from './port.ts';
 import { apiVersionOf, resourcePath, servedKind } from './resource-path.ts';
 
 /** Names one object. `namespace` is empty for cluster-scoped kinds. */
@@ -31,7 +29,7 @@ interface ListOptions {
   readonly metadataOnly?: boolean;
 }
 
-/** Requests to one API server. Every method rejects with {@link ClusterError}, {@link ApiError} where it answered. */
+/** Requests to one API server. Every method rejects with `ClusterError`, {@link ApiError} where it answered. */
 export interface Client {
   /** Namespace of the context. */
   readonly namespace: string;
@@ -67,7 +65,7 @@ const silenceMilliseconds = 30_000;
 /** Longest log that is read; the last lines of a crash are far shorter. */
 const logLimitBytes = 64 * 1024;
 
-/** Connects. @throws {@link ClusterError} when the kubeconfig does not tell where. */
+/** Connects. @throws `ClusterError` when the kubeconfig does not tell where. */
 export async function openClient(server: ServerOptions, signal: AbortSignal): Promise<Client> {
   const api = await connect(server);
   const limits: GetOptions = { signal, silenceMilliseconds };
@@ -148,8 +146,8 @@ async function listPages(
   { kind, namespace, labelSelector, metadataOnly = false }: ListOptions,
   onObject: (object: JsonObject) => void,
 ): Promise<void> {
-  const custom = resources.find((one) => one.kind === kind)?.custom === true;
-  const apiVersion = apiVersionOf(servedKind(kind));
+  const served = servedKind(kind);
+  const apiVersion = apiVersionOf(served);
   const options: GetOptions = {
     ...limits,
     query: labelSelector === undefined ? {} : { labelSelector },
@@ -159,7 +157,7 @@ async function listPages(
     for await (const { items } of readPages(api, pathOf({ kind, namespace, name: '' }), options))
       for (const item of items) onObject({ ...asObject(item), apiVersion, kind });
   } catch (error) {
-    if (!(custom && error instanceof ApiError && error.status === 404)) throw error;
+    if (!(served.custom === true && error instanceof ApiError && error.status === 404)) throw error;
   }
 }
 

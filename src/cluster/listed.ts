@@ -56,7 +56,7 @@ async function listKind(
       signal,
       silenceMilliseconds,
     }))
-      for (const item of items) if (isObject(item)) found.push(named(item, resource));
+      found.push(...items.filter(isObject).map((item) => named(item, resource)));
     return found;
   } catch (error) {
     if (resource.custom && error instanceof ApiError && error.status === 404) return [];

@@ -3,7 +3,8 @@ import { resources, type Resource } from '../model/snapshot.ts';
 import { ClusterError } from './port.ts';
 
 /** A kind as an API server serves it. */
-export type ServedKind = Pick<Resource, 'kind' | 'group' | 'version' | 'plural'>;
+type ServedKind = Pick<Resource, 'kind' | 'group' | 'version' | 'plural'> &
+  Partial<Pick<Resource, 'custom'>>;
 
 /** Kinds that are asked for or written, and not watched. */
 const unwatched: readonly ServedKind[] = [
