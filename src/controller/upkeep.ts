@@ -117,6 +117,8 @@ export function createUpkeep(site: UpkeepSite): Turns {
       backoff.succeeded(id);
       site.report('written', kind, id, value);
     } catch (error) {
+      // Its next time is the backoff's to say.
+      sent.delete(id);
       backoff.failed(id, clock.now());
       // What is gone needs nothing any more; the watch will say so.
       if (!(error instanceof Gone))
