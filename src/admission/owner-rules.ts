@@ -1,11 +1,12 @@
 /** Rules about our annotations on Services and Namespaces. */
 import { parse } from 'yaml';
-import { contextsOf, isPublic, publicHostsOf } from '../model/exposure.ts';
+import { isPublic, publicHostsOf, publicPathPattern, publicPathsOf } from '../model/exposure.ts';
 import { commaList, isObject, type JsonObject } from '../model/json.ts';
 import { declaredKeys, enabledLabel, fullKey } from '../model/keys.ts';
-import type { Meta, Namespace } from '../model/kubernetes.ts';
+import type { Meta, Namespace, Service } from '../model/kubernetes.ts';
 import { baselineOf } from '../model/membership.ts';
 import { quote, type Problem, type ProblemCode } from '../model/problem.ts';
+import { routeSettings } from '../model/route-settings.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { readService } from '../model/kubernetes.ts';
 import { namespaceInjectIsKnown } from './inject-rules.ts';
@@ -55,7 +56,7 @@ const serviceShapes: readonly Shape[] = [
   {
     key: 'context',
     list: true,
-    pattern: /^\/$|^(?:\/[A-Za-z0-9._~-]+)+$/,
+    pattern: publicPathPattern,
     wanted: 'paths such as /fact-find-ui (or / for all), separated by commas, without / at the end',
   },
   { key: 'versions', list: true, pattern: labelValue, wanted: 'versions as pods carry them, e.g. v1,v2' },
@@ -140,24 +141,11 @@ function contextIsFree({ now, namespace, snapshot, object }: DeclaredReview): re
   return [];
 }
 
-function addressesOf(service: Parameters<typeof contextsOf>[0], namespace: Namespace): readonly string[] {
+function addressesOf(service: Service, namespace: Namespace): readonly string[] {
   return publicHostsOf(service, namespace).flatMap((host) =>
-    contextsOf(service).map((context) => `${host}${context}`),
+    publicPathsOf(service).map((context) => `${host}${context}`),
   );
 }
-
-/** Fields of an HTTP route that say how, not where. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute */
-const httpFields = [
-  'timeout',
-  'retries',
-  'fault',
-  'mirror',
-  'mirrors',
-  'mirrorPercentage',
-  'corsPolicy',
-  'headers',
-  'rewrite',
-];
 
 function httpIsARouteSetting({ now }: DeclaredReview): readonly Problem[] {
   const text = now.declared['http'];
@@ -182,9 +170,9 @@ function httpIsARouteSetting({ now }: DeclaredReview): readonly Problem[] {
         `${fullKey('http')} is no mapping; write fields of an HTTP route, e.g. timeout: 5s`,
       ),
     ];
-  const foreign = Object.keys(value).filter((key) => !httpFields.includes(key));
+  const foreign = Object.keys(value).filter((key) => !routeSettings.includes(key));
   return foreign.map((key) =>
-    problem('BL132', 'http', `${fullKey('http')} has ${quote(key)}; it may have ${httpFields.join(', ')}`),
+    problem('BL132', 'http', `${fullKey('http')} has ${quote(key)}; it may have ${routeSettings.join(', ')}`),
   );
 }
 

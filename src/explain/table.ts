@@ -1,9 +1,9 @@
 /** One branch through the eyes of every service: which version serves it, and why. */
+import { publicPathsOf } from '../model/exposure.ts';
 import { hostOfService } from '../model/hosts.ts';
 import { toLabels } from '../model/json.ts';
 import { carriersOf, edgeOf } from '../routing/edge.ts';
 import { byCodeUnit } from '../routing/layout.ts';
-import { pathsOf } from '../routing/routes.ts';
 import { explain, type Hop, type World } from './explain.ts';
 import type { Request } from './match.ts';
 
@@ -67,7 +67,7 @@ function fromOutside(world: World, entry: Entry, host: string): ReadonlyMap<stri
             through: 'gateway',
             namespace: '',
             labels: toLabels([]),
-            path: pathsOf(layout.service)[0] ?? '/',
+            path: publicPathsOf(layout.service)[0] ?? '/',
           })
         : undefined;
       if (

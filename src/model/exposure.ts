@@ -42,10 +42,18 @@ export function isPublic(service: Service, namespace: Namespace): boolean {
   );
 }
 
-/** Returns the paths under which a public Service stands, the one for URLs first; `/<service>` unless it says otherwise. */
-export function contextsOf(service: Service): readonly string[] {
+/** What a public path may be: `/`, or segments that begin with `/`, without `/` at the end. */
+export const publicPathPattern = /^\/$|^(?:\/[A-Za-z0-9._~-]+)+$/;
+
+/**
+ * Returns the paths under which a public Service stands, without repeats, the one for URLs first; `/<service>` unless it says otherwise. What is no
+ * public path is left out.
+ */
+export function publicPathsOf(service: Service): readonly string[] {
   const contexts = commaList(service.declared['context']);
-  return contexts.length > 0 ? contexts : [`/${service.name}`];
+  return contexts.length > 0
+    ? [...new Set(contexts.filter((path) => publicPathPattern.test(path)))]
+    : [`/${service.name}`];
 }
 
 /** Returns the public hosts of a Service's baseline: its own `hostname`, else the tenant's domains. */
@@ -62,6 +70,7 @@ export function branchUrl(
   scheme: string,
 ): string | undefined {
   const [host] = publicHostsOf(service, namespace);
-  if (host === undefined || !isPublic(service, namespace)) return undefined;
-  return `${scheme}://${branch.host}.${host}${contextsOf(service)[0] ?? '/'}`;
+  const [path] = publicPathsOf(service);
+  if (host === undefined || path === undefined || !isPublic(service, namespace)) return undefined;
+  return `${scheme}://${branch.host}.${host}${path}`;
 }

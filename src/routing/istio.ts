@@ -6,6 +6,7 @@ import { isObject, type JsonObject } from '../model/json.ts';
 import { managedByLabel, managedByValue } from '../model/keys.ts';
 import type { Service } from '../model/kubernetes.ts';
 import { memoize } from '../model/memoize.ts';
+import { routeSettings } from '../model/route-settings.ts';
 import type { ServiceLayout } from './layout.ts';
 import { routeReason, unavailableAnswer } from './messages.ts';
 import type { Route } from './routes.ts';
@@ -186,15 +187,6 @@ function mergeDeep(under: JsonObject, over: JsonObject): JsonObject {
   return merged;
 }
 
-const fieldsOfWhere: ReadonlySet<string> = new Set([
-  'name',
-  'match',
-  'route',
-  'redirect',
-  'directResponse',
-  'delegate',
-]);
-
 /** Reads the `http` annotation of a Service; empty without one, undefined when it is not a mapping of route settings. */
 export function extraOf({ service }: ServiceLayout): JsonObject | undefined {
   return memoize(service, readExtra);
@@ -205,7 +197,9 @@ function readExtra({ declared }: Service): JsonObject | undefined {
   if (text === undefined) return {};
   try {
     const value: unknown = parse(text, { maxAliasCount: 10 });
-    return isObject(value) && Object.keys(value).every((key) => !fieldsOfWhere.has(key)) ? value : undefined;
+    return isObject(value) && Object.keys(value).every((key) => routeSettings.includes(key))
+      ? value
+      : undefined;
   } catch {
     return undefined;
   }

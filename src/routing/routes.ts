@@ -2,8 +2,7 @@
  * Which versions of a service are reached, how, and why: one service's layout and readiness → its routes, as values. The order of a list is the
  * order in which a proxy asks: branches by header (by id), then long-lived versions by path (longest first), last the baseline.
  */
-import { contextsOf, isPublic } from '../model/exposure.ts';
-import type { Service } from '../model/kubernetes.ts';
+import { isPublic, publicPathsOf } from '../model/exposure.ts';
 import { quote } from '../model/problem.ts';
 import { branchStateOf, type Blocked, type BranchState, type Pending, type Target } from './branch-state.ts';
 import { extraOf } from './istio.ts';
@@ -129,7 +128,7 @@ function versionRoutes(
   const versions = layout.versions
     .filter(({ version }) => ready.has(version) && !pending.has(version))
     .flatMap(({ version, subset }) =>
-      pathsOf(layout.service).map((context): Unplaced => ({
+      publicPathsOf(layout.service).map((context): Unplaced => ({
         version,
         branch: undefined,
         path: below(context, version),
@@ -146,23 +145,6 @@ function versionRoutes(
 /** Orders paths: longer first, then by code units. */
 export function longerFirst(a: string, b: string): number {
   return b.length - a.length || byCodeUnit(a, b);
-}
-
-/** Returns the public paths of a Service without repeats, each beginning with `/` and ending without; what is no path is left out. */
-export function pathsOf(service: Service): readonly string[] {
-  return [
-    ...new Set(
-      contextsOf(service)
-        .map(pathOf)
-        .filter((path) => path !== undefined),
-    ),
-  ];
-}
-
-/** Returns a path as proxies compare it; undefined when it can be none. */
-export function pathOf(written: string): string | undefined {
-  const path = `/${written.replace(/^\/+|\/+$/g, '')}`;
-  return /^(?:\/|(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+)$/.test(path) ? path : undefined;
 }
 
 function below(context: string, version: string): string {

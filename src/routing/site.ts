@@ -1,12 +1,12 @@
 /** Public addresses: which paths of which services stand under which domains of a namespace, in the order in which a proxy must ask. */
 import type { Settings } from '../config/settings.ts';
-import { isPublic } from '../model/exposure.ts';
+import { isPublic, publicPathPattern, publicPathsOf } from '../model/exposure.ts';
 import { resolveGateway } from '../model/gateways.ts';
 import { commaList } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { domainsOf, type Meta, type Namespace, type Service } from '../model/kubernetes.ts';
 import { byCodeUnit, type NamespaceLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
-import { longerFirst, pathOf, pathsOf } from './routes.ts';
+import { longerFirst } from './routes.ts';
 
 /** One path of one service. */
 export interface Address {
@@ -89,7 +89,7 @@ function invalidOf(service: Service): readonly RoutingProblem[] {
   return invalid('Service', service, [
     ...(hostname === undefined || isDomain(hostname.trim()) ? [] : [hostname]),
     ...commaList(gateways).filter((name) => !gateway.test(name)),
-    ...commaList(context).filter((path) => pathOf(path) === undefined),
+    ...commaList(context).filter((path) => !publicPathPattern.test(path)),
   ]);
 }
 
@@ -117,7 +117,7 @@ function siteOf(
   const gateways = [...new Set(each.flatMap((one) => one.gateways))].sort(byCodeUnit);
   const addresses = new Map<string, Address>();
   for (const one of each) {
-    for (const path of pathsOf(one.service)) {
+    for (const path of publicPathsOf(one.service)) {
       const taken = addresses.get(path);
       if (taken !== undefined) problems.push(clash(one.service, path, taken.service));
       else
