@@ -1,7 +1,7 @@
 /** Validates a route object: its regexes, the object alone, then the object among the facts. What istiod refuses in the same request is left to it. An update is not refused for what it did not bring. */
 import { isEqual } from '../model/equal.ts';
 import { at } from '../model/json.ts';
-import type { Problem } from '../model/problem.ts';
+import { problemKinds, type Problem } from '../model/problem.ts';
 import { lostSubsetProblems } from '../validation/destination-rule-facts.ts';
 import type { RouteScope } from '../validation/finding.ts';
 import { capped } from '../validation/regex-rules.ts';
@@ -44,19 +44,20 @@ function withoutOld(
 ): readonly JudgedProblem[] {
   if (oldObject === undefined || !problems.some(({ severity }) => severity === 'deny')) return problems;
   if (isEqual(at(oldObject, 'spec'), at(object, 'spec'))) return problems.map(toWarn);
-  const before = new Set(
-    [...routeProblems(oldObject, { namespace, name }, facts, scope)].map(
-      ({ code, message }) => `${code} ${message}`,
-    ),
-  );
-  return problems.map((problem) =>
-    isBeyondIstio(problem) && before.has(`${problem.code} ${problem.message}`) ? toWarn(problem) : problem,
-  );
+  const before = new Map<string, number>();
+  for (const problem of routeProblems(oldObject, { namespace, name }, facts, scope))
+    before.set(keyOf(problem), (before.get(keyOf(problem)) ?? 0) + 1);
+  return problems.map((problem) => {
+    const left = before.get(keyOf(problem)) ?? 0;
+    if (left === 0 || problemKinds[problem.code].judgedBy === 'istio') return problem;
+    before.set(keyOf(problem), left - 1);
+    return toWarn(problem);
+  });
 }
 
-/** Codes from here on are about more than the object: Istio would let them pass. */
-function isBeyondIstio({ code }: Problem): boolean {
-  return code >= 'BL242';
+/** What makes a problem the same one in another version of the object: not where it stands. */
+function keyOf({ code, subject, path }: Problem): string {
+  return `${code} ${subject ?? path}`;
 }
 
 function toWarn(problem: JudgedProblem): JudgedProblem {

@@ -126,6 +126,7 @@ function* patternsMatchNoOtherBranch(_spec: Placed, owner: FactOwner, self: Subj
       chooser.path,
       `is ${quote(chooser.pattern.text)}, which also matches ${quote(other)}, another live branch: its requests would come here`,
       'match the exact values of one branch',
+      `${chooser.key} ${chooser.pattern.text}`,
     );
   }
 }
@@ -161,6 +162,7 @@ function* patternsDoNotMatchTheBaseline(_spec: Placed, owner: FactOwner, self: S
       chooser.path,
       `is ${quote(chooser.pattern.text)}, which also matches ${quote(value)}: requests for the baseline would go to a branch`,
       'match the exact values of the branch',
+      `${chooser.key} ${chooser.pattern.text}`,
     );
     return;
   }
@@ -200,6 +202,7 @@ function* everybodyIsNotSentToABranch(_spec: Placed, owner: FactOwner, self: Sub
       `${target.path}.subset`,
       `is ${quote(target.subset)}, which is branch ${quote(branch.branch.id)}: requests that do not ask for it would reach it`,
       `send them to the baseline, and match ${owner.settings.routingHeader} for the branch`,
+      `${target.host} ${target.subset}`,
     );
     return;
   }

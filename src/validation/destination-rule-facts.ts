@@ -89,6 +89,7 @@ function* stillRouted(
   yield {
     code: views.isDeleted ? 'BL278' : 'BL262',
     path: `spec.subsets[${index}]`,
+    subject: subset,
     message: `subset ${quote(subset)} of ${hostOfDestinationRule(rule, owner.settings)} goes away, and VirtualService ${user.route.namespace}/${user.route.name} still sends requests there: they would get 503`,
     fix: 'take the route away first, wait some seconds, then the subset',
   };
@@ -140,6 +141,7 @@ function* podsAreSelected(self: DestinationRule, { snapshot, settings }: FactOwn
       `spec.subsets[${index}].labels[${shownName(key)}]`,
       `is ${quote(labels[key] ?? '')}, but Service ${service.namespace}/${service.name} selects ${key} ${quote(service.selector[key] ?? '')}: subset ${quote(name)} has no pods`,
       `take ${key} out of the Service's selector`,
+      `${name} ${key}`,
     );
   }
 }
@@ -165,6 +167,7 @@ function* subsetsHavePods(self: DestinationRule, { snapshot, settings }: FactOwn
       `spec.subsets[${index}].labels`,
       `of subset ${quote(name)} are carried by no pod of Service ${service.namespace}/${service.name}: requests would get 503`,
       wayOut(labels, carried),
+      name,
     );
   }
 }
@@ -205,12 +208,14 @@ function* mergeFindings(self: DestinationRule, other: DestinationRule): Generato
       `spec.subsets[${twice}].name`,
       `is ${quote(self.subsets[twice]?.name ?? '')}, which DestinationRule ${other.name} has for the same host: the older one counts`,
       'keep it in one of them',
+      `${self.subsets[twice]?.name ?? ''} ${other.name}`,
     );
   if (!isSameScope(self, other))
     yield finding(
       'spec.exportTo',
       `is another than that of DestinationRule ${other.name} for the same host, so Istio does not merge them and some subsets are lost`,
       'export both to the same namespaces',
+      `exportTo ${other.name}`,
     );
 }
 
@@ -223,6 +228,7 @@ function* hidingFindings(self: DestinationRule, rules: readonly DestinationRule[
       'spec.host',
       `is ${quote(self.host)}, a Service of namespace ${hidden.namespace}: clients in ${self.namespace} no longer see the subsets of DestinationRule ${hidden.namespace}/${hidden.name}`,
       `put the settings into ${hidden.namespace}/${hidden.name}`,
+      `${hidden.namespace}/${hidden.name}`,
     );
 }
 

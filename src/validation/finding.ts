@@ -10,9 +10,11 @@ export interface Placed {
   readonly path: string;
 }
 
-/** What a rule found: where, what (with the value), and what to do. */
+/** What a rule found: where, about what, what is wrong (with the value), and what to do. */
 export interface Finding {
   readonly path: string;
+  /** As {@link Problem.subject}. */
+  readonly subject: string;
   readonly message: string;
   readonly fix: string;
 }
@@ -49,9 +51,14 @@ export function rowsFor(rows: readonly Row[], scope: RouteScope): readonly Row[]
   return scope === 'offline' ? rows : rows.filter(({ code }) => isSaidByAdmission(code));
 }
 
-/** Makes a finding. The message begins with the path, so that it can stand alone in a terminal. */
-export function finding(path: string, what: string, fix: string): Finding {
-  return { path, message: `${path} ${what}`, fix };
+/** Makes a finding. The message begins with the path, so that it can stand alone in a terminal. What it is about is the field, unless told. */
+export function finding(path: string, what: string, fix: string, subject = fieldOf(path)): Finding {
+  return { path, subject, message: `${path} ${what}`, fix };
+}
+
+/** Returns a path without places in lists. */
+export function fieldOf(path: string): string {
+  return path.replace(/\[\d+\]/g, '');
 }
 
 /** Runs every rule of a table over a part of an object. */

@@ -16,6 +16,11 @@ export interface Conditions {
   readonly asks: ReadonlyMap<string, Condition>;
 }
 
+/** Returns what a match asks for as one text: equal for matches that ask for the same in the same words. */
+export function askedBy({ asks }: Conditions): string {
+  return [...asks].map(([key, { kind, text }]) => `${key} ${kind} ${text}`).join('\n');
+}
+
 /** The matches of the HTTP routes of one object, in order, and what their texts are compared with. */
 export interface Matches {
   readonly all: readonly Conditions[];

@@ -4,6 +4,7 @@ import { problemKinds, quote, type Problem, type ProblemCode } from '../model/pr
 import { judge, type Difference, type Refusal, type Verdict } from '../regex/judge.ts';
 import { bareDots } from '../regex/literal.ts';
 import type { Reader, Reason } from '../regex/scan.ts';
+import { fieldOf } from './finding.ts';
 import { regexesOf, type RouteRegex } from './regexes.ts';
 
 /** A regex with its verdict. */
@@ -37,9 +38,14 @@ export function checkRoutes(object: JsonObject, readers?: readonly Reader[]): re
       continue;
     }
     const verdict = known ?? verdictOf(regex.pattern, readers);
+    const subject = `${fieldOf(regex.path)} ${regex.pattern}`;
     verdicts.set(regex.pattern, verdict);
     for (const rule of rules)
-      problems.push(...[rule({ ...regex, verdict })].filter((problem) => problem !== undefined));
+      problems.push(
+        ...[rule({ ...regex, verdict })]
+          .filter((problem) => problem !== undefined)
+          .map((problem) => ({ ...problem, subject })),
+      );
   }
   return capped([...(unjudged > 0 ? [tooManyToJudge(unjudged)] : []), ...problems]);
 }
@@ -90,6 +96,7 @@ function tooManyToJudge(count: number): Problem {
   return {
     code: 'BL207',
     path: 'spec',
+    subject: 'regexes',
     message: `${count} more regexes of this object were not judged: there are too many`,
     fix: 'put routes into several objects, or match exact values',
   };

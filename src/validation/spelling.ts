@@ -91,12 +91,14 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
       path,
       `is ${quote(host)}, which Istio completes with the namespace of this object`,
       `write ${hostOfService(host, namespace, settings)}`,
+      host,
     );
   else if (isHalf)
     yield finding(
       path,
       `is ${quote(host)}, which Istio takes as it is and so is no Service`,
       `write ${hostOfService(labels[0] ?? '', labels[1] ?? '', settings)}`,
+      host,
     );
 }
 
@@ -112,6 +114,7 @@ function* subsetsAreInLowerCase(spec: Placed): Generator<Finding> {
       `${route.path}.destination.subset`,
       `is ${quote(subset)}: traffic between networks does not find a subset with upper case`,
       `name it ${quote(subset.toLowerCase())} here and in the DestinationRule; its label keeps ${quote(subset)}`,
+      subset,
     );
   }
 }
@@ -184,6 +187,7 @@ function* regexIsShort({ value }: Placed): Generator<Finding> {
         path,
         `has ${pattern.length} characters and is tried on every request`,
         'match exact values, one match each',
+        pattern,
       );
   }
 }
@@ -204,6 +208,7 @@ function* regexIsNeeded({ value }: Placed): Generator<Finding> {
       path,
       `is ${quote(pattern)}, which matches ${named} and nothing else`,
       `write ${values.length === 1 ? exact : `a match for each: ${exact}`}, which is faster and cannot be wrong`,
+      pattern,
     );
   }
 }
@@ -240,6 +245,7 @@ function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Ge
         path,
         `${quote(pattern)} matches ${quote(host ?? '')}, and not ${missed.map(quote).join(' or ')}, as some clients send it`,
         'name the host in hosts instead, or begin with (?i) and end in (:\\d+)?',
+        pattern,
       );
   }
 }

@@ -59,6 +59,7 @@ function secondOwner(path: string, host: string, other: VirtualService): Finding
     path,
     `is ${quote(host)}, which VirtualService ${name} has, too: sidecars take one of them and drop the other`,
     `put the routes into ${name}, or delete it first`,
+    `${host} ${name}`,
   );
 }
 
@@ -81,6 +82,7 @@ function* gatewaysAreThere(spec: Placed, { snapshot }: FactOwner, self: VirtualS
       path,
       `is ${quote(value)}, and no Gateway ${resolveGateway(value, self.namespace)} is known here`,
       'create it, or write namespace/name of another',
+      value,
     );
   }
 }
@@ -108,6 +110,7 @@ function* hostsAreServed(
       path,
       `is ${quote(value)}, and no server of ${self.gateways.join(', ')} has it (${names.slice(0, 5).join(', ')})`,
       'add the host to the Gateway, or leave it out here',
+      value,
     );
   }
 }

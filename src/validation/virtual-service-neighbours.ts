@@ -10,7 +10,15 @@ import { at, listAt, textAt } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { finding, type FactOwner, type Finding, type Placed } from './finding.ts';
-import { conditionsOf, headerKey, mayMeet, takesAll, without, type Conditions } from './match-conditions.ts';
+import {
+  askedBy,
+  conditionsOf,
+  headerKey,
+  mayMeet,
+  takesAll,
+  without,
+  type Conditions,
+} from './match-conditions.ts';
 import type { Texts } from './texts.ts';
 import type { FactRow, Subject } from './virtual-service-subject.ts';
 
@@ -60,6 +68,7 @@ function* somethingIsLeftForTheBaseline(
       orphan.path,
       `takes requests of a branch, and no route takes the same ones without ${settings.routingHeader}: they get 404`,
       "end with a route without match, to the baseline's subset",
+      askedBy(orphan),
     );
 }
 
@@ -133,6 +142,7 @@ function hiddenBy(older: Party, mine: Party, manner: Manner): Finding | undefine
     pair.match.path,
     `comes after ${pair.by.path} of VirtualService ${nameOf(older.route)}${order === undefined ? ', if that is the older one' : ', which is older'}: that takes requests of the branch without looking at ${manner.settings.routingHeader}`,
     fix,
+    `${nameOf(older.route)} ${askedBy(pair.match)}`,
   );
 }
 
@@ -145,6 +155,7 @@ function hidingFor(mine: Party, younger: Party, manner: Manner): Finding | undef
     pair.by.path,
     `comes before ${pair.match.path} of VirtualService ${nameOf(younger.route)}${order === undefined ? ', if that is the younger one' : ', which is younger'}: it takes requests of the branch there without looking at ${manner.settings.routingHeader}`,
     fix,
+    `${nameOf(younger.route)} ${askedBy(pair.by)}`,
   );
 }
 
@@ -215,6 +226,7 @@ function twoEnds(
     path,
     `is ${quote(host)}, for which VirtualService ${nameOf(theirs.route)} has a route that takes every request, too: that of the older object counts`,
     'keep one of the two',
+    `${host} ${nameOf(theirs.route)}`,
   );
 }
 

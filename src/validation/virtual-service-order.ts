@@ -5,6 +5,7 @@ import type { RegexReader } from '../model/regex-readers.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { finding, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import {
+  askedBy,
   asksTheSame,
   headerKey,
   matchesOf,
@@ -123,17 +124,20 @@ function onlyPath({ asks }: Conditions): boolean {
 }
 
 function describe({ match, by, code, whole }: Hidden, header: string, texts: Texts): Finding {
+  const subject = askedBy(match);
   if (code === 'BL242')
     return finding(
       match.path,
       `comes after ${by.path}, which takes every request, so it is never reached`,
       `move ${by.path} to the end`,
+      subject,
     );
   if (code === 'BL243')
     return finding(
       match.path,
       `comes after ${by.path}, which takes ${whole ? 'its requests' : 'some of its requests'} without looking at ${header}`,
       `move it before ${by.path}`,
+      subject,
     );
   const same = asksTheSame(by, match, texts);
   return finding(
@@ -142,6 +146,7 @@ function describe({ match, by, code, whole }: Hidden, header: string, texts: Tex
       ? `asks for the same as ${by.path}, so it is never reached`
       : `is covered by ${by.path}, which comes first, so it is never reached`,
     same ? 'leave one of them out' : `move it before ${by.path}, or leave it out`,
+    subject,
   );
 }
 
@@ -199,6 +204,7 @@ function* baselineNamesASubset(spec: Placed, { settings }: Owner): Generator<Fin
         `${spec.path}.http[${index}].route[${place}].destination`,
         `names no subset, and other routes name subsets of ${host}: everybody's requests reach branches too`,
         'write subset with the baseline, e.g. master',
+        host,
       );
     }
   }

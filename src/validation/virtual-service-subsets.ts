@@ -61,6 +61,7 @@ function unknownRule({ path, host, subset }: Target, { client }: View): Finding 
     `${path}.subset`,
     `is ${quote(subset)}, and no DestinationRule for ${host} that ${clientWords(client)} would use is known here`,
     'create it, and wait some seconds, before the route',
+    `${host} ${subset}`,
   );
 }
 
@@ -79,6 +80,7 @@ function missingSubset(
     isBystander
       ? 'add the subset there, or leave that namespace out of exportTo'
       : 'add the subset there first, wait some seconds, then apply this',
+    `${host} ${subset}`,
   );
 }
 
@@ -124,6 +126,7 @@ function noReadyPods({ path, host, subset }: Target, pods: number): Finding {
     subset === '' ? path : `${path}.subset`,
     `leads to ${what}, which has ${pods === 0 ? 'no pods' : 'no ready pod'}: requests get 503`,
     'wait until it is ready, then apply this',
+    `${host} ${subset}`,
   );
 }
 
@@ -145,6 +148,7 @@ function* portsAreClear(owner: FactOwner, self: Subject): Generator<Finding> {
       path,
       `names no port, and ${host} has ${ports.slice(0, 5).join(', ')}: requests go to the port by which they came, maybe one that it does not have`,
       `write port: { number: ${ports[0] ?? 80} }`,
+      host,
     );
   }
 }
