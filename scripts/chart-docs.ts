@@ -13,7 +13,6 @@ export const chartSettings: readonly SettingKey[] = [
   'tlsCertFile',
   'tlsKeyFile',
   'tlsNames',
-  'caSecret',
   'webhookConfiguration',
   'earnFailurePolicy',
   'clientCaFile',
@@ -23,7 +22,6 @@ export const chartSettings: readonly SettingKey[] = [
   'kubeContext',
   'outputDirectory',
   'systemNamespace',
-  'leaseName',
   'agentFile',
 ];
 

@@ -24,6 +24,14 @@ export function readStages(): readonly Stage[] {
   return stages;
 }
 
+/** Returns the names of the build context: what .dockerignore lets through with `!`. */
+export function readContext(): readonly string[] {
+  return readFileSync(join(import.meta.dirname, '..', '.dockerignore'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+}
+
 /** How the image starts: node's flags, the bundle's path, and the environment. */
 export interface Start {
   readonly flags: readonly string[];

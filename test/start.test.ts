@@ -23,7 +23,7 @@ interface Answer {
 
 test(
   'npm start serves the example tenant, and what it says to try works',
-  { timeout: 60_000, skip: hasCurl ? false : 'curl is not on this machine' },
+  { skip: hasCurl ? false : 'curl is not on this machine' },
   async (t) => {
     const certs = await mkdtemp(join(tmpdir(), 'certs-'));
     t.teardown(() => rm(certs, { recursive: true, force: true }));

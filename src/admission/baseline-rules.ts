@@ -1,7 +1,8 @@
 /** Rules about the baseline that a branch stands beside. */
+import { endpointsOf, podsReached } from '../model/endpoints.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
 import { withLabel, type Labels } from '../model/json.ts';
-import type { Service, Workload } from '../model/kubernetes.ts';
+import type { Pod, Service, Workload } from '../model/kubernetes.ts';
 import {
   baselineOf,
   branchesIn,
@@ -11,7 +12,7 @@ import {
   versionsOf,
 } from '../model/membership.ts';
 import type { Problem } from '../model/problem.ts';
-import { pins, selects, servicesSelecting, workloadsBehind } from '../model/selection.ts';
+import { pins, podsBehind, selects, servicesSelecting, workloadsBehind } from '../model/selection.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import type { Declaration } from './rule.ts';
 
@@ -100,15 +101,14 @@ function servingEverybody(
     ...siblings.map((sibling) => sibling.branch.id),
     review?.branch.id,
   ]);
-  const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter(
-    (pod) => selects(service, pod.labels) && !apart.has(pod.labels[settings.versionLabel]),
-  );
-  if (pods.length === 0)
+  const serves = ({ labels }: Pod): boolean => !apart.has(labels[settings.versionLabel]);
+  if (!podsBehind(inNamespace(snapshot.pods, service.namespace), service).some(serves))
     return {
       what: 'workloads',
       labels: behind.filter((workload) => workload.desired > 0).map((workload) => workload.templateLabels),
     };
-  return { what: 'ready pods', labels: pods.filter((pod) => pod.ready).map((pod) => pod.labels) };
+  const reached = podsReached(snapshot, service, endpointsOf(snapshot, service)) ?? [];
+  return { what: 'ready pods', labels: reached.filter(serves).map((pod) => pod.labels) };
 }
 
 interface Wrong {

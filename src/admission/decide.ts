@@ -4,7 +4,7 @@ import type { Problem } from '../model/problem.ts';
 import { validateDeclaration, validateWorkload } from './declaration.ts';
 import { allow, judge, mutate, toWarning, type Decision } from './decision.ts';
 import { answerFailure } from './failure.ts';
-import { diff, whyNotApplicable } from './json-patch.ts';
+import { applyPatch, diff } from './json-patch.ts';
 import { mutatePod } from './pods/pod.ts';
 import { mutateProbe, validateProbe } from './probe.ts';
 import type { Review } from './review.ts';
@@ -59,7 +59,7 @@ const operations: Readonly<Partial<Record<ReviewPath, readonly Review['operation
   '/validate/routes': ['CREATE', 'UPDATE', 'DELETE'],
 };
 
-/** Decides. Pure and synchronous; the patch of a `mutated` decision was applied to the review's object, which is changed by it. */
+/** Decides. Pure and synchronous: the review stays as it is, and the same review is decided the same again. */
 export function decide(path: ReviewPath, review: Review, facts: Facts): Decision {
   const decider = deciders[path].get(`${review.group}/${review.kind}`);
   if (decider === undefined || !(operations[path] ?? ['CREATE', 'UPDATE']).includes(review.operation))
@@ -108,7 +108,7 @@ function patched(
 ): Decision {
   if (review.object === undefined) return allow();
   const changes = diff(review.object, after);
-  const reason = changes.length === 0 ? undefined : whyNotApplicable(review.object, changes);
-  if (reason !== undefined) return answerFailure('bug', review);
-  return mutate(changes, [...warnings, ...problems.map(toWarning)], problems);
+  const applied = applyPatch(review.object, changes);
+  if ('reason' in applied) return answerFailure('bug', review);
+  return mutate(changes, applied.after, [...warnings, ...problems.map(toWarning)], problems);
 }

@@ -1,4 +1,5 @@
 /** What we say to one review. */
+import type { JsonObject } from '../model/json.ts';
 import { severityOf, toLine, type Problem, type Severities, type Severity } from '../model/problem.ts';
 import type { Operation } from './json-patch.ts';
 
@@ -7,7 +8,7 @@ export interface JudgedProblem extends Problem {
   readonly severity: Severity;
 }
 
-/** Warnings go to whoever sent the request; kubectl prints each on a line of its own. */
+/** Warnings go to whoever sent the request, each whole and on one line. */
 interface Said {
   readonly warnings: readonly string[];
   readonly problems: readonly JudgedProblem[];
@@ -17,14 +18,15 @@ interface Said {
 export type Decision = Said &
   (
     | { readonly outcome: 'allowed' }
-    | { readonly outcome: 'mutated'; readonly patch: readonly Operation[] }
+    | {
+        readonly outcome: 'mutated';
+        readonly patch: readonly Operation[];
+        /** The object with the patch; shares with the review's what did not change. */
+        readonly after: JsonObject;
+      }
     | { readonly outcome: 'denied'; readonly code: number; readonly reason: string; readonly message: string }
   );
 
-/** Longest warning: the API server advises 120 characters. @see https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response */
-const warningLengthMax = 120;
-/** The API server cuts warnings once they pass 4096 characters in all, so more than this many say nothing. */
-const warningsMax = 20;
 /** Longest refusal, in characters: every problem of a sane object fits, a hostile one cannot make us send megabytes. */
 const messageLengthMax = 16_384;
 
@@ -36,12 +38,13 @@ export function allow(warnings: readonly string[] = [], problems: readonly Judge
 /** Lets the request pass with changes; without operations it is an {@link allow}. */
 export function mutate(
   patch: readonly Operation[],
+  after: JsonObject,
   warnings: readonly string[],
   problems: readonly JudgedProblem[] = [],
 ): Decision {
   return patch.length === 0
     ? allow(warnings, problems)
-    : { outcome: 'mutated', patch, warnings: tidy(warnings), problems };
+    : { outcome: 'mutated', patch, after, warnings: tidy(warnings), problems };
 }
 
 /** Refuses the request: one problem a line, the code in brackets. */
@@ -73,42 +76,9 @@ export function toWarning(problem: Problem): string {
   return `branchline: ${toLine(problem)}`;
 }
 
-/** No control characters (the API server drops such warnings silently), no repeats, and lines short enough to arrive whole. */
+/** No control characters (the API server drops such warnings silently), and no repeats. */
 function tidy(warnings: readonly string[]): readonly string[] {
-  const lines = new Set(
-    warnings.map((warning) => warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim()),
-  );
-  return [...lines].flatMap(wrap).slice(0, warningsMax);
-}
-
-/** Breaks a long warning at its words, so that what to do is not cut off; kubectl prints the parts under each other. */
-function wrap(line: string): readonly string[] {
-  const parts: string[] = [];
-  let current = '';
-  for (const word of line.split(/ +/)) {
-    const next = current === '' ? word : `${current} ${word}`;
-    if (next.length <= warningLengthMax) {
-      current = next;
-      continue;
-    }
-    if (current.trim() !== '') parts.push(current);
-    current = cut(parts.length === 0 ? word : `${continuation} ${word}`);
-  }
-  return current === '' ? parts : [...parts, current];
-}
-
-/** Puts warnings together again that were broken for the API server. */
-export function unwrap(warnings: readonly string[]): readonly string[] {
-  return warnings.reduce<readonly string[]>((whole, line) => {
-    const last = whole.at(-1);
-    return last !== undefined && line.startsWith(`${continuation} `)
-      ? [...whole.slice(0, -1), `${last} ${line.slice(continuation.length + 1)}`]
-      : [...whole, line];
-  }, []);
-}
-
-const continuation = 'branchline:  ';
-
-function cut(text: string): string {
-  return text.length <= warningLengthMax ? text : `${text.slice(0, warningLengthMax - '...'.length)}...`;
+  return [
+    ...new Set(warnings.map((warning) => warning.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim())),
+  ];
 }

@@ -101,19 +101,54 @@ function leadOf(before: readonly unknown[], after: readonly unknown[]): number {
   return lead > 0 && lead + before.length <= after.length ? lead : 0;
 }
 
+/** What came of a patch: the object with it, or why it does not apply. */
+export type Applied = { readonly after: JsonObject } | { readonly reason: string };
+
 /**
- * Applies the operations to `target` **in place** and tells why they do not apply, or undefined when they do. A patch that does not
- * apply rejects the request even under `failurePolicy: Ignore`, so none is sent unchecked; the raw object is not needed afterwards.
+ * Returns `target` with the operations applied, one after the other; what they do not touch is shared with `target`, which stays as it is. A patch that
+ * does not apply rejects the request even under `failurePolicy: Ignore`, so none is sent unchecked.
  *
  * @see https://github.com/kubernetes/apiserver/blob/master/pkg/admission/plugin/webhook/mutating/dispatcher.go (callAttrMutatingHook)
  */
-export function whyNotApplicable(target: JsonObject, operations: readonly Operation[]): string | undefined {
+export function applyPatch(target: JsonObject, operations: readonly Operation[]): Applied {
+  const copies = new Set<unknown>();
+  let after: unknown = target;
   try {
-    jsonPatch.applyPatch(target, operations as Parameters<typeof jsonPatch.applyPatch>[1], true, true);
-    return undefined;
+    for (const [index, operation] of operations.entries()) {
+      after = withOwnParents(after, operation.path, copies);
+      after = jsonPatch.applyOperation(after, operation, true, true, true, index).newDocument;
+    }
+    return isObject(after) ? { after } : { reason: 'it leaves no object' };
   } catch (error) {
-    return error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return { reason: (error instanceof Error ? error.message.split('\n')[0] : undefined) ?? String(error) };
   }
+}
+
+/** Copies what an operation is about to change, from the root to the parent of its path, save what was copied before. */
+function withOwnParents(document: unknown, path: string, copies: Set<unknown>): unknown {
+  const root = ownCopy(document, copies);
+  let parent = root;
+  for (const step of path.split('/').slice(1, -1).map(unescape)) {
+    if (!isContainer(parent) || !Object.hasOwn(parent, step)) break;
+    parent = parent[step] = ownCopy(parent[step], copies);
+  }
+  return root;
+}
+
+function ownCopy(value: unknown, copies: Set<unknown>): unknown {
+  if (!isContainer(value) || copies.has(value)) return value;
+  const copy = Array.isArray(value) ? [...(value as readonly unknown[])] : { ...value };
+  copies.add(copy);
+  return copy;
+}
+
+function isContainer(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @see RFC 6901, section 4 */
+function unescape(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /** @see RFC 6901, section 3 */

@@ -1,6 +1,6 @@
 /** Rules about what a branch is called and whether this workload may be it. */
 import { isSameId, isSameRef, parseBranch, type Branch } from '../model/branch.ts';
-import { derived } from '../model/derived.ts';
+import { memoize } from '../model/memoize.ts';
 import { publicHostsOf } from '../model/exposure.ts';
 import { baselineOf, branchesIn, servicesShared, versionsOf, type Membership } from '../model/membership.ts';
 import { textAt } from '../model/json.ts';
@@ -226,11 +226,11 @@ function hostIsFree({ review, namespace, snapshot }: Declaration): readonly Prob
 /** Who made that single host public, in lower case. */
 function ownerOf(host: string, { services, virtualServices }: Snapshot): string | undefined {
   for (const inside of services.values()) {
-    const service = derived(inside, hostnames).get(host);
+    const service = memoize(inside, hostnames).get(host);
     if (service !== undefined) return `Service ${service.namespace}/${service.name}`;
   }
   for (const inside of virtualServices.values()) {
-    const route = derived(inside, foreignHosts).get(host);
+    const route = memoize(inside, foreignHosts).get(host);
     if (route !== undefined) return `VirtualService ${route.namespace}/${route.name}`;
   }
   return undefined;

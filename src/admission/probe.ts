@@ -1,11 +1,8 @@
 /** The server's look at itself: a ConfigMap that the server creates as a dry run, to see it come back changed, or refused, by way of the API server. */
 import { labelsAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
-import { probedAnnotation, probeLabel, probeRefusalKey } from '../model/keys.ts';
+import { probedAnnotation, probeLabel, probeRefusalKey, probeRefusalReason } from '../model/keys.ts';
 import { allow, type Decision } from './decision.ts';
 import type { Review } from './review.ts';
-
-/** What the server looks for in its refusal. */
-export const probeRefusal = 'refused as the probe asked';
 
 /** Returns the ConfigMap with our annotation; anything that is no probe as it is. */
 export function mutateProbe(object: JsonObject): JsonObject {
@@ -29,8 +26,8 @@ export function validateProbe({ object }: Review): Decision {
     ? {
         outcome: 'denied',
         code: 403,
-        reason: 'Forbidden',
-        message: `branchline: ${probeRefusal}`,
+        reason: probeRefusalReason,
+        message: 'branchline: refused as the probe asked',
         warnings: [],
         problems: [],
       }

@@ -1,5 +1,7 @@
 /** Rules about whether requests can reach a branch, and only those meant for it. They need the cluster's facts. */
 import { isHttpPort, isPublic, publicHostsOf } from '../model/exposure.ts';
+import { isForSidecars } from '../model/gateways.ts';
+import { resolveConfigHost, resolveVirtualServiceHost, type HostRef, type Mesh } from '../model/hosts.ts';
 import { annotationPath, fullKey } from '../model/keys.ts';
 import { withLabel } from '../model/json.ts';
 import type { Namespace, Service, VirtualService } from '../model/kubernetes.ts';
@@ -208,7 +210,7 @@ function foreignRoutesNameASubset(declaration: Declaration): readonly Problem[] 
       route.destinations.some(
         (destination) =>
           destination.subset === undefined &&
-          isHostOf(destination.host, route, service, declaration.settings.clusterDomain),
+          isHostOf(resolveConfigHost(destination.host, route.namespace, declaration.settings), service),
       ),
     ).map((route) => ({
       code: 'BL119' as const,
@@ -222,23 +224,22 @@ function foreignRoutesLeaveTheHostToUs(declaration: Declaration): readonly Probl
   const { review, namespace, settings } = declaration;
   if (review?.choice.found !== 'one' || namespace === undefined) return [];
   const { service } = review.choice;
-  return foreignRoutes(declaration, (route) =>
-    ownsHost(route, service, namespace, settings.clusterDomain),
-  ).map((route) => ({
-    code: 'BL120' as const,
-    path: '',
-    message: `VirtualService ${route.namespace}/${route.name} has ${service.name}'s host: no branch is routed there until it is gone`,
-  }));
+  return foreignRoutes(declaration, (route) => ownsHost(route, service, namespace, settings)).map(
+    (route) => ({
+      code: 'BL120' as const,
+      path: '',
+      message: `VirtualService ${route.namespace}/${route.name} has ${service.name}'s host: no branch is routed there until it is gone`,
+    }),
+  );
 }
 
-function ownsHost(
-  route: VirtualService,
-  service: Service,
-  namespace: Namespace,
-  clusterDomain: string,
-): boolean {
-  const isMesh = route.gateways.length === 0 || route.gateways.includes('mesh');
-  if (isMesh && route.hosts.some((host) => isHostOf(host, route, service, clusterDomain))) return true;
+function ownsHost(route: VirtualService, service: Service, namespace: Namespace, mesh: Mesh): boolean {
+  const isMesh = isForSidecars(route);
+  if (
+    isMesh &&
+    route.hosts.some((host) => isHostOf(resolveVirtualServiceHost(host, route.namespace, mesh), service))
+  )
+    return true;
   return (
     !isMesh &&
     isPublic(service, namespace) &&
@@ -256,16 +257,8 @@ function foreignRoutes(
   );
 }
 
-/** A host without a dot is in the route's own namespace. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination */
-function isHostOf(host: string, route: VirtualService, service: Service, clusterDomain: string): boolean {
-  const name = host.toLowerCase();
-  if (!name.includes('.')) return name === service.name && route.namespace === service.namespace;
-  const full = `${service.name}.${service.namespace}.svc.${clusterDomain}`;
-  return (
-    name === full ||
-    name === `${service.name}.${service.namespace}.svc` ||
-    name === `${service.name}.${service.namespace}`
-  );
+function isHostOf(ref: HostRef, { name, namespace }: Service): boolean {
+  return ref.kind === 'service' && ref.name === name && ref.namespace === namespace;
 }
 
 /** Every rule about reaching a branch. */

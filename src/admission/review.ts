@@ -71,6 +71,11 @@ function readTarget(request: JsonObject): Omit<Review, 'apiVersion' | 'uid' | 'o
   };
 }
 
+/** Longest warning: the API server advises 120 characters. @see https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response */
+const warningLengthMax = 120;
+/** The API server cuts warnings once they pass 4096 characters in all, so more than this many say nothing. */
+const warningsMax = 20;
+
 /** The version answered when the request's own could not be read. */
 const defaultApiVersion = 'admission.k8s.io/v1';
 
@@ -94,12 +99,36 @@ export function encodeReview(
       ...(decision.outcome === 'denied'
         ? { status: { code: decision.code, reason: decision.reason, message: decision.message } }
         : {}),
-      ...(decision.warnings.length > 0 ? { warnings: decision.warnings } : {}),
+      ...(decision.warnings.length > 0
+        ? { warnings: decision.warnings.flatMap(wrap).slice(0, warningsMax) }
+        : {}),
       ...(decision.outcome === 'mutated'
         ? { patchType: 'JSONPatch' as const, patch: toBase64(JSON.stringify(decision.patch)) }
         : {}),
     },
   };
+}
+
+/** Breaks a long warning at its words, so that what to do is not cut off; kubectl prints the parts under each other. */
+function wrap(line: string): readonly string[] {
+  const parts: string[] = [];
+  let current = '';
+  for (const word of line.split(/ +/)) {
+    const next = current === '' ? word : `${current} ${word}`;
+    if (next.length <= warningLengthMax) {
+      current = next;
+      continue;
+    }
+    if (current.trim() !== '') parts.push(current);
+    current = cut(parts.length === 0 ? word : `${continuation} ${word}`);
+  }
+  return current === '' ? parts : [...parts, current];
+}
+
+const continuation = 'branchline:  ';
+
+function cut(text: string): string {
+  return text.length <= warningLengthMax ? text : `${text.slice(0, warningLengthMax - '...'.length)}...`;
 }
 
 /** Reads the uid and version near the start of a review that is too large to parse, so that even its refusal is an answer to it. */

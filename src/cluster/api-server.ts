@@ -18,17 +18,29 @@ export interface ServerOptions {
   readonly context?: string;
 }
 
+interface ApiErrorDetails {
+  readonly retryAfterMilliseconds?: number;
+  readonly reason?: string;
+}
+
 /** The API server answered, but not with what was asked for. */
 export class ApiError extends ClusterError {
   /** HTTP status, or the code of a Status object. */
   readonly status: number;
   /** How long it asks to be left alone. */
   readonly retryAfterMilliseconds: number;
+  /** Of its Status object, e.g. `Conflict`; empty when it says none. */
+  readonly reason: string;
 
-  constructor(status: number, message: string, retryAfterMilliseconds = 0) {
+  constructor(
+    status: number,
+    message: string,
+    { retryAfterMilliseconds = 0, reason = '' }: ApiErrorDetails = {},
+  ) {
     super(message, true);
     this.status = status;
     this.retryAfterMilliseconds = retryAfterMilliseconds;
+    this.reason = reason;
   }
 }
 
@@ -238,28 +250,28 @@ async function toApiError(response: IncomingMessage, body: AsyncIterable<Uint8Ar
     if (bytes > statusLimitBytes) break;
   }
   const seconds = Number(response.headers['retry-after'] ?? 0);
-  return new ApiError(
-    status,
-    `${status} ${messageOf(Buffer.concat(chunks).toString(), response.statusMessage ?? '')}`.trim(),
-    Number.isFinite(seconds) ? seconds * 1000 : 0,
-  );
+  const told = parsed(Buffer.concat(chunks).toString());
+  return new ApiError(status, `${status} ${textAt(told, 'message') ?? response.statusMessage ?? ''}`.trim(), {
+    retryAfterMilliseconds: Number.isFinite(seconds) ? seconds * 1000 : 0,
+    reason: textAt(told, 'reason') ?? '',
+  });
 }
 
 /** Makes the error that a Status object tells of. */
 export function toStatusError(status: unknown): ApiError {
   const code = numberAt(status, 'code') ?? 500;
-  return new ApiError(
-    code,
-    `${code} ${textAt(status, 'message') ?? ''}`.trim(),
-    (numberAt(status, 'details', 'retryAfterSeconds') ?? 0) * 1000,
-  );
+  return new ApiError(code, `${code} ${textAt(status, 'message') ?? ''}`.trim(), {
+    retryAfterMilliseconds: (numberAt(status, 'details', 'retryAfterSeconds') ?? 0) * 1000,
+    reason: textAt(status, 'reason') ?? '',
+  });
 }
 
-function messageOf(text: string, otherwise: string): string {
+/** The Status object of an answer; undefined when its body is none. */
+function parsed(text: string): unknown {
   try {
-    return textAt(JSON.parse(text), 'message') ?? otherwise;
+    return JSON.parse(text);
   } catch {
-    return otherwise;
+    return undefined;
   }
 }
 

@@ -1,6 +1,8 @@
 /** Where in a text the field of an object stands: paths as problems have them → lines and columns. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Document, type Node, type Pair } from 'yaml';
-import { itemsWithNodes } from './manifests.ts';
+import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair } from 'yaml';
+import { memberNode, type ItemPlace } from './manifest-items.ts';
+import { decodeText } from './manifests.ts';
+import { positionsOf, readYamlDocument } from './yaml-documents.ts';
 
 /** A place in a text. Lines and columns count from 1, columns in UTF-16 units; `endColumn` is the first one behind it, on the same line. */
 export interface Place {
@@ -9,33 +11,50 @@ export interface Place {
   readonly endColumn: number;
 }
 
-/** A field: of which item of the text (as in a Manifest), and its path, e.g. `spec.http[0].match[1].headers[x-variant-id].regex`. */
+type Position = Omit<Place, 'endColumn'>;
+
+/** A field: of which item of the text, and its path, e.g. `spec.http[0].match[1].headers[x-variant-id].regex`. */
 export interface Wanted {
-  readonly index: number;
+  readonly item: Pick<ItemPlace, 'document' | 'member'>;
   readonly path: string;
   /** The place of the field's name, not of its value. */
   readonly name?: boolean;
 }
 
-/** Longest text that is read again for places, in bytes: the parser needs some fifty times as much memory. */
-const textLimitBytes = 16 * 1024 * 1024;
+/** Longest document that is read again for places, in UTF-16 units: the parser needs some fifty times as much memory. */
+const documentLimitCharacters = 16 * 1024 * 1024;
 
 /**
- * Finds fields in a text. Where the last steps of a path are not there (a field is missing) the place is that of the last step that is.
- * Undefined for a text that is too long.
+ * Finds fields in a text; only their documents are read again, one at a time. Where the last steps of a path are not there (a field is missing) the place
+ * is that of the last step that is. Undefined in a document that is too long.
  */
 export function locate(
   content: Uint8Array | string,
   wanted: readonly Wanted[],
 ): readonly (Place | undefined)[] {
-  if (content.length > textLimitBytes) return wanted.map(() => undefined);
-  const lines = new LineCounter();
-  const items = itemsWithNodes(content, lines);
-  return wanted.map(({ index, path, name = false }) => {
-    const { node, document } = items[index] ?? {};
-    if (node === undefined || node === null || document === undefined) return undefined;
-    return placeOf(find(node, path, { document, name }), lines);
-  });
+  const text = decodeText(content);
+  if (typeof text !== 'string') return wanted.map(() => undefined);
+  const positionOf = positionsOf(text);
+  const places = new Map<Wanted, Place>();
+  for (const inDocument of Map.groupBy(wanted, ({ item }) => item.document.start).values()) {
+    const { start, end } = inDocument[0]?.item.document ?? { start: 0, end: 0 };
+    if (end - start > documentLimitCharacters) continue;
+    const document = readYamlDocument(text.slice(start, end));
+    for (const one of inDocument) {
+      const range = document && rangeIn(document, one);
+      if (range !== undefined)
+        places.set(one, placeOf(positionOf(start + range[0]), positionOf(start + range[1])));
+    }
+  }
+  return wanted.map((one) => places.get(one));
+}
+
+function rangeIn(
+  document: Document.Parsed,
+  { item: { member }, path, name = false }: Wanted,
+): readonly [number, number] | undefined {
+  const root = member === undefined ? document.contents : memberNode(document, member);
+  return root === undefined || root === null ? undefined : find(root, path, { document, name });
 }
 
 /** Range of the deepest node on the path: the value where it is a scalar, else its key. */
@@ -109,12 +128,9 @@ function isWritten(value: unknown): value is Node {
   return isScalar(value) && (value.range?.[1] ?? 0) > (value.range?.[0] ?? 0);
 }
 
-function placeOf([start, end]: readonly [number, number], lines: LineCounter): Place {
-  const { line, col } = lines.linePos(start);
-  const last = lines.linePos(end);
+function placeOf(start: Position, end: Position): Place {
   return {
-    line: Math.max(1, line),
-    column: Math.max(1, col),
-    endColumn: last.line === line ? Math.max(last.col, col + 1) : col + 1,
+    ...start,
+    endColumn: Math.max(end.line === start.line ? end.column : 0, start.column + 1),
   };
 }

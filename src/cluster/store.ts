@@ -1,6 +1,6 @@
 /** The live snapshot behind every implementation of the port: projections go in, a {@link Snapshot} and changes come out. It never keeps a raw object. */
 import { isDeepStrictEqual } from 'node:util';
-import { forgetDerived } from '../model/derived.ts';
+import { invalidate } from '../model/memoize.ts';
 import {
   resources,
   type Collection,
@@ -49,7 +49,7 @@ export function createStore(): Store {
     const before = inner.get(key);
     if (name === '' || isDeepStrictEqual(before, projection)) return undefined;
     collection.set(namespace, inner.set(key, projection));
-    forgetDerived(inner);
+    invalidate(inner);
     if (before === undefined) counts.set(resource, (counts.get(resource) ?? 0) + 1);
     return { collection: resource.collection, namespace, key };
   }
@@ -58,7 +58,7 @@ export function createStore(): Store {
     const collection = collections[resource.collection];
     const inner = collection.get(namespace);
     if (inner?.delete(key) !== true) return undefined;
-    forgetDerived(inner);
+    invalidate(inner);
     if (inner.size === 0) collection.delete(namespace);
     counts.set(resource, (counts.get(resource) ?? 0) - 1);
     return { collection: resource.collection, namespace, key };

@@ -46,9 +46,8 @@ export async function admitted(
 function admit(object: JsonObject, snapshot: Snapshot, settings: Settings): JsonObject {
   if (resourceOf(object)?.collection !== 'workloads' || textAt(object, 'metadata', 'uid') !== undefined)
     return object;
-  const mutated = structuredClone(object);
-  decide('/mutate/workloads', creationOf(mutated), { settings, snapshot });
-  return mutated;
+  const decision = decide('/mutate/workloads', creationOf(object), { settings, snapshot });
+  return decision.outcome === 'mutated' ? decision.after : object;
 }
 
 /** Returns the review of an object's creation, as the API server would ask for it. */

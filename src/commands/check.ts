@@ -145,6 +145,9 @@ interface Facts {
   readonly notes: readonly string[];
 }
 
+/** Where an object stands that was read in a cluster. */
+const inCluster = { file: '', line: 0, document: { start: 0, end: 0 }, member: undefined };
+
 /** The client is loaded only when it is asked for. */
 async function readFacts({ files, settings }: CheckRequest, { objects }: Read, io: Io): Promise<Facts> {
   const { readCluster } = await import('../cluster/read-once.ts');
@@ -156,7 +159,7 @@ async function readFacts({ files, settings }: CheckRequest, { objects }: Read, i
     signal: io.stop,
     silenceMilliseconds: settings.watchSilenceSeconds * 1000,
   });
-  const live = kept.map((object) => ({ object, file: '', line: 0, index: 0 }));
+  const live = kept.map((object) => ({ object, ...inCluster }));
   return {
     snapshot,
     routes: files.length === 0 ? live : objects,
@@ -271,7 +274,7 @@ async function located(found: readonly Found[], stdin: Source | undefined): Prom
     const places = locate(
       content,
       inFile.map(({ manifest, problem }) => ({
-        index: manifest.index,
+        item: manifest,
         path: problem.path,
         name: problem.code === 'BL240',
       })),

@@ -15,6 +15,7 @@ import { baselineOf, branchOf } from '../model/membership.ts';
 import { quote } from '../model/problem.ts';
 import { workloadsBehind } from '../model/selection.ts';
 import { inNamespace, namespaceOf, workloadKey } from '../model/snapshot.ts';
+import { sayAddresses, type Deployed } from './deployed.ts';
 import { gatherFacts, type Facts, type Source } from './facts.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
 import { waitUntilRouted } from './progress.ts';
@@ -36,13 +37,6 @@ export interface DeployRequest extends Omit<Source, 'namespaces'> {
   /** Prints the manifests and applies nothing. */
   readonly output: 'yaml' | 'json' | undefined;
   readonly settings: Settings;
-}
-
-/** A service, its branch's manifest, and where it will be reached. */
-export interface Deployed {
-  readonly service: Service;
-  readonly object: JsonObject;
-  readonly url: string | undefined;
 }
 
 /** Deploys. @returns 1 when something cannot be cloned, 3 when the cluster refuses or the pods do not come up. */
@@ -135,17 +129,6 @@ async function carryOut(request: DeployRequest, branch: Branch, facts: Facts, io
     );
   sayAddresses(clones, branch, settings, io);
   return exitCodes.fine;
-}
-
-/** Where the branch is reached, a line a service. */
-export function sayAddresses(
-  deployed: readonly Deployed[],
-  branch: Branch,
-  { routingHeader }: Settings,
-  io: Io,
-): void {
-  for (const { url, service } of deployed)
-    io.out(`${url ?? `${routingHeader}: ${branch.id} (${service.name} is not public)`}\n`);
 }
 
 /** Deploying wakes: what a sweep wrote about an earlier end is void. */

@@ -1,6 +1,8 @@
 /** What somebody may have meant who asked `branchline explain` for a host or a branch that is not there. */
 import { entrancesOf } from '../explain/entrances.ts';
-import { bareHost, type Hop, type World } from '../explain/explain.ts';
+import type { Hop, World } from '../explain/explain.ts';
+import { bareHost, resolveRequestHost } from '../model/hosts.ts';
+import { inNamespace } from '../model/snapshot.ts';
 import { byCodeUnit } from '../routing/layout.ts';
 
 /** How many names a message lists. */
@@ -24,7 +26,7 @@ export function hintsFor(
   const isLost =
     host !== undefined &&
     hops.length > 0 &&
-    hops.every(({ status, route }) => status !== undefined && route === '');
+    hops.every(({ status, route }) => status !== undefined && route === undefined);
   return [
     ...(isLost ? hostHint(world, from, bareHost(host)) : []),
     ...(header === undefined ? [] : branchHint(world, header)),
@@ -43,21 +45,13 @@ function hostHint(world: World, from: string, host: string): readonly string[] {
   ];
 }
 
-/** Returns `namespace/name` of the Service that a host in the mesh means, short or in full. */
+/** Returns `namespace/name` of the Service that a host means to a client of some namespace. */
 function serviceNamed({ snapshot, settings }: World, host: string): string | undefined {
-  for (const [namespace, inside] of snapshot.services) {
-    for (const name of inside.keys())
-      if (
-        [
-          name,
-          `${name}.${namespace}`,
-          `${name}.${namespace}.svc`,
-          `${name}.${namespace}.svc.${settings.clusterDomain}`,
-        ].includes(host)
-      )
-        return `${namespace}/${name}`;
-  }
-  return undefined;
+  const found = [...snapshot.services.keys()]
+    .map((from) => resolveRequestHost(host, from, snapshot.services, settings))
+    .filter((ref) => ref.kind === 'service')
+    .find(({ namespace, name }) => inNamespace(snapshot.services, namespace).has(name));
+  return found && `${found.namespace}/${found.name}`;
 }
 
 /** Hosts of routes that are bound to a Gateway, sorted. */

@@ -161,7 +161,7 @@ function toJson({ service, namespace, version, reason, route, status, header }: 
     namespace,
     version,
     reason,
-    route,
+    route: routeText(route),
     ...(status === undefined ? {} : { status }),
     ...(header === undefined ? {} : { header }),
   };
@@ -172,7 +172,17 @@ function sentence(hop: Hop): string {
     hop.status === undefined
       ? `${hop.service} ${hop.version}`
       : `${hop.status} from the proxy, for ${hop.service}`;
-  return `${answer}\n  why: ${hop.reason}\n  by:  ${hop.route === '' ? noRoute(hop) : hop.route}\n`;
+  return `${answer}\n  why: ${hop.reason}\n  by:  ${routeText(hop.route) || noRoute(hop)}\n`;
+}
+
+/** Returns where a route is written, e.g. `VirtualService green/one-ingress http[1] by VirtualService green/one http[0]`; empty without a route. */
+export function routeText(route: Hop['route']): string {
+  if (route === undefined) return '';
+  return [route.leaf, route.root]
+    .flatMap((one) =>
+      one === undefined ? [] : [`VirtualService ${one.namespace}/${one.name} http[${one.index}]`],
+    )
+    .join(' by ');
 }
 
 function noRoute({ status }: Hop): string {

@@ -1,6 +1,6 @@
 /** `branchline doctor --installation`: is the installation in the cluster whole, and does the API server reach it? Reads, and creates as a dry run only. */
 import { X509Certificate } from 'node:crypto';
-import type { Settings } from '../config/settings.ts';
+import { installationName, type Settings } from '../config/settings.ts';
 import { openKubernetesWrites } from '../cluster/kubernetes-writes.ts';
 import type { Writes } from '../cluster/writes.ts';
 import { splitPem } from '../installation/authority.ts';
@@ -25,7 +25,7 @@ export interface Finding {
 /** What the doctor looks at. */
 export interface DoctorSite {
   readonly writes: Pick<Writes, 'read' | 'create'>;
-  readonly settings: Pick<Settings, 'systemNamespace' | 'webhookConfiguration' | 'leaseName'>;
+  readonly settings: Pick<Settings, 'systemNamespace' | 'webhookConfiguration'>;
   readonly now: number;
 }
 
@@ -41,8 +41,7 @@ export async function examineInstallation(settings: Settings, io: Io): Promise<E
       writes,
       settings: {
         ...settings,
-        webhookConfiguration:
-          settings.webhookConfiguration === '' ? settings.leaseName : settings.webhookConfiguration,
+        webhookConfiguration: installationName(settings),
       },
       now: Date.now(),
     });
@@ -170,7 +169,7 @@ async function leaseFindings({ writes, settings }: DoctorSite): Promise<readonly
   const lease = await writes.read({
     kind: 'Lease',
     namespace: settings.systemNamespace,
-    name: settings.leaseName,
+    name: installationName(settings),
   });
   const holder = textAt(lease?.object, 'spec', 'holderIdentity') ?? '';
   return [

@@ -3,16 +3,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { Settings } from '../config/settings.ts';
 import type { Life } from '../lifecycle/life.ts';
-import { routesTo } from '../lifecycle/routed.ts';
 import { planSweep, type Decision } from '../lifecycle/sweep.ts';
 import { showSpan } from '../model/duration.ts';
 import { branchUrl } from '../model/exposure.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import { showTime } from '../model/time.ts';
-import { desiredOf, type Desired } from '../routing/desired.ts';
+import { listReason } from '../routing/messages.ts';
 import { podsOf, type PodCount } from './ready.ts';
 import { gatherFacts, workloadName, type Facts, type Source } from './facts.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { seenStatuses, type SeenStatus } from './seen-status.ts';
 import { table, type Cell, type Colour } from './table.ts';
 
 /** What to list, and how. */
@@ -69,20 +69,20 @@ function isColoured({ isTerminal, environment }: Io): boolean {
 
 /** Returns what is listed, in order. */
 function rowsOf(facts: Facts): readonly Listed[] {
-  const desired = desiredOf(facts.snapshot, facts.settings);
+  const statusOf = seenStatuses(facts.snapshot, facts.settings);
   const decisions = planSweep(facts, { clock: 'given', force: true }).decisions;
   const wanted = new Set(facts.namespaces);
   return decisions
     .filter(({ life }) => wanted.size === 0 || wanted.has('*') || wanted.has(life.workload.namespace))
-    .map((decision) => rowOf(decision, desired, facts));
+    .map((decision) => rowOf(decision, statusOf, facts));
 }
 
-function rowOf(decision: Decision, desired: Desired, facts: Facts): Listed {
+function rowOf(decision: Decision, statusOf: ReturnType<typeof seenStatuses>, facts: Facts): Listed {
   const { life } = decision;
   const { workload, branch, service, renewed, expires, namespace } = life;
   const owner =
     service === undefined ? undefined : inNamespace(facts.snapshot.services, namespace.name).get(service);
-  const { routed, reason } = routing(life, desired, facts);
+  const { routed, reason } = routing(life, statusOf(life), facts);
   return {
     namespace: workload.namespace,
     branch: branch.name,
@@ -103,29 +103,20 @@ function rowOf(decision: Decision, desired: Desired, facts: Facts): Listed {
   };
 }
 
-/** What is written counts; in manifests without route objects, what would be written. */
+/** In manifests without route objects, what would be written counts. */
 function routing(
-  life: Life,
-  desired: Desired,
-  { snapshot, settings, client }: Facts,
+  { branch, service }: Life,
+  seen: SeenStatus | undefined,
+  { client }: Facts,
 ): { readonly routed: boolean; readonly reason: string } {
-  const { wanted, why } = decided(life, desired);
-  if (routesTo(life, snapshot, settings).length > 0)
-    return { routed: true, reason: wanted ? 'routed' : `routed; it will not be: ${why}` };
-  if (client === undefined) return { routed: wanted, reason: wanted ? 'would be routed' : why };
-  return { routed: false, reason: wanted ? 'ready; its routes are not written yet' : why };
-}
-
-function decided(
-  { service = '', workload, branch }: Life,
-  desired: Desired,
-): { readonly wanted: boolean; readonly why: string } {
-  const found = desired.namespaces.get(workload.namespace)?.decided.get(service);
-  if (found === undefined) return { wanted: false, why: 'it belongs to no Service' };
-  const why = found.blocked ?? found.reasons.get(branch.id) ?? 'its Service does not know it';
+  if (service === undefined) return { routed: false, reason: 'it belongs to no Service' };
+  if (seen === undefined) return { routed: false, reason: 'its Service does not know it' };
+  const { status, isLedTo } = seen;
+  const isUnwritten = status.kind === 'waiting' && status.for === 'writes';
+  if (client === undefined && isUnwritten) return { routed: true, reason: 'would be routed' };
   return {
-    wanted: found.routes.some((route) => route.branch?.branch.id === branch.id),
-    why: why.replace(/: baseline$/, ''),
+    routed: status.kind === 'routed',
+    reason: listReason(status, { id: branch.id, service }, isLedTo && !isUnwritten),
   };
 }
 

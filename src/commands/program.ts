@@ -8,10 +8,10 @@ import {
   settingKeys,
   settingsTable,
   showDefault,
-  type SettingGroup,
   type SettingKey,
   type Settings,
 } from '../config/settings.ts';
+import type { SettingGroup } from '../config/setting.ts';
 import { toLine } from '../model/problem.ts';
 import type { CheckOutput, CheckSeverity } from './check.ts';
 import { candidates, scriptFor, shells, type Shell } from './completion.ts';
@@ -205,7 +205,7 @@ function addUninstall(program: Command, io: Io, done: Done): void {
   addSettings(
     command,
     ['controller', 'branches', 'routes'],
-    ['kubeconfig', 'kubeContext', 'clusterDomain', 'watchSilenceSeconds'],
+    ['kubeconfig', 'kubeContext', 'clusterDomain', 'webhookConfiguration'],
   );
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(flags, io);
@@ -426,7 +426,7 @@ function addDoctor(program: Command, io: Io, done: Done): void {
   addSettings(
     command,
     ['branches', 'propagation'],
-    ['kubeconfig', 'kubeContext', 'clusterDomain', 'systemNamespace', 'leaseName', 'webhookConfiguration'],
+    ['kubeconfig', 'kubeContext', 'clusterDomain', 'systemNamespace', 'webhookConfiguration'],
   );
   command.action(async (flags: Record<string, unknown>) => {
     const settings = await settingsOf(

@@ -5,12 +5,12 @@ import { ClusterError } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
 import { livesOf, type Life } from '../lifecycle/life.ts';
 import { podsProgress, type PodFault, type PodsProgress } from '../lifecycle/pods.ts';
-import { routesTo } from '../lifecycle/routed.ts';
 import type { Branch } from '../model/branch.ts';
 import { numberAt, textAt, type JsonObject } from '../model/json.ts';
 import { snapshotOf } from '../model/snapshot.ts';
-import { sayAddresses, type Deployed } from './deploy.ts';
+import { sayAddresses, type Deployed } from './deployed.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
+import { seenStatuses } from './seen-status.ts';
 
 /** What is waited for. */
 export interface Waiting {
@@ -133,7 +133,6 @@ async function lookAll({
         return false;
       },
     );
-  const routes = 'app.kubernetes.io/managed-by=branchline';
   const kinds = [...new Set(deployed.map(({ object }) => textAt(object, 'kind') ?? ''))];
   const owner = await client.read({ kind: 'Namespace', namespace: '', name: namespace });
   if (owner !== undefined) objects.push(owner);
@@ -143,9 +142,10 @@ async function lookAll({
     tolerant(read('Pod', `${settings.versionLabel}=${branch.id}`)),
   ]);
   const seesRoutes = (
-    await Promise.all([tolerant(read('VirtualService', routes)), tolerant(read('DestinationRule', routes))])
+    await Promise.all([tolerant(read('VirtualService')), tolerant(read('DestinationRule'))])
   ).every(Boolean);
   const snapshot = snapshotOf(objects);
+  const statusOf = seenStatuses(snapshot, settings);
   const lives = livesOf({ snapshot, revisions: new Map(), settings, now: 0 });
   return deployed.map((one) => {
     const name = textAt(one.object, 'metadata', 'name');
@@ -163,7 +163,7 @@ async function lookAll({
     );
     return stageOf(one, pods, {
       life,
-      routed: seesRoutes ? life !== undefined && routesTo(life, snapshot, settings).length > 0 : undefined,
+      routed: seesRoutes ? life !== undefined && statusOf(life)?.status.kind === 'routed' : undefined,
     });
   });
 }

@@ -2,9 +2,10 @@
 import { stringify } from 'yaml';
 import type { Settings } from '../config/settings.ts';
 import { severityOf, toLine } from '../model/problem.ts';
-import { existingOf, planChanges, type Plan } from '../routing/changes.ts';
+import { existingOf } from '../routing/changes.ts';
 import { desiredOf, problemsOf, type Desired } from '../routing/desired.ts';
 import { byCodeUnit, type RoutingProblem } from '../routing/layout.ts';
+import { planOf, type Plan } from '../routing/plan.ts';
 import { gatewayApiObjects } from '../routing/gateway-api/objects.ts';
 import { admitted } from './admitted.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';
@@ -16,7 +17,7 @@ export interface RenderRequest {
   readonly output: 'yaml' | 'json';
   /** The kinds of object: Istio's own, or those of the Gateway API. */
   readonly api: 'istio' | 'gateway';
-  /** Print the changes from the route objects in the manifests, in place of the objects. */
+  /** Print what the controller would write, and when, from the route objects in the manifests, in place of the objects. */
   readonly diff: boolean;
   readonly settings: Settings;
 }
@@ -46,7 +47,7 @@ export async function render(
     return exitOf(sayProblems([...problemsOf(desired), ...problems], settings, io) || facts.unreadable);
   }
   const failed = sayProblems(problemsOf(desired), settings, io);
-  if (diff) io.out(printPlan(planChanges(desired, existingOf(facts.snapshot), settings), output));
+  if (diff) io.out(printPlan(planOf(facts.snapshot, settings, existingOf(facts.snapshot)), output));
   else io.out(printObjects(desired, output));
   return exitOf(failed || facts.unreadable);
 }
@@ -78,9 +79,9 @@ function printList(items: readonly unknown[], output: RenderRequest['output']): 
 }
 
 function printPlan({ phases }: Plan, output: RenderRequest['output']): string {
-  const items = phases.map(({ name, settleMilliseconds, changes }) => ({
+  const items = phases.map(({ name, afterMilliseconds, changes }) => ({
     phase: name,
-    settleMilliseconds,
+    after: showWait(afterMilliseconds),
     changes: changes.map(({ action, kind, namespace, name: object, before, after }) => ({
       action,
       kind,
@@ -91,6 +92,11 @@ function printPlan({ phases }: Plan, output: RenderRequest['output']): string {
     })),
   }));
   return print(items, output, items);
+}
+
+/** Shows how long after the first write another one is made, e.g. `5 s`. */
+export function showWait(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
 }
 
 function print(items: readonly unknown[], output: RenderRequest['output'], whole: unknown): string {

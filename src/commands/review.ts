@@ -1,7 +1,7 @@
 /** `branchline review`: the webhook's words on manifests, offline, with the manifests themselves as the cluster. */
 import { stringify } from 'yaml';
 import { decide, type Facts } from '../admission/decide.ts';
-import { judge, unwrap, type JudgedProblem } from '../admission/decision.ts';
+import { judge, type JudgedProblem } from '../admission/decision.ts';
 import { isEqual } from '../model/equal.ts';
 import type { Operation } from '../admission/json-patch.ts';
 import type { Review } from '../admission/review.ts';
@@ -82,15 +82,15 @@ function identityOf(object: JsonObject): string {
 
 function mutate(manifest: Manifest, earlier: Reviewed | undefined, facts: Facts): Reviewed {
   const isPod = textAt(manifest.object, 'kind') === 'Pod';
-  const object = structuredClone(manifest.object);
-  const decision = decide(isPod ? '/mutate/pods' : '/mutate/workloads', reviewOf(object, earlier), facts);
+  const review = reviewOf(manifest.object, earlier);
+  const decision = decide(isPod ? '/mutate/pods' : '/mutate/workloads', review, facts);
   return {
     manifest,
     earlier,
-    after: object,
+    after: decision.outcome === 'mutated' ? decision.after : manifest.object,
     problems: decision.problems,
     patch: decision.outcome === 'mutated' ? decision.patch : [],
-    notes: isPod ? [] : unwrap(decision.warnings),
+    notes: isPod ? [] : decision.warnings,
   };
 }
 

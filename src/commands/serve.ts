@@ -124,7 +124,7 @@ async function openServing(
   installation: Installation | undefined,
   report: CertificateReport,
 ): Promise<Certificates | OwnCertificates> {
-  if (settings.caSecret === '' || installation === undefined)
+  if (settings.tlsCertFile !== '' || installation === undefined)
     return openCertificates(settings, Date.now(), report);
   const own = await openOwnCertificates({ settings, writes: await installation.writes, report }, Date.now());
   await own.refresh(Date.now());

@@ -2,13 +2,17 @@
 import type { Cluster } from '../cluster/port.ts';
 import type { Settings } from '../config/settings.ts';
 import { branchUrl } from '../model/exposure.ts';
-import { planChanges, type Plan } from '../routing/changes.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Change } from '../routing/changes.ts';
 import { desiredOf, problemsOf, type Desired } from '../routing/desired.ts';
+import type { RouteObject } from '../routing/istio.ts';
 import { byCodeUnit } from '../routing/layout.ts';
+import { routeReason, servedReason } from '../routing/messages.ts';
+import { planOf, type Plan } from '../routing/plan.ts';
 import type { Route, ServiceRoutes } from '../routing/routes.ts';
 import { admitted } from './admitted.ts';
 import type { Io } from './io.ts';
-import { sayProblems } from './render.ts';
+import { sayProblems, showWait } from './render.ts';
 
 /** Files of one save arrive one after the other; they are planned together when nothing has changed for so long. */
 const quietMilliseconds = 50;
@@ -25,7 +29,7 @@ export interface RouteView {
 /** What was shown last. */
 interface Shown {
   readonly lines: ReadonlyMap<string, string>;
-  readonly desired: Desired;
+  readonly objects: ReadonlyMap<string, RouteObject>;
   readonly problems: ReadonlySet<string>;
 }
 
@@ -37,8 +41,7 @@ export function showRoutes(cluster: Cluster, settings: Settings, io: Io): RouteV
   const look = async (): Promise<void> => {
     const facts = await admitted(settings.manifests, settings, { ...io, err: () => undefined });
     if (typeof facts === 'number') return; // a path is away for a moment; the cluster says so
-    const desired = desiredOf(facts.snapshot, settings);
-    shown = say(desired, shown, settings, io);
+    shown = say(facts.snapshot, shown, settings, io);
   };
   const soon = (): void => {
     clearTimeout(timer);
@@ -57,7 +60,8 @@ export function showRoutes(cluster: Cluster, settings: Settings, io: Io): RouteV
   };
 }
 
-function say(desired: Desired, before: Shown | undefined, settings: Settings, io: Io): Shown {
+function say(snapshot: Snapshot, before: Shown | undefined, settings: Settings, io: Io): Shown {
+  const desired = desiredOf(snapshot, settings);
   const lines = linesOf(desired, settings);
   const said =
     before === undefined
@@ -65,7 +69,7 @@ function say(desired: Desired, before: Shown | undefined, settings: Settings, io
       : differences(before.lines, lines);
   const tooMany = before === undefined && said.length > firstLinesMax;
   for (const line of tooMany ? [] : said) io.err(`${line}\n`);
-  const plan = planChanges(desired, before?.desired.objects ?? new Map(), settings);
+  const plan = planOf(snapshot, settings, before?.objects ?? new Map());
   if (plan.phases.length > 0) io.err(`routes: ${summary(plan)}\n`);
   const problems = problemsOf(desired);
   sayProblems(
@@ -73,7 +77,11 @@ function say(desired: Desired, before: Shown | undefined, settings: Settings, io
     settings,
     io,
   );
-  return { lines, desired, problems: new Set(problems.map((problem) => JSON.stringify(problem))) };
+  return {
+    lines,
+    objects: plan.objects,
+    problems: new Set(problems.map((problem) => JSON.stringify(problem))),
+  };
 }
 
 /** Service and version → how it is reached and why; only what somebody declared: a service without branches, versions and public path has no routes. */
@@ -100,12 +108,16 @@ function versionLines(one: ServiceRoutes, settings: Settings): ReadonlyMap<strin
         ...new Set([...(lines.get(route.version)?.split('; ') ?? []), ...describe(route, one, settings)]),
       ].join('; '),
     );
-  for (const [id, reason] of one.reasons) if (!lines.has(id)) lines.set(id, `no route; ${reason}`);
+  const service = one.layout.service.name;
+  for (const [id, state] of one.branches)
+    if (state.kind !== 'routed' && !lines.has(id))
+      lines.set(id, `no route; ${servedReason(state, { id, service })}`);
   return lines;
 }
 
 function describe(route: Route, { layout }: ServiceRoutes, settings: Settings): readonly string[] {
-  const { branch, path, target, reason } = route;
+  const { branch, path, target } = route;
+  const reason = routeReason(route);
   if (branch === undefined)
     return [
       path === undefined
@@ -138,10 +150,21 @@ function differences(
     });
 }
 
-/** E.g. `2 created (DestinationRule fact-find-ui, VirtualService fact-find-ui-mesh)`. */
+/** E.g. `2 created (DestinationRule fact-find-ui, VirtualService fact-find-ui-ingress); after 5 s 1 created (VirtualService fact-find-ui-mesh)`. */
 function summary({ phases }: Plan): string {
+  const times = [...new Set(phases.map(({ afterMilliseconds }) => afterMilliseconds))];
+  return times
+    .map((time) => {
+      const changes = phases
+        .filter(({ afterMilliseconds }) => afterMilliseconds === time)
+        .flatMap((phase) => phase.changes);
+      return `${time === 0 ? '' : `after ${showWait(time)} `}${countsOf(changes)}`;
+    })
+    .join('; ');
+}
+
+function countsOf(changes: readonly Change[]): string {
   const words = { create: 'created', configure: 'configured', delete: 'deleted' } as const;
-  const changes = phases.flatMap((phase) => phase.changes);
   const parts = (['create', 'configure', 'delete'] as const).map((action) => {
     const names = [
       ...new Set(

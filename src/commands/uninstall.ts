@@ -5,7 +5,7 @@ import { openKubernetes } from '../cluster/kubernetes.ts';
 import { openKubernetesWrites } from '../cluster/kubernetes-writes.ts';
 import { ClusterError, type Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
-import type { Settings } from '../config/settings.ts';
+import { installationName, type Settings } from '../config/settings.ts';
 import { systemClock } from '../controller/clock.ts';
 import { startController } from '../controller/controller.ts';
 import { leftovers, leftToPods, markRetired, outOfScope } from '../controller/retire.ts';
@@ -52,7 +52,7 @@ async function retire(
   { settings, timeoutSeconds }: UninstallRequest,
   { cluster, writes, io }: Parts,
 ): Promise<ExitCode> {
-  const lease = { namespace: settings.systemNamespace, name: settings.leaseName };
+  const lease = { namespace: settings.systemNamespace, name: installationName(settings) };
   await markRetired(writes, lease, Date.now());
   const opened = await openLog('warn', io.isTerminal);
   const controllerWrites = openKubernetesWrites({

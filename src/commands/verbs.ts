@@ -1,6 +1,7 @@
 /** The verbs about branches, as commander knows them. The command line and the chat speak the same words; only what is local to a machine differs. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { SettingGroup, SettingKey, Settings } from '../config/settings.ts';
+import type { SettingGroup } from '../config/setting.ts';
+import type { SettingKey, Settings } from '../config/settings.ts';
 import type { Source } from './facts.ts';
 import { addExamples, type Example } from './examples.ts';
 import { exitCodes, type ExitCode, type Io } from './io.ts';

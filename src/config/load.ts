@@ -3,6 +3,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { parse } from 'yaml';
 import { at, isObject, type JsonObject } from '../model/json.ts';
 import { quote, type Problem } from '../model/problem.ts';
+import { fixedKeys, fixedNumbers } from './fixed.ts';
 import {
   environmentOf,
   flagOf,
@@ -37,14 +38,18 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
     settingKeys.map((key) => [key, given.has(key) ? given.get(key)?.value : settingsTable[key].default]),
   );
   const from = (key: string): string => given.get(key as SettingKey)?.from ?? key;
+  const fixed = readFixed(sources.environment);
   const problems = [
+    ...fixed.problems,
     ...file.problems,
     ...unknownEnvironment(sources.environment),
     ...validate(settings, from),
     ...crossCheck(settings, from),
     ...crossCheckCertificates(settings, from),
   ];
-  return problems.length > 0 ? { problems } : { settings: freeze(settings) as unknown as Settings };
+  return problems.length > 0
+    ? { problems }
+    : { settings: freeze({ ...settings, ...fixed.values }) as unknown as Settings };
 }
 
 function readFile(file: SettingsSources['file']): { values: JsonObject; problems: readonly Problem[] } {
@@ -116,10 +121,31 @@ function splitList(text: string): readonly string[] {
     .filter((member) => member !== '');
 }
 
+/** The numbers that are no settings, as tests may shorten them. */
+function readFixed(environment: SettingsSources['environment']): {
+  values: JsonObject;
+  problems: readonly Problem[];
+} {
+  const given = fixedKeys.flatMap((key) => {
+    const text = environment[environmentOf(key)];
+    return text === undefined ? [] : [{ key, text }];
+  });
+  return {
+    values: { ...fixedNumbers, ...Object.fromEntries(given.map(({ key, text }) => [key, Number(text)])) },
+    problems: given
+      .filter(({ text }) => !/^[0-9]{1,15}$/.test(text))
+      .map(({ key, text }) =>
+        problem(environmentOf(key), `${environmentOf(key)}: ${quote(text)} must be a whole number`),
+      ),
+  };
+}
+
 function unknownEnvironment(environment: SettingsSources['environment']): readonly Problem[] {
   const known = settingKeys.map(environmentOf);
+  const fixed = fixedKeys.map(environmentOf);
   return Object.keys(environment)
-    .filter((name) => name.startsWith('BRANCHLINE_') && !known.includes(name) && !notSettings.test(name))
+    .filter((name) => name.startsWith('BRANCHLINE_') && !notSettings.test(name))
+    .filter((name) => !known.includes(name) && !fixed.includes(name))
     .sort()
     .map((name) =>
       problem(name, `${quote(name)} in the environment is not a setting${suggest(name, known)}`),
@@ -167,14 +193,6 @@ function crossCheck(settings: JsonObject, from: (key: string) => string): readon
       ),
     );
   }
-  if (Number(settings['requestTimeoutSeconds']) < Number(settings['headersTimeoutSeconds'])) {
-    problems.push(
-      problem(
-        from('requestTimeoutSeconds'),
-        'requestTimeoutSeconds is less than headersTimeoutSeconds; a request cannot be there before its headers',
-      ),
-    );
-  }
   if (
     settings['publicHeader'] === 'accept' &&
     Array.isArray(settings['publicHeaderGateways']) &&
@@ -209,40 +227,16 @@ function crossCheckCertificates(settings: JsonObject, from: (key: string) => str
       ),
     );
   }
-  return [...problems, ...crossCheckOwnCa(settings, from)];
+  return [...problems, ...crossCheckInstallation(settings, from)];
 }
 
-function crossCheckOwnCa(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
+function crossCheckInstallation(settings: JsonObject, from: (key: string) => string): readonly Problem[] {
   const problems: Problem[] = [];
-  if (settings['caSecret'] !== '' && settings['tlsCertFile'] !== '') {
+  if (settings['webhookConfiguration'] === '' && settings['earnFailurePolicy'] === true) {
     problems.push(
       problem(
-        from('caSecret'),
-        'caSecret and tlsCertFile are two sources of one certificate; give one of them',
-      ),
-    );
-  }
-  if (
-    settings['webhookConfiguration'] === '' &&
-    (settings['caSecret'] !== '' || settings['earnFailurePolicy'] === true)
-  ) {
-    const wanting = settings['caSecret'] === '' ? 'earnFailurePolicy' : 'caSecret';
-    problems.push(
-      problem(
-        from(wanting),
-        `${wanting} without webhookConfiguration would reach no API server; name the webhook configurations`,
-      ),
-    );
-  }
-  if (
-    settings['caSecret'] !== '' &&
-    Array.isArray(settings['manifests']) &&
-    settings['manifests'].length > 0
-  ) {
-    problems.push(
-      problem(
-        from('caSecret'),
-        'caSecret is for a cluster; with manifests, a certificate is kept in certDirectory',
+        from('earnFailurePolicy'),
+        'earnFailurePolicy without webhookConfiguration would reach no API server; name the webhook configurations',
       ),
     );
   }

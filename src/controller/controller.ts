@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
-import type { Settings } from '../config/settings.ts';
+import { installationName, type Settings } from '../config/settings.ts';
 import { inNamespace } from '../model/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -15,7 +15,7 @@ import { createEventQueue, type EventQueue } from './events.ts';
 import { takePart, type Held } from './lease.ts';
 import type { RouteReport } from './objects.ts';
 import { startPasses } from './passes.ts';
-import type { ServiceStatus, WorkloadStatus } from './statuses.ts';
+import { createStatusReporter } from './status-reporter.ts';
 import { startSweeper, type SweeperSite } from './sweeper.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -53,7 +53,7 @@ export function startController(site: ControllerSite): Controller {
   const report = (outcome: 'won' | 'lost' | 'retired' | 'unreachable', reason: string): void => {
     if (outcome !== 'unreachable') metrics.controller.leads(outcome === 'won');
     log[outcome === 'won' ? 'info' : 'warn'](
-      { lease: settings.leaseName, outcome, reason },
+      { lease: installationName(settings), outcome, reason },
       'leader election',
     );
   };
@@ -68,7 +68,7 @@ export function startController(site: ControllerSite): Controller {
         random,
         identity,
         namespace: settings.systemNamespace,
-        name: settings.leaseName,
+        name: installationName(settings),
         durationMilliseconds,
         report,
         takesRetired: site.takesRetired === true,
@@ -110,7 +110,6 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
       upkeep.soon();
     },
   });
-  const told = createTeller(site, events);
   const upkeep = startUpkeep({
     cluster,
     writes,
@@ -121,7 +120,7 @@ async function lead(site: ControllerSite, held: Held): Promise<void> {
     events,
     agent: site.agent,
     planner: passes.planner,
-    decided: told,
+    decided: createStatusReporter({ clock, metrics: metrics.controller, events }),
     report: (outcome, kind, object, reason) => {
       metrics.controller.wrote(kind, outcome);
       log[outcome === 'failed' ? 'warn' : 'debug']({ kind, object, outcome, reason }, 'upkeep');
@@ -201,89 +200,6 @@ const leftAlone = {
   advice: ', again and again; branchline leaves it alone for a while: find out who does',
 };
 const conflicted = { reason: 'Conflict', advice: '' };
-
-/** Says changes of statuses in Events and metrics. What an annotation says already was said before, maybe by an earlier leader. */
-function createTeller(
-  { clock, metrics }: ControllerSite,
-  events: EventQueue,
-): (workloads: readonly WorkloadStatus[], services: readonly ServiceStatus[]) => void {
-  const said = new Map<string, string>();
-  const readySince = new Map<string, number>();
-  return (workloads, services) => {
-    for (const status of workloads) {
-      const key = `${status.workload.kind} ${status.workload.namespace}/${status.workload.name}`;
-      timeRouted(key, status, { readySince, now: clock.now(), routed: metrics.controller.routed });
-      if ((said.get(key) ?? status.workload.declared['status']) !== status.text && !status.workload.leaving)
-        sayWorkload(status, events);
-      said.set(key, status.text);
-    }
-    for (const { service, problems } of services) {
-      for (const { code, message } of problems)
-        events.add({
-          kind: 'Service',
-          apiVersion: 'v1',
-          namespace: service.namespace,
-          name: service.name,
-          uid: service.uid,
-          type: 'Warning',
-          reason: 'RoutingProblem',
-          note: `${message} [${code}]`,
-        });
-    }
-    forgetGone(workloads, [said, readySince]);
-    metrics.controller.branches(workloads.map(({ state }) => state));
-  };
-}
-
-function forgetGone(workloads: readonly WorkloadStatus[], maps: readonly Map<string, unknown>[]): void {
-  const known = new Set(
-    workloads.map(({ workload }) => `${workload.kind} ${workload.namespace}/${workload.name}`),
-  );
-  for (const map of maps) for (const key of map.keys()) if (!known.has(key)) map.delete(key);
-}
-
-interface Timing {
-  readonly readySince: Map<string, number>;
-  readonly now: number;
-  readonly routed: (milliseconds: number) => void;
-}
-
-/** From when a branch is seen to be ready until its routes are written. What was routed when we began is not timed. */
-function timeRouted(
-  key: string,
-  { isReady, state }: WorkloadStatus,
-  { readySince, now, routed }: Timing,
-): void {
-  const since = readySince.get(key);
-  if (!isReady) readySince.delete(key);
-  else if (since === undefined) readySince.set(key, state === 'routed' ? Infinity : now);
-  else if (state === 'routed' && since !== Infinity) {
-    routed(now - since);
-    readySince.set(key, Infinity);
-  }
-}
-
-function sayWorkload({ workload, branch, service, state, text }: WorkloadStatus, events: EventQueue): void {
-  const { kind, namespace, name, uid, declared } = workload;
-  const where = declared['url'] ?? `header ${declared['header'] ?? branch}`;
-  const words = {
-    routed: { type: 'Normal', reason: 'Routed', note: `${branch} of ${service} is reached by ${where}` },
-    waiting: {
-      type: 'Normal',
-      reason: 'Waiting',
-      note: `${branch} of ${service} is ${text}; the baseline serves its requests`,
-    },
-    withheld: { type: 'Warning', reason: 'Withheld', note: `${branch} of ${service} is ${text}` },
-  } as const;
-  events.add({
-    kind,
-    apiVersion: kind === 'Rollout' ? 'argoproj.io/v1alpha1' : 'apps/v1',
-    namespace,
-    name,
-    uid,
-    ...words[state],
-  });
-}
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

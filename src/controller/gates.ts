@@ -11,15 +11,16 @@
  * | the namespace is out of scope | closed: without routes it would take the baseline's traffic |
  */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService, resolveConfigHost } from '../model/hosts.ts';
 import { workloadKinds, type Pod } from '../model/kubernetes.ts';
 import { branchOf } from '../model/membership.ts';
 import { servicesSelecting } from '../model/selection.ts';
 import { inNamespace, namespaceOf, workloadKey, type Snapshot } from '../model/snapshot.ts';
-import { nameFor, resolveHost } from '../routing/claims.ts';
+import { nameFor } from '../routing/claims.ts';
 import { keyOf, type Desired } from '../routing/desired.ts';
-import { hostOf } from '../routing/istio.ts';
 import { versionIn } from '../routing/layout.ts';
 import { subsetReference, type Ledger } from '../routing/ledger.ts';
+import { blockedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
 
 /** A gate that is to be opened or closed. */
@@ -107,7 +108,8 @@ function serviceVerdict(pod: Pod, routes: ServiceRoutes, facts: GateFacts, now: 
       reason: 'LooksLikeTheBaseline',
       message: `this branch pod carries the baseline's version ${version}`,
     };
-  if (blocked !== undefined && layout.hasSubsets) return { open: false, reason: 'Blocked', message: blocked };
+  if (blocked !== undefined && layout.hasSubsets)
+    return { open: false, reason: 'Blocked', message: blockedReason(blocked, layout.service.name) };
   const isTold = layout.branches.some(
     ({ branch, own }) => (branch.id === version && own === undefined) || own?.name === layout.service.name,
   );
@@ -143,7 +145,7 @@ function defaultRouteTimes(
   { snapshot, settings, desired, ledger }: GateFacts,
 ): readonly (number | undefined)[] {
   const { namespace, name } = layout.service;
-  const host = hostOf(name, namespace, settings);
+  const host = hostOfService(name, namespace, settings);
   const baseline = subsetReference(host, layout.baseline.subset);
   const outAt = (object: string): number | undefined => {
     const key = keyOf({
@@ -166,7 +168,9 @@ function foreignTime(host: string, snapshot: Snapshot, settings: Settings): numb
     .flatMap((inside) => [...inside.values()])
     .filter(({ managed }) => !managed);
   const here = foreign.flatMap(({ namespace, destinations }) =>
-    destinations.filter((destination) => resolveHost(destination.host, namespace, settings) === host),
+    destinations.filter(
+      (destination) => resolveConfigHost(destination.host, namespace, settings).host === host,
+    ),
   );
   return here.length > 0 && here.every(({ subset }) => subset !== undefined) ? -Infinity : undefined;
 }

@@ -5,6 +5,7 @@
 import type { Cluster } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
+import { earliest } from '../model/collections.ts';
 import { existingOf, type Change } from '../routing/changes.ts';
 import { createPlanner, type Planner } from '../routing/planner.ts';
 import type { Clock } from './clock.ts';
@@ -69,8 +70,7 @@ export function startPasses(site: PassSite): Passes {
     for (const { changes } of due.phases) await eachOf(changes, (change) => objects.write(change));
     site.passed(clock.now() - started);
     if (due.phases.length > 0) return clock.now();
-    const times = [due.nextAt, everythingAt].filter((time) => time !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return earliest([due.nextAt, everythingAt]);
   }
 
   async function eachOf(changes: readonly Change[], act: (change: Change) => Promise<void>): Promise<void> {

@@ -39,19 +39,22 @@ export function createTurns({ clock, signal, turn, bug }: TurnsSite): Turns {
     isRunning = true;
     isAsked = false;
     cancel();
-    turn()
-      .catch((error: unknown) => {
-        bug(error);
-        return clock.now() + bugMilliseconds;
-      })
-      .then(
-        (next) => {
-          isRunning = false;
-          if (signal.aborted) end.resolve(undefined);
-          else at(isAsked ? clock.now() : next);
-        },
-        () => undefined,
-      );
+    // A report that throws has nobody left to be reported to.
+    runOnce().catch(() => undefined);
+  }
+
+  async function runOnce(): Promise<void> {
+    let next: number | undefined;
+    try {
+      next = await turn();
+    } catch (error) {
+      next = clock.now() + bugMilliseconds;
+      bug(error);
+    } finally {
+      isRunning = false;
+      if (signal.aborted) end.resolve(undefined);
+      else at(isAsked ? clock.now() : next);
+    }
   }
 
   function stop(): void {

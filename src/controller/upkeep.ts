@@ -5,6 +5,7 @@
 import type { Cluster } from '../cluster/port.ts';
 import { Gone, type Writes } from '../cluster/writes.ts';
 import type { Settings } from '../config/settings.ts';
+import { earliest } from '../model/collections.ts';
 import type { JsonObject } from '../model/json.ts';
 import { fullKey, routedGate, routesFinalizer } from '../model/keys.ts';
 import type { Service, Workload } from '../model/kubernetes.ts';
@@ -27,7 +28,7 @@ export interface UpkeepSite {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly held: Held;
-  readonly planner: Pick<Planner, 'desired' | 'ledger' | 'isDone'>;
+  readonly planner: Pick<Planner, 'desired' | 'ledger'>;
   readonly agent: AgentBundle | undefined;
   readonly events: EventQueue;
   readonly report: (outcome: 'written' | 'failed', kind: string, object: string, reason: string) => void;
@@ -130,18 +131,12 @@ export function startUpkeep(site: UpkeepSite): Turns {
   return turns;
 }
 
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
-}
-
 function factsOf({ cluster, settings, planner }: UpkeepSite) {
   return {
     snapshot: cluster.snapshot,
     settings,
     desired: planner.desired(),
     ledger: planner.ledger,
-    isDone: planner.isDone,
   };
 }
 

@@ -93,11 +93,11 @@ function sayOf(pod: PodState, { snapshot, settings }: World): readonly Said[] {
 function foresee(world: World): readonly Said[] {
   const snapshot = { ...world.snapshot, agentConfigMaps: delivered(world) };
   return world.planned.flatMap((pod) => {
-    const mutation = mutatePod(creationOf(pod), { settings: world.settings, snapshot });
+    const mutation = mutatePod(creationOf(pod), { settings: world.settings, snapshot }, 'planned');
     return (mutation?.problems ?? []).map(({ code, message }): Said => ({
       pod,
       severity: 'problem',
-      message: `${message.replace(' runs ', ' would run ')} [${code}]`,
+      message: `${message} [${code}]`,
       fix: 'put that right in its pod template',
     }));
   });

@@ -1,14 +1,27 @@
 /** Roots with what they delegate to written out, as istiod does it. @see https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate */
+import { resolveGateway } from '../model/gateways.ts';
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
-import { resolveGateway } from '../routing/claims.ts';
+
+/** Where one HTTP route of a VirtualService is written. */
+interface RouteRef {
+  readonly namespace: string;
+  readonly name: string;
+  /** Among the HTTP routes of the object. */
+  readonly index: number;
+  readonly managed: boolean;
+}
+
+/** Where the route that takes a request is written, and the route of a root that delegates to it. */
+export interface RouteOrigin {
+  readonly leaf: RouteRef;
+  readonly root?: RouteRef;
+}
 
 /** One HTTP route of a VirtualService and where it is written. */
 export interface WrittenRoute {
   readonly route: JsonObject;
-  /** E.g. `VirtualService ww-green/fact-find-mesh http[0]`. */
-  readonly where: string;
-  readonly managed: boolean;
+  readonly origin: RouteOrigin;
 }
 
 /** Returns the routes of a VirtualService in order. A delegate that is missing, or that asks for what its root excludes, is left out, as istiod leaves it. */
@@ -25,7 +38,7 @@ export function routesIn(
       const route = merge(root.route, leaf.route);
       return route === undefined
         ? []
-        : [{ route, where: `${leaf.where} by ${root.where}`, managed: root.managed && leaf.managed }];
+        : [{ route, origin: { leaf: leaf.origin.leaf, root: root.origin.leaf } }];
     });
   });
 }
@@ -35,8 +48,7 @@ function written(rule: VirtualService): readonly WrittenRoute[] {
     .filter(isObject)
     .map((route, index) => ({
       route: withFullGateways(route, rule.namespace),
-      where: `VirtualService ${rule.namespace}/${rule.name} http[${index}]`,
-      managed: rule.managed,
+      origin: { leaf: { namespace: rule.namespace, name: rule.name, index, managed: rule.managed } },
     }));
 }
 

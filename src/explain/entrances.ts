@@ -1,8 +1,9 @@
 /** Through which Gateways a request comes in from outside, where that is not said. */
+import { resolveGateway } from '../model/gateways.ts';
+import { bareHost } from '../model/hosts.ts';
 import { toLabels } from '../model/json.ts';
-import { resolveGateway } from '../routing/claims.ts';
 import { byCodeUnit } from '../routing/layout.ts';
-import { bareHost, type Hop, type World } from './explain.ts';
+import type { Hop, World } from './explain.ts';
 import { routesFor } from './virtual-host.ts';
 
 /** Returns every Gateway that a route names, as `namespace/name`, sorted. */

@@ -21,12 +21,19 @@ import {
 } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { isHttpPort } from '../model/exposure.ts';
-import { resolveHost } from '../routing/claims.ts';
+import {
+  bareHost,
+  hostOfDestinationRule,
+  hostOfService,
+  resolveConfigHost,
+  resolveRequestHost,
+  serviceOfHost,
+} from '../model/hosts.ts';
 import type { Desired } from '../routing/desired.ts';
-import { hostOf } from '../routing/istio.ts';
 import { byCodeUnit, type ServiceLayout } from '../routing/layout.ts';
 import { endpointsByService, isServed, readinessOf, servicesBehind } from '../routing/readiness.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
+import type { RouteOrigin } from './delegate.ts';
 import { hasRepeated, headerOf, takes, type Request } from './match.ts';
 import { reasonFor } from './reason.ts';
 import { routesFor, type Rules } from './virtual-host.ts';
@@ -39,8 +46,8 @@ export interface Hop {
   /** Branch id, long-lived version or baseline; `any` for every ready pod; empty when nothing takes it. */
   readonly version: string;
   readonly reason: string;
-  /** Where the route is written; empty when there is none. */
-  readonly route: string;
+  /** Where the route is written; undefined when there is none. */
+  readonly route: RouteOrigin | undefined;
   /** Status that the proxy answers by itself; undefined when the request is passed on. */
   readonly status: number | undefined;
   /** The routing header as the service sees it. */
@@ -90,7 +97,10 @@ function httpPortsOf({ services }: Snapshot, settings: Settings): ReadonlyMap<st
       .flatMap((inside) => [...inside.values()])
       .map(
         ({ name, namespace, ports }) =>
-          [hostOf(name, namespace, settings), ports.filter(isHttpPort).map(({ port }) => port)] as const,
+          [
+            hostOfService(name, namespace, settings),
+            ports.filter(isHttpPort).map(({ port }) => port),
+          ] as const,
       ),
   );
 }
@@ -110,7 +120,9 @@ export function explain(world: World, request: Request): Hop {
 
 function explainOnce(world: World, request: Request): Hop {
   const host =
-    request.through === 'gateway' ? bareHost(request.host) : fullHost(bareHost(request.host), request, world);
+    request.through === 'gateway'
+      ? bareHost(request.host)
+      : resolveRequestHost(request.host, request.namespace, world.snapshot.services, world.settings).host;
   const routes = routesFor(host, request, world.rules);
   const callee = serviceOf(host, world);
   const started: Hop = {
@@ -119,7 +131,7 @@ function explainOnce(world: World, request: Request): Hop {
     ...callee,
     version: '',
     reason: '',
-    route: '',
+    route: undefined,
     status: undefined,
     header: headerOf(request, world.settings.routingHeader),
   };
@@ -131,7 +143,7 @@ function explainOnce(world: World, request: Request): Hop {
     return unserved(started, `no route of ${host} takes the path and headers of the request`, 404);
   const hop: Hop = {
     ...started,
-    route: taken.where,
+    route: taken.origin,
     header: headerAfter(taken.route, started.header, world.settings),
   };
   return answerOf(hop, taken.route) ?? follow(world, request, hop, taken.route);
@@ -173,9 +185,9 @@ function follow(world: World, request: Request, hop: Hop, route: JsonObject): Ho
     (a, b) => (numberAt(b, 'weight') ?? 0) - (numberAt(a, 'weight') ?? 0),
   );
   const [first] = targets;
-  const namespace = /^VirtualService ([^/]+)\//.exec(hop.route)?.[1] ?? request.namespace;
+  const namespace = hop.route?.leaf.namespace ?? request.namespace;
   const arrived = arrive(world, request, hop, {
-    host: resolveHost(textAt(first, 'destination', 'host') ?? '', namespace, world.settings),
+    host: resolveConfigHost(textAt(first, 'destination', 'host') ?? '', namespace, world.settings).host,
     subset: textAt(first, 'destination', 'subset'),
   });
   return targets.length < 2
@@ -190,29 +202,14 @@ function unserved(hop: Hop, reason: string, status: number): Hop {
   return { ...hop, version: '', reason, status };
 }
 
-/** Returns a host as routes name it: in lower case, without port and last dot. */
-export function bareHost(host: string): string {
-  return host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '');
-}
-
-/** Short and partly qualified names of Services are what the client's namespace makes of them. */
-function fullHost(host: string, { namespace }: Request, { snapshot, settings }: World): string {
-  const [service = '', second] = host.split('.');
-  const suffixes = second === undefined ? [namespace] : [second];
-  const isShort = [service, `${service}.${second ?? ''}`, `${service}.${second ?? ''}.svc`].includes(host);
-  const known = suffixes.find((one) => inNamespace(snapshot.services, one).has(service));
-  return isShort && known !== undefined ? `${service}.${known}.svc.${settings.clusterDomain}` : host;
-}
-
 function serviceOf(
   host: string,
   { snapshot, settings }: World,
 ): { readonly service: string; readonly namespace: string } | undefined {
-  const suffix = `.svc.${settings.clusterDomain}`;
-  const [service = '', namespace = ''] = host.endsWith(suffix)
-    ? host.slice(0, -suffix.length).split('.')
-    : [];
-  return inNamespace(snapshot.services, namespace).has(service) ? { service, namespace } : undefined;
+  const ref = serviceOfHost(host, settings);
+  return ref !== undefined && inNamespace(snapshot.services, ref.namespace).has(ref.name)
+    ? { service: ref.name, namespace: ref.namespace }
+    : undefined;
 }
 
 function headerAfter(
@@ -315,7 +312,7 @@ function subsetVersion(
 ): string | undefined {
   for (const place of [request.namespace, namespace]) {
     const rules = destinationRules.filter(
-      (rule) => rule.namespace === place && resolveHost(rule.host, rule.namespace, settings) === host,
+      (rule) => rule.namespace === place && hostOfDestinationRule(rule, settings) === host,
     );
     if (rules.length === 0) continue;
     const oldest = [...rules].sort((a, b) => byCodeUnit(a.created, b.created) || byCodeUnit(a.name, b.name));

@@ -1,6 +1,8 @@
 /** Why a request reached the version that it reached, in words for whoever expected another. */
+import { bareHost } from '../model/hosts.ts';
+import { blockedReason, servedReason } from '../routing/messages.ts';
 import type { ServiceRoutes } from '../routing/routes.ts';
-import { bareHost, type Hop, type World } from './explain.ts';
+import type { Hop, World } from './explain.ts';
 import { headerOf, type Request } from './match.ts';
 
 /** What happened to a request. */
@@ -19,13 +21,15 @@ export function reasonFor(world: World, outcome: Outcome): string {
     return `${version} is ready, and the ${askerOf(world, outcome)} asks for it`;
   if (decided.layout.versions.some((one) => one.version === version))
     return `long-lived version ${version} by path`;
-  if (isForeign(world, outcome)) return `${hop.route.split(' http[')[0] ?? ''} is not ours and decides`;
-  if (decided.blocked !== undefined) return decided.blocked;
+  const unmanaged = [hop.route?.leaf, hop.route?.root].find((route) => route?.managed === false);
+  if (unmanaged !== undefined)
+    return `VirtualService ${unmanaged.namespace}/${unmanaged.name} is not ours and decides`;
+  if (decided.blocked !== undefined) return blockedReason(decided.blocked, decided.layout.service.name);
   return baselineReason(world, outcome, decided);
 }
 
 /** The most asked question: why does my request reach the baseline? */
-function baselineReason(world: World, outcome: Outcome, { layout, reasons }: ServiceRoutes): string {
+function baselineReason(world: World, outcome: Outcome, { layout, branches }: ServiceRoutes): string {
   const { hop, request } = outcome;
   const { name } = layout.service;
   const asked = hop.header;
@@ -33,11 +37,11 @@ function baselineReason(world: World, outcome: Outcome, { layout, reasons }: Ser
   const candidates = candidatesOf(world, request, asked);
   const wanted =
     layout.branches.find((branch) => candidates.some((value) => branch.values.includes(value)))?.branch.id ??
-    candidates.find((id) => reasons.has(id));
+    candidates.find((id) => branches.has(id));
   if (wanted !== undefined) {
-    const reason = reasons.get(wanted) ?? '';
-    return reason.endsWith('baseline')
-      ? reason
+    const state = branches.get(wanted);
+    return state?.kind === 'baseline'
+      ? servedReason(state, { id: wanted, service: name })
       : `${world.settings.routingHeader} is not heard here: baseline`;
   }
   if (candidates.length > 1)
@@ -87,11 +91,4 @@ function askerOf(world: World, outcome: Outcome): string {
   const header = sent(world, outcome);
   if (header !== outcome.hop.header) return 'host';
   return header === undefined && headerOf(outcome.request, 'baggage') !== undefined ? 'baggage' : 'header';
-}
-
-function isForeign({ rules }: World, { hop }: Outcome): boolean {
-  const [, namespace, name] = /^VirtualService ([^/]+)\/(\S+) http/.exec(hop.route) ?? [];
-  return rules.virtualServices.some(
-    (rule) => !rule.managed && rule.namespace === namespace && rule.name === name,
-  );
 }

@@ -1,8 +1,8 @@
 /** One branch through the eyes of every service: which version serves it, and why. */
+import { hostOfService } from '../model/hosts.ts';
 import { toLabels } from '../model/json.ts';
 import { carriersOf, edgeOf } from '../routing/edge.ts';
 import { byCodeUnit } from '../routing/layout.ts';
-import { hostOf } from '../routing/istio.ts';
 import { pathsOf } from '../routing/routes.ts';
 import { explain, type Hop, type World } from './explain.ts';
 import type { Request } from './match.ts';
@@ -35,7 +35,7 @@ export function explainAll(world: World, entry: Entry): readonly Hop[] {
         through: 'sidecar',
         namespace: service.namespace,
         labels: toLabels([]),
-        host: hostOf(service.name, service.namespace, world.settings),
+        host: hostOfService(service.name, service.namespace, world.settings),
         path: '/',
         port: service.ports.length === 1 ? service.ports[0]?.port : undefined,
       };

@@ -1,6 +1,7 @@
 /** Which routes a proxy asks for a host: one virtual host, exact before the longest wildcard, in istiod's order. */
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
+import { hostRank, resolveVirtualServiceHost } from '../model/hosts.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
-import { isInMesh, resolveGateway, resolveHost } from '../routing/claims.ts';
 import { byCodeUnit } from '../routing/layout.ts';
 import { listAt, objectAt, type JsonObject } from '../model/json.ts';
 import { routesIn, type WrittenRoute } from './delegate.ts';
@@ -27,7 +28,7 @@ export function routesFor(host: string, request: Request, rules: Rules): readonl
     .filter((rule) => isBound(rule, request, rules))
     .map((rule) => ({
       rule,
-      rank: Math.max(...rule.hosts.map((one) => rankOf(resolveHost(one, rule.namespace, rules), host)), 0),
+      rank: rankOf(rule, host, rules),
     }))
     .filter(({ rank }) => rank > 0)
     .map((one) => ({
@@ -47,21 +48,16 @@ function isBound(rule: VirtualService, request: Request, rules: Rules): boolean 
   if (request.through === 'gateway')
     return rule.gateways.some((name) => isThrough(resolveGateway(name, rule.namespace), request));
   const { port } = request;
-  if (!isInMesh(rule) || port === undefined || port === plainHttpPort) return isInMesh(rule);
+  if (!isForSidecars(rule) || port === undefined || port === plainHttpPort) return isForSidecars(rule);
   return [...rules.services].some(
-    ([service, ports]) =>
-      ports.includes(port) &&
-      rule.hosts.some((one) => rankOf(resolveHost(one, rule.namespace, rules), service) > 0),
+    ([service, ports]) => ports.includes(port) && rankOf(rule, service, rules) > 0,
   );
 }
 
-/** 0: does not match; an exact host ranks above any wildcard, a longer wildcard above a shorter one. */
-function rankOf(pattern: string, host: string): number {
-  if (pattern === host) return 1000;
-  if (pattern === '*') return 1;
-  return pattern.startsWith('*') && host.length >= pattern.length && host.endsWith(pattern.slice(1))
-    ? pattern.length
-    : 0;
+/** How closely the closest of a rule's hosts covers a host. */
+function rankOf({ hosts, namespace }: VirtualService, host: string, rules: Rules): number {
+  const ranks = hosts.map((one) => hostRank(resolveVirtualServiceHost(one, namespace, rules).host, host));
+  return Math.max(0, ...ranks);
 }
 
 /** @see https://github.com/istio/istio/blob/master/pilot/pkg/model/config.go sortConfigByCreationTime */

@@ -1,6 +1,7 @@
 /** Our two webhook configurations, by name: what they trust, and what happens when nobody answers. Everything else in them is somebody else's. */
 import { Conflict, type Writes, type Written } from '../cluster/writes.ts';
 import { isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { branchWebhookNames } from '../model/keys.ts';
 
 /** What reading and changing them needs. */
 export interface ConfigurationSite {
@@ -65,7 +66,8 @@ export async function trust(
 }
 
 /** The webhooks whose failure policy is earned: those of workloads that declare a branch. */
-const isOfBranches = (webhook: unknown): boolean => (textAt(webhook, 'name') ?? '').startsWith('branches.');
+const isOfBranches = (webhook: unknown): boolean =>
+  branchWebhookNames.includes(textAt(webhook, 'name') ?? '');
 
 /** Returns the failure policies of the webhooks for branches. */
 export function branchPolicies(configurations: Configurations): readonly string[] {

@@ -3,7 +3,7 @@
  * the CA that signed it is in every caBundle, so that no handshake fails. All replicas do the same steps; the Secret's version decides whose counts.
  */
 import { X509Certificate } from 'node:crypto';
-import type { Settings } from '../config/settings.ts';
+import { caSecretOf, type Settings } from '../config/settings.ts';
 import { Conflict, type Writes } from '../cluster/writes.ts';
 import {
   checkPair,
@@ -32,7 +32,7 @@ import { textAt, type JsonObject } from '../model/json.ts';
 /** The settings that say where the CA is, for whom leaves are, and who is to trust them. */
 type OwnCertificateSettings = Pick<
   Settings,
-  'caSecret' | 'systemNamespace' | 'webhookConfiguration' | 'tlsNames' | 'caOverlapSeconds' | 'clientCaFile'
+  'systemNamespace' | 'webhookConfiguration' | 'tlsNames' | 'caOverlapSeconds' | 'clientCaFile'
 >;
 
 /** What keeping them needs. */
@@ -103,7 +103,7 @@ export async function openOwnCertificates(site: OwnCertificateSite, now: number)
         if (message !== lastRefusal)
           site.report({
             outcome: 'refused',
-            message: `the CA in Secret ${site.settings.caSecret} cannot be kept for now, and the certificate stays: ${message}`,
+            message: `the CA in Secret ${caSecretOf(site.settings)} cannot be kept for now, and the certificate stays: ${message}`,
           });
         lastRefusal = message;
         if (state.signer === '') state.reasons = [`its CA cannot be had: ${message}`];
@@ -148,7 +148,7 @@ async function keepAuthority(
   now: number,
 ): Promise<Authority> {
   const { settings, writes } = site;
-  const place = { namespace: settings.systemNamespace, name: settings.caSecret };
+  const place = { namespace: settings.systemNamespace, name: caSecretOf(settings) };
   const secret = await writes.read({ kind: 'Secret', ...place });
   const makeCa = (): Promise<PemPair> => makeAuthority(lifeFrom(now, caLife));
   const stored = fromSecret(secret?.object);
@@ -172,7 +172,7 @@ async function keepAuthority(
   if (kept === undefined)
     site.report({
       outcome: 'loaded',
-      message: `the CA in Secret ${settings.caSecret} was ${whatChanged(stored, wanted, known)}`,
+      message: `the CA in Secret ${caSecretOf(settings)} was ${whatChanged(stored, wanted, known)}`,
     });
   return kept ?? wanted;
 }

@@ -1,10 +1,9 @@
 /** One look at ourselves through the API server: a dry run that must come back changed, and one that must be refused. */
-import { probeRefusal } from '../admission/probe.ts';
 import { ApiError } from '../cluster/api-server.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Writes } from '../cluster/writes.ts';
 import { labelsAt, textAt, type JsonObject } from '../model/json.ts';
-import { probedAnnotation, probeLabel, probeRefusalKey } from '../model/keys.ts';
+import { probedAnnotation, probeLabel, probeRefusalKey, probeRefusalReason } from '../model/keys.ts';
 
 /** Where to look: the namespace of the server, and the name of its webhook configurations. */
 export interface ProbeSite {
@@ -59,7 +58,7 @@ function configMap({ namespace, name }: ProbeSite, data: Readonly<Record<string,
 }
 
 function isOurRefusal(error: unknown): boolean {
-  return error instanceof ApiError && error.message.includes(probeRefusal);
+  return error instanceof ApiError && error.reason === probeRefusalReason;
 }
 
 function describe(error: unknown): string {

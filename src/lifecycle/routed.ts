@@ -1,6 +1,6 @@
 /** Which of our route objects still lead to a branch. */
 import type { Settings } from '../config/settings.ts';
-import { fullHost, serviceOfHost } from '../model/destination-rules.ts';
+import { hostOfDestinationRule, resolveConfigHost, serviceOfHost } from '../model/hosts.ts';
 import type { DestinationRule, Service, VirtualService } from '../model/kubernetes.ts';
 import { chooseService } from '../model/membership.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
@@ -19,8 +19,8 @@ export function routesTo(
   const leads = (one: VirtualService): boolean =>
     one.managed &&
     one.destinations.some(({ host, subset }) => {
-      const service = serviceOfHost(fullHost(host, namespace, settings), settings);
-      if (service?.namespace !== namespace) return false;
+      const service = resolveConfigHost(host, namespace, settings);
+      if (service.kind !== 'service' || service.namespace !== namespace) return false;
       return (
         own.has(service.name) ||
         (service.name === life.service && subset !== undefined && subsets.has(subset))
@@ -39,7 +39,7 @@ function subsetsOf(
   settings: Settings,
 ): ReadonlySet<string> {
   const isOurs = (rule: DestinationRule): boolean =>
-    rule.managed && serviceOfHost(fullHost(rule.host, rule.namespace, settings), settings)?.name === service;
+    rule.managed && serviceOfHost(hostOfDestinationRule(rule, settings), settings)?.name === service;
   const rules = [...inNamespace(snapshot.destinationRules, workload.namespace).values()].filter(isOurs);
   return new Set(
     rules

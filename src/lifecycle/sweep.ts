@@ -3,7 +3,7 @@
  * decision with its reason and time, in a fixed order. Nothing is written here; the same facts give the same decisions.
  */
 import type { Settings } from '../config/settings.ts';
-import { parseLifetimeSeconds, showSpan } from '../model/duration.ts';
+import { showSpan } from '../model/duration.ts';
 import { isSameId } from '../model/branch.ts';
 import { baselineOf, versionsOf } from '../model/membership.ts';
 import { inNamespace } from '../model/snapshot.ts';
@@ -106,13 +106,6 @@ const excuses: readonly (readonly [Excuse, (life: Life) => Action])[] = [
   [protection, alone],
   [({ workload }) => (workload.leaving ? 'it is being deleted' : undefined), alone],
   [
-    ({ workload }, { settings }) =>
-      settings.sweepNamespaces.length > 0 && !settings.sweepNamespaces.includes(workload.namespace)
-        ? `namespace ${workload.namespace} is not swept`
-        : undefined,
-    alone,
-  ],
-  [
     ({ workload }, _facts, { filter = [] }) =>
       meets(workload.labels, filter) ? undefined : 'its labels do not meet the label filter',
     alone,
@@ -162,7 +155,7 @@ function ended(
   if (life.renewed === undefined) return none(`${why}, and its age is not known`, undefined);
   const until = parseTime(life.workload.declared['keep-until'] ?? '') ?? 0;
   if (until > now) return none(`${why}, and kept until ${showTime(until)}`, until);
-  const since = life.renewed + (parseLifetimeSeconds(settings.gitGrace) ?? 0) * 1000;
+  const since = life.renewed + settings.gitGraceSeconds * 1000;
   return since > now
     ? none(`${why}, and deployed ${showSpan((now - life.renewed) / 1000)} ago`, since)
     : { action: 'remove', life, reason: why, at: now };
@@ -250,15 +243,22 @@ function guard(
   const isTouched = ending > 0 || decisions.some(({ action }) => action === 'warn');
   const doubt = clock === 'given' || !isTouched ? undefined : distrust(clock, settings.clockToleranceSeconds);
   if (doubt !== undefined) return { reason: `${doubt}: nothing is ended`, warnings: true };
-  const limit = Math.max(
-    settings.sweepFreeRemovals,
-    Math.floor((decisions.length * settings.sweepSharePercent) / 100),
-  );
+  const limit = removalLimit(settings.maxRemovalsPerSweep, decisions.length);
   if (ending <= limit) return undefined;
   return {
-    reason: `${ending} of ${decisions.length} branches would end at once, more than ${limit} (sweepSharePercent, sweepFreeRemovals): nothing is ended`,
+    reason: `${ending} of ${decisions.length} branches would end at once, more than ${limit} (maxRemovalsPerSweep ${settings.maxRemovalsPerSweep}): nothing is ended`,
     warnings: false,
   };
+}
+
+/** So many may always go, where the limit is a share: half of two branches would be one. */
+const alwaysAllowed = 5;
+
+/** @param limit a number of branches, or a share such as `50%`. */
+function removalLimit(limit: string, branches: number): number {
+  return limit.endsWith('%')
+    ? Math.max(alwaysAllowed, Math.floor((branches * Number(limit.slice(0, -1))) / 100))
+    : Number(limit);
 }
 
 function hold(decision: Decision, { warnings }: Held): Decision {

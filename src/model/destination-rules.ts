@@ -1,47 +1,12 @@
 /** Which DestinationRule a client's proxy uses for a host, and which VirtualServices name one. @see https://github.com/istio/istio/blob/86c9f01/pilot/pkg/model/push_context.go destinationRule */
-import { derived } from './derived.ts';
+import { hostOfDestinationRule, serviceOfHost, wildcardMatches, type Mesh } from './hosts.ts';
+import { memoize } from './memoize.ts';
 import type { DestinationRule, VirtualService } from './kubernetes.ts';
 import type { ByNamespace, Snapshot } from './snapshot.ts';
 
 /** The settings that say how hosts are completed and where the mesh's own rules are. */
-export interface MeshConventions {
-  readonly clusterDomain: string;
+export interface MeshConventions extends Mesh {
   readonly istioRootNamespace: string;
-}
-
-/** Completes a host as Istio does: a name without a dot is a Service in the namespace of the object that names it; anything else is taken as it is. */
-export function fullHost(host: string, namespace: string, { clusterDomain }: MeshConventions): string {
-  const lower = host.toLowerCase().replace(/\.$/, '');
-  return lower.includes('.') || lower === '*' || lower === ''
-    ? lower
-    : `${lower}.${namespace}.svc.${clusterDomain}`;
-}
-
-/** Returns name and namespace of the Service that a full host stands for; undefined for other hosts. */
-export function serviceOfHost(
-  host: string,
-  { clusterDomain }: MeshConventions,
-): { readonly name: string; readonly namespace: string } | undefined {
-  const tail = `.svc.${clusterDomain}`;
-  const [name, namespace, ...more] = host.endsWith(tail) ? host.slice(0, -tail.length).split('.') : [];
-  return name === undefined || namespace === undefined || more.length > 0 ? undefined : { name, namespace };
-}
-
-/** Full hosts of rules, kept for as long as the rule is: resolving asks every rule of a namespace. */
-const knownHosts = new WeakMap<DestinationRule, string>();
-
-/** Returns the full host of a DestinationRule. */
-export function hostOfRule(rule: DestinationRule, mesh: MeshConventions): string {
-  const known = knownHosts.get(rule);
-  if (known !== undefined) return known;
-  const host = fullHost(rule.host, rule.namespace, mesh);
-  knownHosts.set(rule, host);
-  return host;
-}
-
-/** Tells whether a host, maybe a wildcard such as `*.example.io`, stands for a host. */
-export function hostCovers(pattern: string, host: string): boolean {
-  return pattern === host || (pattern.startsWith('*') && host.replace(/^\*/, '').endsWith(pattern.slice(1)));
 }
 
 /** Tells whether an object of a namespace is seen from another one, by its `exportTo`. */
@@ -100,15 +65,10 @@ function byHost(rules: ReadonlyMap<string, DestinationRule>): RulesByHost {
   return {
     named: Map.groupBy(
       whole.filter(({ host }) => !host.startsWith('*')),
-      ({ host }) => plainHost(host),
+      ({ host }) => host,
     ),
     wildcards: whole.filter(({ host }) => host.startsWith('*')),
   };
-}
-
-/** As it is written, but for what Istio does not tell apart. */
-function plainHost(host: string): string {
-  return host.toLowerCase().replace(/\.$/, '');
 }
 
 /** Returns what an index of a namespace has for a full host: under its full name and, in the Service's own namespace, under its short one. */
@@ -130,11 +90,11 @@ function rulesFor(
   mesh: MeshConventions,
 ): readonly DestinationRule[] {
   if (inside === undefined) return [];
-  const { named, wildcards } = derived(inside, byHost);
+  const { named, wildcards } = memoize(inside, byHost);
   const found = underNames(named, host, short);
   return wildcards.length === 0
     ? found
-    : [...found, ...wildcards.filter((rule) => hostCovers(hostOfRule(rule, mesh), host))];
+    : [...found, ...wildcards.filter((rule) => wildcardMatches(hostOfDestinationRule(rule, mesh), host))];
 }
 
 function mostSpecific(
@@ -145,7 +105,7 @@ function mostSpecific(
   let best = '';
   let found: DestinationRule[] = [];
   for (const rule of rules) {
-    const pattern = hostOfRule(rule, mesh);
+    const pattern = hostOfDestinationRule(rule, mesh);
     if (pattern === best) found.push(rule);
     else if (pattern === host || (best !== host && pattern.length > best.length))
       [best, found] = [pattern, [rule]];
@@ -158,7 +118,7 @@ function routesByHost(
 ): ReadonlyMap<string, readonly VirtualService[]> {
   const index = new Map<string, VirtualService[]>();
   for (const route of routes.values()) {
-    for (const host of new Set(route.hosts.map(plainHost))) {
+    for (const host of new Set(route.hosts.map((one) => one.toLowerCase()))) {
       const members = index.get(host) ?? [];
       members.push(route);
       index.set(host, members);
@@ -178,7 +138,7 @@ export function routesOfHost(
   for (const [namespace, inside] of virtualServices)
     found.push(
       ...underNames(
-        derived(inside, routesByHost),
+        memoize(inside, routesByHost),
         host,
         service?.namespace === namespace ? service.name : undefined,
       ),

@@ -72,6 +72,14 @@ export const probeLabel = `${keyPrefix}probe`;
 export const probedAnnotation = `${keyPrefix}probed`;
 /** Key of its data that asks for a refusal, when it is `true`. */
 export const probeRefusalKey = 'refuse';
+/** Reason of the Status by which a probe is refused: the server knows its own refusal by it. */
+export const probeRefusalReason = 'BranchlineProbe';
+
+/** Names of the webhooks whose failure policy is earned, as the chart has them: those of workloads that declare a branch. */
+export const branchWebhookNames: readonly string[] = [
+  'branches.mutate.branchline.dev',
+  'branches.validate.branchline.dev',
+];
 
 /** Annotation on the Secret of our CA: another value than before asks for a new CA. */
 export const rotateAnnotation = `${keyPrefix}rotate`;

@@ -51,6 +51,8 @@ export interface Service extends Meta {
   readonly selector: Labels;
   /** Without an address of its own: clients look up its pods. */
   readonly headless: boolean;
+  /** Its pods get requests before they are ready. */
+  readonly publishNotReadyAddresses: boolean;
   readonly ports: readonly ServicePort[];
 }
 
@@ -226,6 +228,7 @@ export function readService(object: unknown): Service {
     uid: uidOf(object),
     selector: external ? toLabels([]) : labelsAt(object, 'spec', 'selector'),
     headless: textAt(object, 'spec', 'clusterIP') === 'None',
+    publishNotReadyAddresses: at(object, 'spec', 'publishNotReadyAddresses') === true,
     ports: listAt(object, 'spec', 'ports').map((port) => ({
       name: textAt(port, 'name') ?? '',
       port: numberAt(port, 'port') ?? 0,

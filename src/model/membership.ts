@@ -1,6 +1,6 @@
 /** Who is what: which Services select which pods, which workload is which branch of which service, what is the baseline. */
 import { parseBranch, type Branch } from './branch.ts';
-import { derived } from './derived.ts';
+import { memoize } from './memoize.ts';
 import type { Namespace, Service, Workload } from './kubernetes.ts';
 import { servicesPinning, servicesSelecting, workloadsBehind } from './selection.ts';
 import { inNamespace, namespaceOf, type Snapshot } from './snapshot.ts';
@@ -177,7 +177,7 @@ export function branchesIn(
   const members: Membership[] = [];
   const workloads = inNamespace(snapshot.workloads, namespace);
   const isByLabel = namespaceOf(snapshot, namespace)?.declared['branches'] === 'by-label';
-  for (const workload of isByLabel ? workloads.values() : derived(workloads, declaring)) {
+  for (const workload of isByLabel ? workloads.values() : memoize(workloads, declaring)) {
     const branch = branchOf(workload, snapshot, conventions);
     if (branch !== undefined)
       members.push({ workload, branch, service: serviceNameOf(workload, snapshot, conventions) });

@@ -1,5 +1,5 @@
 /** Selectors and labels: which Services select which pods, found by index instead of asking every object of a namespace. */
-import { derived } from './derived.ts';
+import { memoize } from './memoize.ts';
 import { covers, withLabel, type Labels } from './json.ts';
 import type { Pod, Service, Workload } from './kubernetes.ts';
 
@@ -33,7 +33,7 @@ function hasAll(labels: Labels, pairs: Pairs): boolean {
 
 /** Returns the Services whose selector covers the labels, by name. A Service without selector selects nobody. */
 export function servicesSelecting(services: Services, labels: Labels): readonly Service[] {
-  const index = derived(services, byFirstPair);
+  const index = memoize(services, byFirstPair);
   const selecting: Service[] = [];
   for (const key in labels) {
     for (const { service, pairs } of index.get(key)?.get(labels[key] ?? '') ?? [])
@@ -74,7 +74,7 @@ export function servicesPinning(
   labels: Labels,
   versionLabel: string,
 ): readonly Service[] {
-  return (derived(services, bySelectorKey).get(versionLabel) ?? []).filter((service) =>
+  return (memoize(services, bySelectorKey).get(versionLabel) ?? []).filter((service) =>
     pins(service, labels, versionLabel),
   );
 }
@@ -104,7 +104,7 @@ export function workloadsBehind(workloads: Workloads, service: Service): readonl
   const pairs = Object.entries(service.selector);
   const [first] = pairs;
   if (first === undefined) return [];
-  const candidates = derived(workloads, byTemplateLabel).get(first[0])?.get(first[1]) ?? [];
+  const candidates = memoize(workloads, byTemplateLabel).get(first[0])?.get(first[1]) ?? [];
   return candidates.filter((workload) => hasAll(workload.templateLabels, pairs));
 }
 
@@ -121,7 +121,7 @@ export function podsBehind(pods: ReadonlyMap<string, Pod>, service: Service): re
   const pairs = Object.entries(service.selector);
   const [first] = pairs;
   if (first === undefined) return [];
-  return (derived(pods, byLabel).get(first[0])?.get(first[1]) ?? []).filter((pod) =>
+  return (memoize(pods, byLabel).get(first[0])?.get(first[1]) ?? []).filter((pod) =>
     hasAll(pod.labels, pairs),
   );
 }

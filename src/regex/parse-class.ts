@@ -102,8 +102,12 @@ function readGroup(scan: Scan): Members | undefined {
 }
 
 function readPosix(scan: Scan): Members | undefined {
-  const end = sees(scan, '[:') ? find(scan, ':]', scan.at + 2) : -1;
-  if (end < 0) return undefined;
+  if (!sees(scan, '[:') || scan.at >= scan.posixEndsBefore) return undefined;
+  const end = find(scan, ':]', scan.at + 2);
+  if (end < 0) {
+    scan.posixEndsBefore = scan.at;
+    return undefined;
+  }
   const start = scan.at;
   const written = textOf(scan, start + 2, end);
   const negated = written.startsWith('^');

@@ -61,11 +61,22 @@ export interface Scan {
   highRuneAt: number;
   /** Where the first `\p` is; -1 when there is none. */
   unicodeClassAt: number;
+  /** From here on there is no `:]`; `Infinity` while that is not known. */
+  posixEndsBefore: number;
 }
 
 /** Begins to read. */
 export function scanOf(runes: readonly number[], latin1: boolean, asked: readonly Reader[]): Scan {
-  return { runes, latin1, asked, at: 0, refused: undefined, highRuneAt: -1, unicodeClassAt: -1 };
+  return {
+    runes,
+    latin1,
+    asked,
+    at: 0,
+    refused: undefined,
+    highRuneAt: -1,
+    unicodeClassAt: -1,
+    posixEndsBefore: Infinity,
+  };
 }
 
 /** Notes a refusal by those of `by` that are asked; says whether there is one. The first refusal stands. */

@@ -1,5 +1,7 @@
 /** What others have: hosts of foreign VirtualServices, and names of foreign objects. */
 import type { Settings } from '../config/settings.ts';
+import { isForSidecars } from '../model/gateways.ts';
+import { resolveVirtualServiceHost } from '../model/hosts.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { byCodeUnit } from './layout.ts';
@@ -19,8 +21,9 @@ export function claimsOf(snapshot: Snapshot, settings: Settings): Claims {
   const gateway = new Map<string, string>();
   for (const one of foreign.sort((a, b) => byCodeUnit(labelOf(a), labelOf(b)))) {
     for (const host of one.hosts) {
-      if (isInMesh(one)) claim(mesh, resolveHost(host, one.namespace, settings), one);
-      if (one.gateways.some((name) => name !== 'mesh')) claim(gateway, host.toLowerCase(), one);
+      const full = resolveVirtualServiceHost(host, one.namespace, settings).host;
+      if (isForSidecars(one)) claim(mesh, full, one);
+      if (one.gateways.some((name) => name !== 'mesh')) claim(gateway, full, one);
     }
   }
   return { mesh, gateway };
@@ -32,27 +35,6 @@ function claim(claims: Map<string, string>, host: string, owner: VirtualService)
 
 function labelOf({ namespace, name }: VirtualService): string {
   return `${namespace}/${name}`;
-}
-
-/** Tells whether a VirtualService is for sidecars: it names no Gateway, or `mesh` among them. */
-export function isInMesh({ gateways }: Pick<VirtualService, 'gateways'>): boolean {
-  return gateways.length === 0 || gateways.includes('mesh');
-}
-
-/** Returns a host as Istio reads it: in lower case; a name without a dot is a Service of the object's namespace. */
-export function resolveHost(
-  host: string,
-  namespace: string,
-  { clusterDomain }: Pick<Settings, 'clusterDomain'>,
-): string {
-  const lower = host.toLowerCase();
-  return lower.includes('.') || lower === '*' ? lower : `${lower}.${namespace}.svc.${clusterDomain}`;
-}
-
-/** Returns a Gateway as Istio reads it, `namespace/name`; a name without a namespace is one of the object's own. `mesh` stays. */
-export function resolveGateway(gateway: string, namespace: string): string {
-  if (gateway === 'mesh') return gateway;
-  return gateway.includes('/') ? gateway.replace(/^\.\//, `${namespace}/`) : `${namespace}/${gateway}`;
 }
 
 /**

@@ -3,10 +3,12 @@
  * endpoints only the services behind them are decided anew.
  */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import { inNamespace, type Snapshot } from '../model/snapshot.ts';
 import { aside, claimsOf, isForeign, nameFor, type Claims } from './claims.ts';
 import { branchRoot, domainRoots, hostLengthMax, restObject, type SiteParts } from './host-manifests.ts';
-import { hasHeaders, hostOf, type RouteObject } from './istio.ts';
+import { pendingOf, type BranchState, type Pending } from './branch-state.ts';
+import { hasHeaders, type RouteObject } from './istio.ts';
 import {
   byCodeUnit,
   layOut,
@@ -16,8 +18,14 @@ import {
 } from './layout.ts';
 import { hasExposedBranches, layOutLeaving, withLeaving } from './leaving.ts';
 import { unpaced, type Pace } from './pace.ts';
-import { endpointsByService, readinessOf, servicesBehind, type SlicesByService } from './readiness.ts';
-import { routesOf, waitingOf, type Route, type ServiceRoutes } from './routes.ts';
+import {
+  endpointsByService,
+  readinessOf,
+  servicesBehind,
+  type Readiness,
+  type SlicesByService,
+} from './readiness.ts';
+import { routesOf, type Circumstances, type Route, type ServiceRoutes } from './routes.ts';
 import { serviceObjects, type Naming } from './service-manifests.ts';
 import { sitesOf, type Site } from './site.ts';
 
@@ -130,33 +138,24 @@ function decide(
 ): readonly RouteObject[] {
   const { snapshot, settings, desired, naming, pace } = context;
   const { name, namespace } = declared.service;
-  const host = hostOf(name, namespace, settings);
+  const host = hostOfService(name, namespace, settings);
   const service = withLeaving(declared, snapshot, pace, settings);
   const readiness = readinessOf(snapshot, service, endpoints, settings);
   const circumstances = {
     meshOwner: desired.claims.mesh.get(host),
     versionLabel: settings.versionLabel,
-    waiting: waitingOf(service, readiness, host, pace),
+    pending: pendingOf(service, readiness, host, pace),
     isBaselineKnown:
-      pace.isKnown(host, service.baseline.subset, service.baseline.version) || pace.isRouted(host),
+      !readiness.hasBaseline ||
+      pace.isKnown(host, service.baseline.subset, service.baseline.version) ||
+      pace.isRouted(host),
   };
-  let decided = routesOf(service, readiness, circumstances);
-  let objects = serviceObjects(decided, naming, settings);
-  for (
-    let large = tooLarge(objects, settings);
-    large !== undefined && decided.layout.branches.length > 0;
-    large = tooLarge(objects, settings)
-  ) {
-    const kept = Math.floor(
-      decided.layout.branches.length * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)),
-    );
-    decided = withRoomFor(kept, {
-      full: service,
-      decided: routesOf({ ...service, branches: service.branches.slice(0, kept) }, readiness, circumstances),
-      large,
-    });
-    objects = serviceObjects(decided, naming, settings);
-  }
+  const { kept, large, routes: settled } = roomFor(service, readiness, circumstances, context);
+  const isSettled = circumstances.pending.size === 0 && circumstances.isBaselineKnown;
+  const paced = isSettled ? settled : routesOf(firstBranches(service, kept), readiness, circumstances);
+  const whole = large === undefined ? paced : routesOf(service, readiness, circumstances);
+  const decided = large === undefined ? paced : withRoomFor(kept, { whole, decided: paced, large });
+  const objects = serviceObjects(decided, naming, settings);
   routes.decided.set(name, decided);
   noteBranches(routes, { ...decided, layout: service });
   return withhold(objects, decided, readiness.ready, context);
@@ -184,12 +183,40 @@ function withhold(
   for (const key of keys) desired.withheld.delete(key);
   const stays =
     blocked !== undefined &&
-    pace.isRouted(hostOf(name, namespace, settings)) &&
+    pace.isRouted(hostOfService(name, namespace, settings)) &&
     ready.has(layout.baseline.version) &&
     hasExposedBranches(layout, snapshot, settings);
   if (!stays) return objects;
   for (const key of keys) desired.withheld.add(key);
   return objects.filter((object) => !keys.includes(keyOf(object)));
+}
+
+/**
+ * Tells how many branches fit, their routes once nothing waits, and what would be too large with all of them. What waits for its turn has its room already: else it would lose its subset
+ * as soon as its route is due, and get it back without the route, for ever.
+ */
+function roomFor(
+  service: ServiceLayout,
+  readiness: Readiness,
+  circumstances: Circumstances,
+  { naming, settings }: Context,
+): { readonly kept: number; readonly large: RouteObject | undefined; readonly routes: ServiceRoutes } {
+  const settled = { ...circumstances, pending: new Map<string, Pending>(), isBaselineKnown: true };
+  let kept = service.branches.length;
+  let first: RouteObject | undefined;
+  for (;;) {
+    const routes = routesOf(firstBranches(service, kept), readiness, settled);
+    const large = tooLarge(serviceObjects(routes, naming, settings), settings);
+    if (large === undefined || kept === 0) return { kept, large: first, routes };
+    first = large;
+    kept = Math.floor(kept * Math.min(0.95, (0.98 * settings.objectSizeLimitBytes) / sizeOf(large)));
+  }
+}
+
+function firstBranches(service: ServiceLayout, count: number): ServiceLayout {
+  return count === service.branches.length
+    ? service
+    : { ...service, branches: service.branches.slice(0, count) };
 }
 
 function tooLarge(
@@ -208,23 +235,28 @@ function sizeOf(object: RouteObject): number {
 function withRoomFor(
   kept: number,
   {
-    full,
+    whole,
     decided,
     large,
-  }: { readonly full: ServiceLayout; readonly decided: ServiceRoutes; readonly large: RouteObject },
+  }: { readonly whole: ServiceRoutes; readonly decided: ServiceRoutes; readonly large: RouteObject },
 ): ServiceRoutes {
-  const { name, namespace } = full.service;
-  const left = full.branches.slice(kept).map(({ branch }) => branch.id);
-  const message = `${large.kind} ${large.metadata.name} would be too large with ${full.branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
+  const { service, branches } = whole.layout;
+  const { name, namespace } = service;
+  const left = branches.slice(kept).map(({ branch }) => branch.id);
+  const message = `${large.kind} ${large.metadata.name} would be too large with ${branches.length} branches of ${name}: ${left.length} of them (from ${left[0] ?? ''} on) have no routes; remove branches`;
   return {
     ...decided,
-    layout: { ...decided.layout, branches: full.branches.slice(0, kept) },
-    reasons: new Map([
-      ...decided.reasons,
-      ...left.map((id) => [id, `too many branches of ${name} for ${id}: baseline`] as const),
+    layout: { ...decided.layout, branches: branches.slice(0, kept) },
+    branches: new Map([
+      ...decided.branches,
+      ...left.map((id) => [id, withoutRoom(whole.branches.get(id))] as const),
     ]),
     problems: [...decided.problems, { code: 'BL407', path: '', kind: 'Service', namespace, name, message }],
   };
+}
+
+function withoutRoom(state: BranchState | undefined): BranchState {
+  return state?.kind === 'blocked' ? state : { kind: 'baseline', because: 'no-room' };
 }
 
 function noteBranches({ branchRoutes }: NamespaceRoutes, { layout, routes }: ServiceRoutes): void {

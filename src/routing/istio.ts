@@ -1,10 +1,13 @@
 /** Istio objects and their parts: VirtualService and DestinationRule of `networking.istio.io/v1`, as plain values with a fixed order of keys. */
 import { parse } from 'yaml';
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import { isObject, type JsonObject } from '../model/json.ts';
 import { managedByLabel, managedByValue } from '../model/keys.ts';
 import type { Service } from '../model/kubernetes.ts';
+import { memoize } from '../model/memoize.ts';
 import type { ServiceLayout } from './layout.ts';
+import { routeReason, unavailableAnswer } from './messages.ts';
 import type { Route } from './routes.ts';
 
 /** Kinds of object that we make. */
@@ -30,11 +33,6 @@ export function routeObject(kind: RouteKind, namespace: string, name: string, sp
     metadata: { name, namespace, labels: { [managedByLabel]: managedByValue } },
     spec,
   };
-}
-
-/** Returns the full host of a Service. */
-export function hostOf(service: string, namespace: string, settings: Settings): string {
-  return `${service}.${namespace}.svc.${settings.clusterDomain}`;
 }
 
 /** Returns the matches of a path and all below it, segment by segment: `/ctx` matches `/ctx` and `/ctx/x`, never `/ctxx`. */
@@ -91,7 +89,7 @@ export function httpRoute(
     return {
       name: route.version,
       ...match,
-      directResponse: { status: 503, body: { string: route.target.message } },
+      directResponse: { status: 503, body: { string: unavailableAnswer(route) } },
     };
   }
   const extra = extraOf(layout) ?? {};
@@ -117,7 +115,7 @@ function destinationOf(
   const number =
     own === undefined || own.ports.some((one) => one.port === port) ? port : (own.ports[0]?.port ?? port);
   return {
-    host: hostOf(target.service, namespace, settings),
+    host: hostOfService(target.service, namespace, settings),
     ...(target.kind === 'subset' ? { subset: target.subset } : {}),
     port: { number },
   };
@@ -146,7 +144,7 @@ function oursOf(route: Route, writing: Writing, settings: Settings): JsonObject 
       ? {}
       : {
           response: {
-            set: { [settings.responseHeader]: `${route.service} ${route.version} (${route.reason})` },
+            set: { [settings.responseHeader]: `${route.service} ${route.version} (${routeReason(route)})` },
           },
         }),
   };
@@ -192,17 +190,13 @@ const fieldsOfWhere: ReadonlySet<string> = new Set([
   'delegate',
 ]);
 
-/** Parsed annotations, kept for as long as the Service is: every route of a service asks. */
-const known = new WeakMap<Service, { readonly extra: JsonObject | undefined }>();
-
 /** Reads the `http` annotation of a Service; empty without one, undefined when it is not a mapping of route settings. */
 export function extraOf({ service }: ServiceLayout): JsonObject | undefined {
-  const found = known.get(service) ?? { extra: readExtra(service.declared['http']) };
-  known.set(service, found);
-  return found.extra;
+  return memoize(service, readExtra);
 }
 
-function readExtra(text: string | undefined): JsonObject | undefined {
+function readExtra({ declared }: Service): JsonObject | undefined {
+  const text = declared['http'];
   if (text === undefined) return {};
   try {
     const value: unknown = parse(text, { maxAliasCount: 10 });

@@ -3,12 +3,12 @@
  * default route stay, for without them the pods would take the baseline's traffic.
  */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import { commaList } from '../model/json.ts';
 import type { Namespace, Pod } from '../model/kubernetes.ts';
 import { baselineOf, versionsOf } from '../model/membership.ts';
 import { selects } from '../model/selection.ts';
 import { inNamespace, namespaceOf, type Snapshot } from '../model/snapshot.ts';
-import { hostOf } from './istio.ts';
 import {
   byCodeUnit,
   byName,
@@ -42,7 +42,7 @@ function leavingOf(
   settings: Settings,
 ): readonly VersionLayout[] {
   const { service } = layout;
-  const subsets = pace.subsetsOf(hostOf(service.name, service.namespace, settings));
+  const subsets = pace.subsetsOf(hostOfService(service.name, service.namespace, settings));
   const declared = new Set([
     layout.baseline.version,
     ...layout.versions.map(({ version }) => version),
@@ -95,7 +95,7 @@ export function layOutLeaving(
   const namespace = namespaceOf(snapshot, name);
   if (namespace === undefined || namespace.enabled) return undefined;
   const services = byName(inNamespace(snapshot.services, name).values())
-    .filter((service) => pace.subsetsOf(hostOf(service.name, name, settings)).size > 0)
+    .filter((service) => pace.subsetsOf(hostOfService(service.name, name, settings)).size > 0)
     .map((service) => bareLayout(namespace, service, pace, settings))
     .filter((layout) => leavingOf(layout, snapshot, pace, settings).length > 0);
   if (services.length === 0) return undefined;
@@ -115,7 +115,7 @@ function bareLayout(
 ): ServiceLayout {
   const baseline = baselineOf(namespace, service, settings);
   const known = new Map(
-    [...pace.subsetsOf(hostOf(service.name, service.namespace, settings))].map(([subset, version]) => [
+    [...pace.subsetsOf(hostOfService(service.name, service.namespace, settings))].map(([subset, version]) => [
       version,
       subset,
     ]),

@@ -14,22 +14,16 @@
  * Ready versions whose subset is not known yet are decided as if they were not ready, so that one route's wait holds up no other.
  */
 import type { Settings } from '../config/settings.ts';
-import { isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { earliest } from '../model/collections.ts';
+import { textAt } from '../model/json.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { createBackoff } from './backoff.ts';
-import { changeOf, isHost, isSame, phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
+import { phaseNames, type Change, type Phase, type PhaseName } from './changes.ts';
 import { desiredOf, redecide, type Desired } from './desired.ts';
 import { type RouteObject } from './istio.ts';
 import { byCodeUnit, push } from './layout.ts';
-import {
-  createLedger,
-  delegateReference,
-  referencesOf,
-  subsetReference,
-  subsetsIn,
-  versionOfLabels,
-  type Ledger,
-} from './ledger.ts';
+import { createLedger, versionOfLabels, type Ledger } from './ledger.ts';
+import { nextWrite, serviceOf, type NextWrite } from './next-write.ts';
 import type { Pace } from './pace.ts';
 
 /** A Service whose endpoints or pods changed. */
@@ -40,7 +34,7 @@ export interface TouchedService {
 
 /** What may be written now, in the order of its phases, and when to ask again; undefined: when something happens. */
 interface Due {
-  readonly phases: readonly Omit<Phase, 'settleMilliseconds'>[];
+  readonly phases: readonly Phase[];
   readonly nextAt: number | undefined;
 }
 
@@ -60,8 +54,6 @@ export interface Planner {
   plan(now: number): Due;
   /** What should be, as of the last plan. */
   desired(): Desired;
-  /** Tells whether an object is as it should be, or is to stay as it is. */
-  readonly isDone: (key: string) => boolean;
   readonly ledger: Ledger;
 }
 
@@ -77,13 +69,7 @@ export interface PlannerSite {
   readonly now: number;
 }
 
-/** A step of one object: a change that is due, or when to look again (undefined: when something else happens). */
-type Step =
-  | { readonly phase: PhaseName; readonly change: Change; readonly again?: number | undefined }
-  | { readonly waitUntil: number | undefined }
-  | undefined;
-
-function inPhases(steps: readonly NonNullable<Step>[], pacerAt: number | undefined): Due {
+function inPhases(steps: readonly NonNullable<NextWrite>[], pacerAt: number | undefined): Due {
   const phases = new Map<PhaseName, Change[]>();
   for (const step of steps) if ('change' in step) push(phases, step.phase, step.change);
   const times = steps.map((step) => ('change' in step ? step.again : step.waitUntil));
@@ -131,8 +117,8 @@ export function createPlanner({
     return desired;
   }
 
-  function stepOf(key: string, wanted: Desired, now: number): Step {
-    const step = changeStep(key, wanted, { ledger, now });
+  function stepOf(key: string, wanted: Desired, now: number): NextWrite {
+    const step = nextWrite(key, wanted, { ledger, now, settings });
     const notBefore = failures.notBefore(key);
     if (step === undefined && notBefore <= now) failures.succeeded(key);
     return step !== undefined && notBefore > now ? { waitUntil: notBefore } : step;
@@ -149,7 +135,7 @@ export function createPlanner({
       ledger.observe(key, object, now);
       open.add(key);
       // What its subsets are known for is asked again, and so is the time to wait.
-      if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? ''));
+      if (rule !== undefined) touch(serviceOf(textAt(rule.spec, 'host') ?? '', settings));
     },
     failed(key, now) {
       failures.failed(key, now);
@@ -161,7 +147,7 @@ export function createPlanner({
     },
     plan(now) {
       const wanted = decide(now);
-      const steps = new Map<string, Step>(
+      const steps = new Map<string, NextWrite>(
         [...open].sort(byCodeUnit).map((key) => [key, stepOf(key, wanted, now)]),
       );
       for (const [key, step] of steps) if (step === undefined) open.delete(key);
@@ -172,127 +158,7 @@ export function createPlanner({
       );
     },
     desired: () => desired ?? desiredOf(snapshot, settings, pacer),
-    isDone: (key) => !open.has(key),
   };
-}
-
-function changeStep(
-  key: string,
-  { objects, withheld, namespaces }: Desired,
-  { ledger, now }: Pick<Moment, 'ledger' | 'now'>,
-): Step {
-  if (withheld.has(key)) return undefined;
-  const [before, after] = [ledger.objects.get(key), objects.get(key)];
-  const object = after ?? before;
-  if (object === undefined) return undefined;
-  const moment = { ledger, now, objects, namespaces };
-  return object.kind === 'DestinationRule'
-    ? ruleStep(key, before, after, moment)
-    : routeStep(before, after, moment);
-}
-
-interface Moment {
-  readonly ledger: Ledger;
-  readonly now: number;
-  readonly objects: Desired['objects'];
-  readonly namespaces: Desired['namespaces'];
-}
-
-/** A subset that goes, or comes to mean other pods, stays as it was until the proxies have forgotten every route to it. */
-function ruleStep(
-  key: string,
-  before: RouteObject | undefined,
-  after: RouteObject | undefined,
-  moment: Moment,
-): Step {
-  const { ledger } = moment;
-  if (before === undefined) return { phase: 'subsets added', change: changeOf(before, after) };
-  const host = textAt(before.spec, 'host') ?? '';
-  const wanted = new Map(subsets(after).map((subset) => [subsetName(subset), subset]));
-  const leaving = subsets(before).filter((subset) => !isSame(subset, wanted.get(subsetName(subset))));
-  const busy = leaving.filter(
-    (subset) =>
-      !isFree(key, host, subsetName(subset), moment) &&
-      !isBaselines(wanted.get(subsetName(subset)), host, moment),
-  );
-  const again = earliest(busy.map((subset) => ledger.freeAt(subsetReference(host, subsetName(subset)))));
-  if (after === undefined)
-    return busy.length > 0
-      ? { waitUntil: again }
-      : { phase: 'subsets removed', change: changeOf(before, after) };
-  for (const subset of busy) wanted.set(subsetName(subset), subset);
-  const kept = [...wanted.values()].sort((a, b) => byCodeUnit(subsetName(a), subsetName(b)));
-  const between = busy.length === 0 ? after : { ...after, spec: { ...after.spec, subsets: kept } };
-  if (isSame(before.spec, between.spec)) return busy.length > 0 ? { waitUntil: again } : undefined;
-  return {
-    phase: leaving.length > busy.length ? 'subsets removed' : 'subsets added',
-    change: changeOf(before, between),
-    again,
-  };
-}
-
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
-}
-
-function isFree(key: string, host: string, subset: string, { ledger, now }: Moment): boolean {
-  const freeAt = ledger.freeAt(subsetReference(host, subset));
-  return (freeAt !== undefined && freeAt <= now) || ledger.isElsewhere(key, subset, now);
-}
-
-function subsets(object: RouteObject | undefined): readonly JsonObject[] {
-  return listAt(object?.spec, 'subsets').filter(isObject);
-}
-
-/** The baseline may take over a name of a branch at once: whoever is still routed there meets the baseline. */
-function isBaselines(subset: JsonObject | undefined, host: string, { namespaces }: Moment): boolean {
-  const { namespace, service } = serviceOf(host);
-  const baseline = namespaces.get(namespace)?.decided.get(service)?.layout.baseline;
-  return (
-    subset !== undefined &&
-    baseline !== undefined &&
-    subsetName(subset) === baseline.subset &&
-    Object.values(objectAt(subset, 'labels')).includes(baseline.version)
-  );
-}
-
-/** Tells whether a subset is to mean other pods than it does. */
-function isStale(host: string, subset: string, { ledger, objects }: Moment): boolean {
-  return ledger.rulesOf(host).some((key) => {
-    const wanted = objects.get(key);
-    const labels = wanted === undefined ? undefined : subsetsIn(wanted).get(subset);
-    return labels !== undefined && !isSame(labels, ledger.labelsOf(host, subset));
-  });
-}
-
-function subsetName(subset: JsonObject): string {
-  return textAt(subset, 'name') ?? '';
-}
-
-function routeStep(before: RouteObject | undefined, after: RouteObject | undefined, moment: Moment): Step {
-  if (before !== undefined && after !== undefined && isSame(before.spec, after.spec)) return undefined;
-  if (after === undefined && before !== undefined) return removalStep(before, moment);
-  const times = [...referencesOf(after as RouteObject)]
-    .filter((reference) => reference.startsWith('subset '))
-    .map((reference) => {
-      const [, host = '', subset = ''] = reference.split(' ');
-      return isStale(host, subset, moment) ? undefined : moment.ledger.knownAt(host, subset);
-    });
-  if (times.includes(undefined)) return { waitUntil: undefined };
-  const knownAt = Math.max(-Infinity, ...times.filter((time) => time !== undefined));
-  if (knownAt > moment.now) return { waitUntil: knownAt };
-  return {
-    phase: isHost(after as RouteObject) ? 'hosts written' : 'routes written',
-    change: changeOf(before, after),
-  };
-}
-
-function removalStep(before: RouteObject, { ledger }: Moment): Step {
-  const isDelegatedTo =
-    ledger.freeAt(delegateReference(before.metadata.namespace, before.metadata.name)) === undefined;
-  if (isDelegatedTo) return { waitUntil: undefined };
-  return { phase: isHost(before) ? 'hosts written' : 'routes removed', change: changeOf(before, undefined) };
 }
 
 interface Pacer extends Pace {
@@ -348,7 +214,7 @@ function createPacer(ledger: Ledger, settings: Settings): Pacer {
       if (labels === undefined || versionOfLabels(labels, settings.versionLabel) !== version) return false;
       const knownAt = ledger.knownAt(host, subset);
       if (knownAt !== undefined && knownAt > now) {
-        wait(serviceOf(host), knownAt);
+        wait(serviceOf(host, settings), knownAt);
       }
       return knownAt !== undefined && knownAt <= now;
     },
@@ -384,10 +250,4 @@ function noteService(shown: Shown, service: string, versions: ReadonlySet<string
 
 function nameOf({ namespace, service }: TouchedService): string {
   return `${namespace}/${service}`;
-}
-
-/** Takes the full host of a Service apart. */
-function serviceOf(host: string): TouchedService {
-  const [service = '', namespace = ''] = host.split('.');
-  return { namespace, service };
 }

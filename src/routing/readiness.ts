@@ -1,5 +1,6 @@
 /** Which versions of a service have a ready pod: by its EndpointSlices; where there are none by its pods; where there are none by its workloads. */
 import type { Settings } from '../config/settings.ts';
+import { isReached, podsReached } from '../model/endpoints.ts';
 import type { Labels } from '../model/json.ts';
 import type { Endpoint, Service, Workload } from '../model/kubernetes.ts';
 import { selects } from '../model/selection.ts';
@@ -83,7 +84,7 @@ export function isServed(snapshot: Snapshot, service: Service): boolean {
   const pods = [...inNamespace(snapshot.pods, service.namespace).values()].filter((pod) =>
     selects(service, pod.labels),
   );
-  if (pods.length > 0) return pods.some(({ ready }) => ready);
+  if (pods.length > 0) return pods.some((pod) => isReached(service, pod));
   const workloads = [...inNamespace(snapshot.workloads, service.namespace).values()].filter(
     ({ templateLabels }) => selects(service, templateLabels),
   );
@@ -111,16 +112,8 @@ function readyPods(
   service: Service,
   { endpoints, workloads }: { endpoints: SlicesByService; workloads: readonly Workload[] },
 ): readonly Labels[] {
-  const pods = inNamespace(snapshot.pods, service.namespace);
-  const listed = endpoints.get(service.name);
-  if (listed !== undefined && pods.size > 0) {
-    return listed
-      .filter(({ ready }) => ready)
-      .map(({ pod }) => pods.get(pod)?.labels)
-      .filter((labels) => labels !== undefined);
-  }
-  const behind = [...pods.values()].filter((pod) => selects(service, pod.labels));
-  if (behind.length > 0) return behind.filter((pod) => pod.ready).map((pod) => pod.labels);
+  const reached = podsReached(snapshot, service, endpoints.get(service.name));
+  if (reached !== undefined) return reached.map((pod) => pod.labels);
   const known = inNamespace(snapshot.workloads, service.namespace);
   return workloads
     .filter(

@@ -5,19 +5,13 @@
 import { contextsOf, isPublic } from '../model/exposure.ts';
 import type { Service } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
+import { branchStateOf, type Blocked, type BranchState, type Pending, type Target } from './branch-state.ts';
 import { extraOf } from './istio.ts';
 import { byCodeUnit, type BranchLayout, type RoutingProblem, type ServiceLayout } from './layout.ts';
-import type { Pace } from './pace.ts';
-import { isRetiring, type Readiness } from './readiness.ts';
+import type { Readiness } from './readiness.ts';
 
 /** Where requests come from: other services, or a Gateway. */
 type Entry = 'mesh' | 'ingress';
-
-/** Where a route leads. `unavailable` answers 503 with its message. */
-type Target =
-  | { readonly kind: 'subset'; readonly service: string; readonly subset: string }
-  | { readonly kind: 'service'; readonly service: string }
-  | { readonly kind: 'unavailable'; readonly message: string };
 
 /** One route of one service. */
 export interface Route {
@@ -32,7 +26,6 @@ export interface Route {
   /** Path under which a long-lived version stands. */
   readonly path: string | undefined;
   readonly target: Target;
-  readonly reason: string;
 }
 
 /** All that was decided about one service. */
@@ -40,10 +33,10 @@ export interface ServiceRoutes {
   readonly layout: ServiceLayout;
   readonly isPublic: boolean;
   readonly routes: readonly Route[];
-  /** Branch id → why it is served, or why it is not. */
-  readonly reasons: ReadonlyMap<string, string>;
+  /** How each branch is served, by its id. */
+  readonly branches: ReadonlyMap<string, BranchState>;
   /** Why the service has no routes for its versions; undefined when it has. */
-  readonly blocked: string | undefined;
+  readonly blocked: Blocked | undefined;
   readonly problems: readonly RoutingProblem[];
 }
 
@@ -52,8 +45,8 @@ export interface Circumstances {
   /** The foreign VirtualService that has the service's host in the mesh. */
   readonly meshOwner: string | undefined;
   readonly versionLabel: string;
-  /** Ready versions that have no route yet, and why. */
-  readonly waiting: ReadonlyMap<string, string>;
+  /** Ready versions that get their route later. */
+  readonly pending: ReadonlyMap<string, Pending>;
   /** Tells whether the default route may name the baseline's subset; before, whoever has no route of ours sees the whole Service. */
   readonly isBaselineKnown: boolean;
 }
@@ -66,12 +59,13 @@ export function routesOf(
 ): ServiceRoutes {
   const { meshOwner, isBaselineKnown } = circumstances;
   const problems = [...problemsOf(layout, readiness, circumstances)];
-  const blocked = blockOf(layout, readiness);
+  const blocked = blockedOf(layout, readiness);
   const reachable =
     layout.namespace.enabled && isPublic(layout.service, layout.namespace) && layout.ports.length > 0;
+  const branches = branchStates(layout, readiness, circumstances, { blocked, isPublic: reachable });
   const plan =
     blocked === undefined
-      ? versionRoutes(layout, readiness, circumstances)
+      ? versionRoutes(layout, branches, readiness, circumstances)
       : [baselineRoute(layout, { ...readiness, hasBaseline: true }, false)];
   const inMesh =
     blocked === undefined &&
@@ -91,50 +85,61 @@ export function routesOf(
     isPublic: reachable,
     blocked,
     problems,
+    branches,
     routes: [...(inMesh ? place('mesh') : []), ...(reachable ? place('ingress') : [])],
-    reasons: new Map(
-      layout.branches.map((one) => [one.branch.id, blocked ?? branchReason(one, readiness, circumstances)]),
-    ),
   };
+}
+
+function branchStates(
+  layout: ServiceLayout,
+  readiness: Readiness,
+  { meshOwner, pending }: Circumstances,
+  { blocked, isPublic }: Pick<ServiceRoutes, 'blocked' | 'isPublic'>,
+): ReadonlyMap<string, BranchState> {
+  const by =
+    blocked ??
+    (meshOwner === undefined || isPublic
+      ? undefined
+      : ({ kind: 'foreign-mesh-host', owner: meshOwner } as const));
+  return new Map(
+    layout.branches.map((one) => [
+      one.branch.id,
+      by === undefined ? branchStateOf(layout, one, readiness, pending) : { kind: 'blocked', by },
+    ]),
+  );
 }
 
 function hasVersions({ branches, versions, leaving }: ServiceLayout): boolean {
   return branches.length > 0 || versions.length > 0 || leaving.length > 0;
 }
 
-type Unplaced = Pick<Route, 'version' | 'branch' | 'path' | 'target' | 'reason'>;
+type Unplaced = Pick<Route, 'version' | 'branch' | 'path' | 'target'>;
 
 function versionRoutes(
   layout: ServiceLayout,
-  readiness: Readiness,
-  circumstances: Circumstances,
+  states: ReadonlyMap<string, BranchState>,
+  { ready, hasBaseline }: Readiness,
+  { pending, isBaselineKnown }: Circumstances,
 ): readonly Unplaced[] {
-  const isServed = (version: string): boolean =>
-    readiness.ready.has(version) && !circumstances.waiting.has(version);
-  const branches = layout.branches
-    .filter(({ branch }) => isServed(branch.id))
-    .map((one): Unplaced => ({
-      version: one.branch.id,
-      branch: one,
-      path: undefined,
-      target: branchTarget(layout, one),
-      reason: branchReason(one, readiness, circumstances),
-    }));
+  const branches = layout.branches.flatMap((branch): readonly Unplaced[] => {
+    const { id } = branch.branch;
+    const state = states.get(id);
+    return state?.kind === 'routed' ? [{ version: id, branch, path: undefined, target: state.target }] : [];
+  });
   const versions = layout.versions
-    .filter(({ version }) => isServed(version))
+    .filter(({ version }) => ready.has(version) && !pending.has(version))
     .flatMap(({ version, subset }) =>
       pathsOf(layout.service).map((context): Unplaced => ({
         version,
         branch: undefined,
         path: below(context, version),
         target: { kind: 'subset', service: layout.service.name, subset },
-        reason: `long-lived version ${version} by path`,
       })),
     );
   return [
     ...branches,
     ...[...versions].sort((a, b) => longerFirst(a.path ?? '', b.path ?? '')),
-    baselineRoute(layout, readiness, layout.hasSubsets && circumstances.isBaselineKnown),
+    baselineRoute(layout, { hasBaseline }, layout.hasSubsets && isBaselineKnown),
   ];
 }
 
@@ -164,51 +169,23 @@ function below(context: string, version: string): string {
   return `${context === '/' ? '' : context}/${version}`;
 }
 
-function branchTarget(layout: ServiceLayout, { own, subset }: BranchLayout): Target {
-  return own === undefined
-    ? { kind: 'subset', service: layout.service.name, subset }
-    : { kind: 'service', service: own.name };
-}
-
 function baselineRoute(
   { service, baseline }: ServiceLayout,
-  { hasBaseline }: Readiness,
+  { hasBaseline }: Pick<Readiness, 'hasBaseline'>,
   bySubset: boolean,
 ): Unplaced {
-  const version = baseline.version;
-  if (!hasBaseline) {
-    const message = `branchline: ${service.name} has no baseline (${version}); only its branches can be reached`;
-    return {
-      version,
-      branch: undefined,
-      path: undefined,
-      target: { kind: 'unavailable', message },
-      reason: `no baseline of ${service.name}: 503`,
-    };
-  }
-  const target: Target = bySubset
-    ? { kind: 'subset', service: service.name, subset: baseline.subset }
-    : { kind: 'service', service: service.name };
-  return { version, branch: undefined, path: undefined, target, reason: 'baseline' };
+  const { version, subset } = baseline;
+  const target: Target = !hasBaseline
+    ? { kind: 'unavailable' }
+    : bySubset
+      ? { kind: 'subset', service: service.name, subset }
+      : { kind: 'service', service: service.name };
+  return { version, branch: undefined, path: undefined, target };
 }
 
-function branchReason(
-  { branch, workloads }: BranchLayout,
-  { ready }: Readiness,
-  { waiting }: Circumstances,
-): string {
-  if (isRetiring(workloads)) return `${branch.id} is being retired: baseline`;
-  if (!ready.has(branch.id)) return `no ready pod of ${branch.id}: baseline`;
-  return waiting.get(branch.id) ?? `${branch.id} is ready`;
-}
-
-function blockOf(
-  { ports, service, hasSubsets }: ServiceLayout,
-  { strangers }: Readiness,
-): string | undefined {
-  if (ports.length === 0) return `${service.name} has no HTTP port: no routes`;
-  if (hasSubsets && strangers.length > 0)
-    return `ready pods of ${service.name} are not labelled as its baseline: no routes`;
+function blockedOf({ ports, hasSubsets }: ServiceLayout, { strangers }: Readiness): Blocked | undefined {
+  if (ports.length === 0) return { kind: 'no-http-port' };
+  if (hasSubsets && strangers.length > 0) return { kind: 'baseline-unlabelled', versions: strangers };
   return undefined;
 }
 
@@ -246,31 +223,6 @@ function* problemsOf(
       message: `VirtualService ${meshOwner} has the host of ${service.name} in the mesh: no mesh routes of ours; remove it, or route there yourself`,
     };
   }
-}
-
-/** Returns why ready versions have no route yet: version → reason. */
-export function waitingOf(
-  layout: ServiceLayout,
-  { ready }: Readiness,
-  host: string,
-  pace: Pace,
-): ReadonlyMap<string, string> {
-  const { namespace, name: service } = layout.service;
-  const waiting = new Map<string, string>();
-  const ask = (version: string, subset: string | undefined): void => {
-    if (!ready.has(version)) return;
-    if (subset !== undefined && !pace.isKnown(host, subset, version))
-      waiting.set(version, `the proxies do not know ${version} yet: baseline`);
-    else if (!pace.mayAppear({ namespace, service, version }))
-      waiting.set(version, `${version} came and went too often, and waits: baseline`);
-  };
-  for (const { version, subset } of layout.versions) ask(version, subset);
-  for (const { branch, subset, own, workloads } of layout.branches) {
-    if (workloads.every(({ leaving }) => leaving))
-      waiting.set(branch.id, `${branch.id} is being deleted: baseline`);
-    else ask(branch.id, own === undefined ? subset : undefined);
-  }
-  return waiting;
 }
 
 function* unlabelled({ branches, service }: ServiceLayout, versionLabel: string): Generator<RoutingProblem> {

@@ -1,11 +1,11 @@
 /** The objects of one service: its DestinationRule, its routes in the mesh, its routes from outside (without hosts: the hosts' objects delegate to it). */
 import type { Settings } from '../config/settings.ts';
+import { hostOfService } from '../model/hosts.ts';
 import type { JsonObject } from '../model/json.ts';
 import { carriersOf, edgeOf } from './edge.ts';
 import {
   baggageMatches,
   headerMatches,
-  hostOf,
   httpRoute,
   pathMatches,
   routeObject,
@@ -41,7 +41,7 @@ export function serviceObjects(
     const http = meshRoutes(decided, settings);
     objects.push(
       routeObject('VirtualService', namespace, naming('VirtualService', namespace, `${name}-mesh`), {
-        hosts: [hostOf(name, namespace, settings)],
+        hosts: [hostOfService(name, namespace, settings)],
         http,
       }),
     );
@@ -68,7 +68,7 @@ function destinationRule({ layout }: ServiceRoutes, settings: Settings): JsonObj
     ...[...layout.versions, ...layout.leaving].map((one) => subset(one.subset, one.version)),
     ...branches.map((one) => subset(one.subset, one.branch.id)),
   ].sort((a, b) => byCodeUnit(a['name'] as string, b['name'] as string));
-  return { host: hostOf(layout.service.name, layout.service.namespace, settings), subsets };
+  return { host: hostOfService(layout.service.name, layout.service.namespace, settings), subsets };
 }
 
 /** Several HTTP ports: every route once a port, port after port. */

@@ -1,6 +1,7 @@
 /** Public addresses: which paths of which services stand under which domains of a namespace, in the order in which a proxy must ask. */
 import type { Settings } from '../config/settings.ts';
 import { isPublic } from '../model/exposure.ts';
+import { resolveGateway } from '../model/gateways.ts';
 import { commaList } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { domainsOf, type Meta, type Namespace, type Service } from '../model/kubernetes.ts';
@@ -156,9 +157,7 @@ export function gatewaysOf(
     [declared['gateways'], namespace.declared['gateways']]
       .map((names) => commaList(names).filter((name) => gateway.test(name)))
       .find((names) => names.length > 0) ?? settings.gateways;
-  return [...new Set(written.map((name) => (name.includes('/') ? name : `${namespace.name}/${name}`)))].sort(
-    byCodeUnit,
-  );
+  return [...new Set(written.map((name) => resolveGateway(name, namespace.name)))].sort(byCodeUnit);
 }
 
 /** Tells whether a path lies below another one, segment by segment, and is not the same. */

@@ -1,13 +1,7 @@
 /** Rules about a DestinationRule among everything else in the cluster: subsets that routes still name, other rules of its host, the Service's pods. */
-import {
-  fullHost,
-  hostOfRule,
-  hostCovers,
-  resolveRules,
-  serviceOfHost,
-  type Lookup,
-} from '../model/destination-rules.ts';
+import { resolveRules, type Lookup } from '../model/destination-rules.ts';
 import { isEqual } from '../model/equal.ts';
+import { hostOfDestinationRule, resolveConfigHost, serviceOfHost, wildcardMatches } from '../model/hosts.ts';
 import { covers, type JsonObject, type Labels } from '../model/json.ts';
 import { readDestinationRule, type DestinationRule, type VirtualService } from '../model/kubernetes.ts';
 import { quote, type Problem } from '../model/problem.ts';
@@ -95,7 +89,7 @@ function* stillRouted(
   yield {
     code: views.isDeleted ? 'BL278' : 'BL262',
     path: `spec.subsets[${index}]`,
-    message: `subset ${quote(subset)} of ${hostOfRule(rule, owner.settings)} goes away, and VirtualService ${user.route.namespace}/${user.route.name} still sends requests there: they would get 503`,
+    message: `subset ${quote(subset)} of ${hostOfDestinationRule(rule, owner.settings)} goes away, and VirtualService ${user.route.namespace}/${user.route.name} still sends requests there: they would get 503`,
     fix: 'take the route away first, wait some seconds, then the subset',
   };
 }
@@ -117,22 +111,24 @@ interface User {
 }
 
 function routesTo(subset: string, rule: DestinationRule, { snapshot, settings }: FactOwner): readonly User[] {
-  const pattern = hostOfRule(rule, settings);
+  const pattern = hostOfDestinationRule(rule, settings);
   return [...snapshot.virtualServices.values()]
     .flatMap((inside) => [...inside.values()])
     .flatMap((route) => {
       const destination = route.destinations.find(
-        (one) => one.subset === subset && hostCovers(pattern, fullHost(one.host, route.namespace, settings)),
+        (one) =>
+          one.subset === subset &&
+          wildcardMatches(pattern, resolveConfigHost(one.host, route.namespace, settings).host),
       );
       return destination === undefined
         ? []
-        : [{ route, host: fullHost(destination.host, route.namespace, settings) }];
+        : [{ route, host: resolveConfigHost(destination.host, route.namespace, settings).host }];
     });
 }
 
 /** A selector that asks for another version leaves the subset without pods. */
 function* podsAreSelected(self: DestinationRule, { snapshot, settings }: FactOwner): Generator<Finding> {
-  const named = serviceOfHost(hostOfRule(self, settings), settings);
+  const named = serviceOfHost(hostOfDestinationRule(self, settings), settings);
   const service = named && inNamespace(snapshot.services, named.namespace).get(named.name);
   if (service === undefined) return;
   for (const [index, { name, labels }] of self.subsets.entries()) {
@@ -150,7 +146,7 @@ function* podsAreSelected(self: DestinationRule, { snapshot, settings }: FactOwn
 
 /** Said where the Service has pods or workloads that are known: in a folder of routes nothing is. What differs in case only is probably meant. */
 function* subsetsHavePods(self: DestinationRule, { snapshot, settings }: FactOwner): Generator<Finding> {
-  const named = serviceOfHost(hostOfRule(self, settings), settings);
+  const named = serviceOfHost(hostOfDestinationRule(self, settings), settings);
   const service = named && inNamespace(snapshot.services, named.namespace).get(named.name);
   if (service === undefined) return;
   const pods = podsBehind(inNamespace(snapshot.pods, service.namespace), service).map(({ labels }) => labels);
@@ -185,10 +181,10 @@ function wayOut(labels: Labels, carried: readonly Labels[]): string {
 
 /** Rules of one host and namespace are merged, the oldest first; a rule of another namespace replaces them for its own clients. */
 function* rulesOfTheHostAgree(self: DestinationRule, { snapshot, settings }: FactOwner): Generator<Finding> {
-  const host = hostOfRule(self, settings);
+  const host = hostOfDestinationRule(self, settings);
   if (self.partial) return;
   for (const other of inNamespace(snapshot.destinationRules, self.namespace).values()) {
-    if (other.name !== self.name && !other.partial && hostOfRule(other, settings) === host)
+    if (other.name !== self.name && !other.partial && hostOfDestinationRule(other, settings) === host)
       yield* mergeFindings(self, other);
   }
   const home = serviceOfHost(host, settings)?.namespace;
@@ -196,7 +192,7 @@ function* rulesOfTheHostAgree(self: DestinationRule, { snapshot, settings }: Fac
     yield* hidingFindings(
       self,
       [...inNamespace(snapshot.destinationRules, home).values()].filter(
-        (other) => hostOfRule(other, settings) === host,
+        (other) => hostOfDestinationRule(other, settings) === host,
       ),
     );
   }

@@ -1,6 +1,7 @@
 /** The fields of VirtualService, DestinationRule, HTTPRoute and GRPCRoute at each level, for manifests that no API server has pruned yet. Same in every served version. */
 import { distance } from '../model/distance.ts';
 import { textAt, type JsonObject } from '../model/json.ts';
+import { memoize } from '../model/memoize.ts';
 import { quote, type Problem } from '../model/problem.ts';
 import { packedFields } from './field-data.ts';
 import { shownName } from './finding.ts';
@@ -14,17 +15,14 @@ interface Shape {
 
 const open: Shape = {};
 
-/** Kind → its shape, unpacked when the first object of it is looked at. */
-const shapes = new Map<string, Shape>();
-
+/** Returns the shape of a kind, unpacked when the first object of it is looked at. */
 function shapeOf(kind: string): Shape | undefined {
-  const packed = Object.hasOwn(packedFields, kind) ? packedFields[kind] : undefined;
-  if (packed === undefined) return undefined;
-  const shape = shapes.get(kind) ?? {
-    fields: { apiVersion: open, kind: open, metadata: open, status: open, spec: unpack(packed) },
-  };
-  shapes.set(kind, shape);
-  return shape;
+  return Object.hasOwn(packedFields, kind) ? memoize(packedFields, unpackKind, kind) : undefined;
+}
+
+function unpackKind(packed: typeof packedFields, kind: string): Shape {
+  const spec = unpack(packed[kind] ?? '');
+  return { fields: { apiVersion: open, kind: open, metadata: open, status: open, spec } };
 }
 
 /** `a b(c d) e{f}`: fields a, b with fields c and d, and e with any keys, each with a field f. */

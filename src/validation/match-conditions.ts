@@ -1,5 +1,6 @@
 /** What a match asks for, and whether one match takes everything that another one would. */
-import { at, isObject, listAt, objectAt, textAt } from '../model/json.ts';
+import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { memoize } from '../model/memoize.ts';
 import type { RegexReader } from '../model/regex-readers.ts';
 import { isSet, members, type Placed } from './finding.ts';
 import { createTexts, type TextCondition, type Texts } from './texts.ts';
@@ -21,17 +22,14 @@ export interface Matches {
   readonly texts: Texts;
 }
 
-const known = new WeakMap<object, { readonly readers: readonly RegexReader[]; readonly matches: Matches }>();
-
 /** Returns the matches of the HTTP routes of a spec; a route without matches asks for nothing. They are read once for all rules about the object. */
 export function matchesOf(spec: Placed, readers: readonly RegexReader[]): Matches {
-  const key = objectAt(spec.value);
-  const found = known.get(key);
-  if (found?.readers === readers) return found.matches;
+  return memoize(objectAt(spec.value), readMatches, spec.path, readers);
+}
+
+function readMatches(value: JsonObject, path: string, readers: readonly RegexReader[]): Matches {
   const texts = createTexts(readers);
-  const matches = { texts, all: conditionsOf(spec, texts) };
-  known.set(key, { readers, matches });
-  return matches;
+  return { texts, all: conditionsOf({ value, path }, texts) };
 }
 
 /** Returns the matches of the HTTP routes of a spec, compared by somebody else's texts. */

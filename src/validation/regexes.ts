@@ -1,5 +1,6 @@
 /** Where the regexes of a route object are. */
 import { at, isObject, listAt, objectAt, textAt, type JsonObject } from '../model/json.ts';
+import { memoize } from '../model/memoize.ts';
 import { shownName } from './finding.ts';
 
 /** One regex as it stands in an object. */
@@ -15,13 +16,13 @@ export interface RouteRegex {
 
 type Subject = RouteRegex['subject'];
 
-const known = new WeakMap<JsonObject, readonly RouteRegex[]>();
-
 /** Lists the regexes of a VirtualService, HTTPRoute or GRPCRoute; none for other kinds. Garbage of any shape is passed over. The object is read once for all that ask. */
 export function regexesOf(object: JsonObject): readonly RouteRegex[] {
-  const found = known.get(object) ?? [...read(object)];
-  known.set(object, found);
-  return found;
+  return memoize(object, readAll);
+}
+
+function readAll(object: JsonObject): readonly RouteRegex[] {
+  return [...read(object)];
 }
 
 function* read(object: JsonObject): Generator<RouteRegex> {

@@ -1,4 +1,5 @@
 /** Rules about spellings that Istio accepts and that do not do what their author meant. */
+import { hostOfService } from '../model/hosts.ts';
 import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { bareDots } from '../regex/literal.ts';
@@ -49,8 +50,10 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
   );
   const mirrors = routes.map((route) => field(route, 'mirror'));
   const hosts = members(spec, 'hosts');
+  const isForMesh = isBoundToMesh(spec.value);
+  const written = new Set(hosts.map(({ value }) => value));
   for (const { value, path } of hosts)
-    if (typeof value === 'string' && value !== '*' && !isAlias(value, spec.value, owner))
+    if (typeof value === 'string' && value !== '*' && !isAlias(value, isForMesh, written, owner))
       yield* partialHost(value, path, owner);
   const seen = new Set<string>();
   for (const { value, path } of [...targets, ...mirrors]) {
@@ -62,13 +65,14 @@ function* hostsAreFull(spec: Placed, owner: Owner): Generator<Finding> {
 }
 
 /** A Gateway takes `name.namespace` for what it says; beside the full name it is another name for sidecars, too. */
-function isAlias(host: string, spec: unknown, { settings }: Owner): boolean {
+function isAlias(
+  host: string,
+  isForMesh: boolean,
+  written: ReadonlySet<unknown>,
+  { settings }: Owner,
+): boolean {
   const [name = '', namespace] = host.split('.');
-  return (
-    namespace !== undefined &&
-    (!isBoundToMesh(spec) ||
-      listAt(spec, 'hosts').includes(`${name}.${namespace}.svc.${settings.clusterDomain}`))
-  );
+  return namespace !== undefined && (!isForMesh || written.has(hostOfService(name, namespace, settings)));
 }
 
 function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Finding> {
@@ -79,7 +83,6 @@ function* ruleHostIsFull({ value, path }: Placed, owner: Owner): Generator<Findi
 /** A name without a dot is completed with the namespace of the rule; one with some of its parts is taken as it is, and meets nothing. */
 function* partialHost(host: string, path: string, { namespace, settings }: Owner): Generator<Finding> {
   if (hostFault(host) !== undefined || host.startsWith('*')) return;
-  const full = `svc.${settings.clusterDomain}`;
   const labels = host.split('.');
   const isHalf =
     (labels.length === 3 && labels[2] === 'svc') || (labels.length === 2 && labels[1] === namespace);
@@ -87,13 +90,13 @@ function* partialHost(host: string, path: string, { namespace, settings }: Owner
     yield finding(
       path,
       `is ${quote(host)}, which Istio completes with the namespace of this object`,
-      `write ${host}.${namespace}.${full}`,
+      `write ${hostOfService(host, namespace, settings)}`,
     );
   else if (isHalf)
     yield finding(
       path,
       `is ${quote(host)}, which Istio takes as it is and so is no Service`,
-      `write ${labels.slice(0, 2).join('.')}.${full}`,
+      `write ${hostOfService(labels[0] ?? '', labels[1] ?? '', settings)}`,
     );
 }
 

@@ -1,9 +1,11 @@
 /** Rules about the hosts and Gateways of a VirtualService among those of others. */
-import { fullHost, hostCovers, isExported, routesOfHost } from '../model/destination-rules.ts';
+import { isExported, routesOfHost } from '../model/destination-rules.ts';
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
+import { resolveConfigHost, resolveVirtualServiceHost, wildcardMatches } from '../model/hosts.ts';
 import type { Gateway, VirtualService } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { finding, members, type FactOwner, type Finding, type Placed } from './finding.ts';
-import { boundToMesh, gatewayOf, type FactRow } from './virtual-service-subject.ts';
+import { gatewayOf, type FactRow } from './virtual-service-subject.ts';
 
 /** Rules over a VirtualService. */
 export const hostRows: readonly FactRow[] = [
@@ -24,7 +26,11 @@ function* meshHostsHaveOneOwner(
   if (!takesWholeHosts(self)) return;
   const told = new Set<VirtualService>();
   for (const [index, host] of self.hosts.entries()) {
-    for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
+    for (const other of routesOfHost(
+      resolveVirtualServiceHost(host, self.namespace, settings).host,
+      snapshot,
+      settings,
+    )) {
       if (
         told.has(other) ||
         !takesWholeHosts(other) ||
@@ -40,7 +46,7 @@ function* meshHostsHaveOneOwner(
 }
 
 function takesWholeHosts(route: VirtualService): boolean {
-  return boundToMesh(route) && !route.partial && route.hosts.length > 0;
+  return isForSidecars(route) && !route.partial && route.hosts.length > 0;
 }
 
 function isSame(one: VirtualService, other: VirtualService): boolean {
@@ -73,21 +79,27 @@ function* gatewaysAreThere(spec: Placed, { snapshot }: FactOwner, self: VirtualS
       continue;
     yield finding(
       path,
-      `is ${quote(value)}, and no Gateway ${value.includes('/') ? value : `${self.namespace}/${value}`} is known here`,
+      `is ${quote(value)}, and no Gateway ${resolveGateway(value, self.namespace)} is known here`,
       'create it, or write namespace/name of another',
     );
   }
 }
 
-/** Each host against the servers of each Gateway; Istio tells only when none fits. */
-function* hostsAreServed(spec: Placed, { snapshot }: FactOwner, self: VirtualService): Generator<Finding> {
+/** Each host against the servers of each Gateway; Istio tells only when none fits, and compares them with their case. */
+function* hostsAreServed(
+  spec: Placed,
+  { snapshot, settings }: FactOwner,
+  self: VirtualService,
+): Generator<Finding> {
   const gateways = self.gateways.map((written) => gatewayOf(snapshot, written, self.namespace));
   if (gateways.length === 0 || gateways.includes(undefined)) return;
   for (const { value, path } of members(spec, 'hosts')) {
     if (
       typeof value !== 'string' ||
       gateways.some(
-        (gateway) => gateway !== undefined && serves(gateway, value.toLowerCase(), self.namespace),
+        (gateway) =>
+          gateway !== undefined &&
+          serves(gateway, resolveConfigHost(value, self.namespace, settings).host, self.namespace),
       )
     )
       continue;
@@ -104,8 +116,8 @@ function serves(gateway: Gateway, host: string, namespace: string): boolean {
   return gateway.hosts.some((server) => {
     const slash = server.indexOf('/');
     const from = slash < 0 ? '*' : server.slice(0, slash);
-    const name = server.slice(slash + 1).toLowerCase();
+    const name = server.slice(slash + 1);
     const isOpen = from === '*' || from === namespace || (from === '.' && gateway.namespace === namespace);
-    return isOpen && (hostCovers(name, host) || hostCovers(host, name));
+    return isOpen && (wildcardMatches(name, host) || wildcardMatches(host, name));
   });
 }

@@ -2,15 +2,16 @@
  * Rules about the VirtualServices of one Gateway host, whose routes Istio puts one after another: the oldest object first, then by name and namespace, and
  * what takes every request last. @see https://github.com/istio/istio/blob/86c9f01/pilot/pkg/networking/core/gateway.go buildGatewayHTTPRouteConfig
  */
-import { fullHost, routesOfHost } from '../model/destination-rules.ts';
+import { routesOfHost } from '../model/destination-rules.ts';
 import { isEqual } from '../model/equal.ts';
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
+import { resolveConfigHost, resolveVirtualServiceHost } from '../model/hosts.ts';
 import { at, listAt, textAt } from '../model/json.ts';
 import type { VirtualService } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
 import { finding, type FactOwner, type Finding, type Placed } from './finding.ts';
 import { conditionsOf, headerKey, mayMeet, takesAll, without, type Conditions } from './match-conditions.ts';
 import type { Texts } from './texts.ts';
-import { isBoundToMesh } from './virtual-service-object.ts';
 import type { FactRow, Subject } from './virtual-service-subject.ts';
 
 /** Rules over a VirtualService. */
@@ -30,17 +31,19 @@ const lookedAtMax = 600;
 
 /** Who asks for a branch at a Gateway's host must get an answer without the branch, too: here, or by another object of the host. */
 function* somethingIsLeftForTheBaseline(
-  spec: Placed,
+  _: Placed,
   { snapshot, settings }: FactOwner,
   self: Subject,
 ): Generator<Finding> {
   const { all, texts } = self.matches;
   const branchKey = headerKey(settings.routingHeader);
   const choosing = all.slice(0, lookedAtMax).filter(({ asks }) => asks.has(branchKey));
-  if (choosing.length === 0 || isBoundToMesh(spec.value) || self.hosts.length === 0) return;
+  if (choosing.length === 0 || isForSidecars(self) || self.hosts.length === 0) return;
   const others = new Set(
     self.hosts
-      .flatMap((host) => routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings))
+      .flatMap((host) =>
+        routesOfHost(resolveVirtualServiceHost(host, self.namespace, settings).host, snapshot, settings),
+      )
       .filter((other) => !isSame(self, other) && shareAGateway(self, other)),
   );
   const plain = [
@@ -69,7 +72,11 @@ function* gatewayHostsAreShared(
   const mine: Party = { route: self, all: self.matches.all };
   const told = new Set<VirtualService>();
   for (const [index, host] of self.hosts.entries()) {
-    for (const other of routesOfHost(fullHost(host, self.namespace, settings), snapshot, settings)) {
+    for (const other of routesOfHost(
+      resolveVirtualServiceHost(host, self.namespace, settings).host,
+      snapshot,
+      settings,
+    )) {
       if (
         told.has(other) ||
         isSame(self, other) ||
@@ -101,7 +108,7 @@ function shareAGateway(one: VirtualService, other: VirtualService): boolean {
 function gatewaysOf({ gateways, namespace }: VirtualService): readonly string[] {
   return gateways
     .filter((gateway) => gateway !== 'mesh')
-    .map((gateway) => (gateway.includes('/') ? gateway : `${namespace}/${gateway}`));
+    .map((gateway) => resolveGateway(gateway, namespace));
 }
 
 /** Tells which of two stands first; undefined where neither says how old it is, as in manifests. What is not there yet is the younger one. */
@@ -186,8 +193,8 @@ function hostsOf(
   settings: FactOwner['settings'],
 ): ReadonlySet<string> {
   return new Set(
-    listAt(http, 'route').map((target) =>
-      fullHost(textAt(target, 'destination', 'host') ?? '', namespace, settings),
+    listAt(http, 'route').map(
+      (target) => resolveConfigHost(textAt(target, 'destination', 'host') ?? '', namespace, settings).host,
     ),
   );
 }

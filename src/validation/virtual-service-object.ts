@@ -1,4 +1,5 @@
 /** Rules about a VirtualService as a whole: hosts, gateways, where it is exported. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go ValidateVirtualService */
+import { isForSidecars } from '../model/gateways.ts';
 import { at, isObject, listAt, objectAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import {
@@ -87,10 +88,9 @@ export function* hostFinding(host: string, path: string, fix: string): Generator
   if (fault !== undefined) yield finding(path, `is ${quote(host)}: it ${fault}`, fix);
 }
 
-/** Tells whether a VirtualService applies to sidecars. */
+/** Tells whether a VirtualService with this spec, of any shape, is for sidecars. */
 export function isBoundToMesh(spec: unknown): boolean {
-  const gateways = listAt(spec, 'gateways');
-  return gateways.length === 0 || gateways.includes('mesh');
+  return isForSidecars({ gateways: listAt(spec, 'gateways') });
 }
 
 function* hostsFitTheGateways({ value }: Placed): Generator<Finding> {

@@ -1,5 +1,7 @@
 /** Rules about the order of HTTP routes: Istio takes the first match. What IST0130 and IST0131 tell, without their holes and false alarms. */
 import { at, listAt, textAt } from '../model/json.ts';
+import { memoize } from '../model/memoize.ts';
+import type { RegexReader } from '../model/regex-readers.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { finding, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import {
@@ -41,15 +43,9 @@ interface Found {
   readonly cutAt: Conditions | undefined;
 }
 
-const known = new WeakMap<object, Found>();
-
 /** The rules about hidden matches share one walk. */
 function found(spec: Placed, { settings }: Owner): Found {
-  const hidden =
-    known.get(spec) ??
-    findHidden(spec, matchesOf(spec, settings.regexReaders), headerKey(settings.routingHeader));
-  known.set(spec, hidden);
-  return hidden;
+  return memoize(spec, findHidden, settings.regexReaders, settings.routingHeader);
 }
 
 function* hiddenMatches(spec: Placed, owner: Owner, code: ProblemCode): Generator<Finding> {
@@ -68,7 +64,9 @@ function* everythingIsCompared(spec: Placed, owner: Owner): Generator<Finding> {
     );
 }
 
-function findHidden(spec: Placed, { all, texts }: Matches, branchKey: string): Found {
+function findHidden(spec: Placed, readers: readonly RegexReader[], routingHeader: string): Found {
+  const { all, texts } = matchesOf(spec, readers);
+  const branchKey = headerKey(routingHeader);
   const hosts = listAt(spec.value, 'http').map(hostsOf);
   const hidden: Hidden[] = [];
   let before = 0;

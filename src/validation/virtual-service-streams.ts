@@ -1,4 +1,5 @@
 /** Rules about the tls and tcp routes of a VirtualService. @see https://github.com/istio/istio/blob/86c9f01/pkg/config/validation/validation.go validateTLSRoute, validateTCPRoute */
+import { wildcardMatches } from '../model/hosts.ts';
 import { at, isObject, listAt, objectAt } from '../model/json.ts';
 import { finding, isSet, members, type Finding, type Owner, type Placed, type Row } from './finding.ts';
 import { hostFault, isAddress, isMadeServerName, labelFindings, portFault, shown } from './istio-names.ts';
@@ -36,7 +37,7 @@ function* sniFindings({ value, path }: Placed, hosts: readonly string[]): Genera
   if (typeof value === 'string' && isAddress(value)) return;
   if (typeof value !== 'string' || (value !== '*' && hostFault(value) !== undefined))
     yield finding(path, `is ${shown(value)}, which is no host`, 'write a DNS name');
-  else if (!hosts.some((host) => coversHost(host, value)))
+  else if (!hosts.some((host) => wildcardMatches(host, value)))
     yield finding(path, `is ${shown(value)}, which is not in hosts`, 'add it to hosts, or name one of them');
 }
 
@@ -85,11 +86,6 @@ function* streamMatchesAreThereOnce(spec: Placed): Generator<Finding> {
       else seen.set(text, path);
     }
   }
-}
-
-/** Tells whether a host, maybe a wildcard, stands for another one. */
-function coversHost(host: string, other: string): boolean {
-  return host === other || (host.startsWith('*') && other.replace(/^\*/, '').endsWith(host.slice(1)));
 }
 
 function* matchFindings(match: Placed): Generator<Finding> {

@@ -1,11 +1,7 @@
 /** A VirtualService under review with what its rules ask again and again: where it sends requests, who calls by it, what these see. */
-import {
-  fullHost,
-  isExported,
-  namespacesWithRules,
-  resolveRules,
-  serviceOfHost,
-} from '../model/destination-rules.ts';
+import { isExported, namespacesWithRules, resolveRules } from '../model/destination-rules.ts';
+import { isForSidecars, resolveGateway } from '../model/gateways.ts';
+import { resolveConfigHost, serviceOfHost } from '../model/hosts.ts';
 import { covers, isObject, listAt, numberAt, textAt } from '../model/json.ts';
 import {
   readVirtualService,
@@ -82,11 +78,11 @@ function targetsOf(
   const plain = new Set(
     all.filter(({ asks }) => !asks.has(branchKey) && !asks.has('authority')).map(({ route }) => route),
   );
-  const isMesh = boundToMesh(self);
+  const isMesh = isForSidecars(self);
   const byRoute = Map.groupBy(all, ({ route }) => route);
   return members(spec, 'http').flatMap((http, index) =>
     destinationsOf(http).map(({ place: { value, path }, isMirror, isLive }): Target => {
-      const host = fullHost(textAt(value, 'host') ?? '', namespace, settings);
+      const host = resolveConfigHost(textAt(value, 'host') ?? '', namespace, settings).host;
       const subset = textAt(value, 'subset') ?? '';
       const service = serviceOf(snapshot, host, settings);
       const baseline = baselineOf(namespaceOf(snapshot, service?.namespace ?? namespace), service, settings);
@@ -190,11 +186,6 @@ export function subsetOf(target: Target, owner: FactOwner, self: Subject): Subse
     .find((found) => found !== undefined);
 }
 
-/** Tells whether a VirtualService applies to sidecars. */
-export function boundToMesh({ gateways }: VirtualService): boolean {
-  return gateways.length === 0 || gateways.includes('mesh');
-}
-
 /**
  * Namespaces from which a host is called by way of a VirtualService: those of its Gateways' pods; for the mesh its own, the Service's and those that `exportTo` names.
  * Others may call, too: see {@link bystandersOf}.
@@ -234,7 +225,7 @@ function isCaller(
   caller: string,
   { istioRootNamespace }: FactOwner['settings'],
 ): boolean {
-  return boundToMesh(self) && caller !== istioRootNamespace && isExported(self, caller);
+  return isForSidecars(self) && caller !== istioRootNamespace && isExported(self, caller);
 }
 
 /** Where a Gateway's pods run: beside it, or in the root namespace; `''` when they are not found there. */
@@ -251,8 +242,6 @@ function homeOf(gateway: Gateway | undefined, snapshot: Snapshot, root: string):
 
 /** Returns the Gateway that a VirtualService of a namespace names. */
 export function gatewayOf(snapshot: Snapshot, written: string, namespace: string): Gateway | undefined {
-  const parts = written.split('/');
-  return parts.length === 2
-    ? inNamespace(snapshot.gateways, parts[0] ?? '').get(parts[1] ?? '')
-    : inNamespace(snapshot.gateways, namespace).get(written);
+  const [home = '', name = ''] = resolveGateway(written, namespace).split('/');
+  return inNamespace(snapshot.gateways, home).get(name);
 }

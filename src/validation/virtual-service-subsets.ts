@@ -1,5 +1,5 @@
 /** Rules about the subsets and ports that a VirtualService sends requests to. */
-import { fullHost } from '../model/destination-rules.ts';
+import { resolveVirtualServiceHost } from '../model/hosts.ts';
 import { covers } from '../model/json.ts';
 import type { Pod, Service, Workload } from '../model/kubernetes.ts';
 import { quote } from '../model/problem.ts';
@@ -155,7 +155,7 @@ function callerPorts(
   self: Subject,
 ): readonly number[] | undefined {
   const services = self.hosts.map((host) =>
-    serviceOf(snapshot, fullHost(host, namespace, settings), settings),
+    serviceOf(snapshot, resolveVirtualServiceHost(host, namespace, settings).host, settings),
   );
   return self.gateways.some((gateway) => gateway !== 'mesh') || services.includes(undefined)
     ? undefined

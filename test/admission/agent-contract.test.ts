@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { test } from 'tap';
 import { readConfig } from '../../src/agent/config.ts';
 import { withAgentSettings } from '../../src/admission/pods/variables.ts';
-import { defaultAgentHeaders } from '../../src/config/settings.ts';
+import { defaultAgentHeaders } from '../../src/config/branch-settings.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { settingsWith } from './golden.ts';
 

@@ -2,11 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { fixedNumbers } from '../../src/config/fixed.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { isObject, textAt, type JsonObject } from '../../src/model/json.ts';
 import { snapshotOf, emptySnapshot, type Snapshot } from '../../src/model/snapshot.ts';
 import type { Decision } from '../../src/admission/decision.ts';
+import { withNumbers } from '../quick.ts';
+import { encodeReview } from '../../src/admission/review.ts';
 import { reviewPaths, type ReviewPath } from '../../src/admission/decide.ts';
 
 export interface Case {
@@ -22,8 +25,12 @@ export interface Case {
 const folder = join(import.meta.dirname, '../cases/admission');
 
 /** Settings as loaded from nothing but these. */
-export function settingsWith(flags: JsonObject = {}): Settings {
-  const loaded = loadSettings({ flags, environment: {} });
+export function settingsWith(given: JsonObject = {}): Settings {
+  const numbers = Object.entries(given).filter(([key]) => Object.hasOwn(fixedNumbers, key));
+  const flags = Object.fromEntries(
+    Object.entries(given).filter(([key]) => !Object.hasOwn(fixedNumbers, key)),
+  );
+  const loaded = loadSettings({ flags, environment: withNumbers(Object.fromEntries(numbers)) });
   if ('problems' in loaded) throw new Error(loaded.problems.map((problem) => problem.message).join('; '));
   return loaded.settings;
 }
@@ -129,14 +136,15 @@ function readCase(file: string): Case {
 }
 
 /** What a golden file holds. `object` is the object after our patch. */
-export function outOf(decision: Decision, after: unknown): JsonObject {
+export function outOf(decision: Decision): JsonObject {
+  const { warnings } = encodeReview({ apiVersion: '', uid: '' }, decision, (text) => text).response;
   return {
     outcome: decision.outcome,
-    ...(decision.warnings.length > 0 ? { warnings: decision.warnings } : {}),
+    ...(warnings === undefined ? {} : { warnings }),
     ...(decision.outcome === 'denied' ? { message: decision.message } : {}),
     ...(decision.problems.length > 0
       ? { problems: decision.problems.map(({ code, severity, path }) => ({ code, severity, path })) }
       : {}),
-    ...(decision.outcome === 'mutated' ? { object: after } : {}),
+    ...(decision.outcome === 'mutated' ? { object: decision.after } : {}),
   };
 }

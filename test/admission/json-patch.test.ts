@@ -2,7 +2,7 @@ import fc from '../property.ts';
 import jsonPatch from 'fast-json-patch';
 import { test } from 'tap';
 import { isEqual } from '../../src/model/equal.ts';
-import { diff, whyNotApplicable, withValue } from '../../src/admission/json-patch.ts';
+import { applyPatch, diff, withValue } from '../../src/admission/json-patch.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 
 const rows: readonly {
@@ -128,9 +128,9 @@ test('the operations between any two objects turn one into the other', (t) => {
         JsonObject,
       ];
       const operations = diff(from, to);
-      const target = { root: structuredClone(from) };
-      const rooted = operations.map((operation) => ({ ...operation, path: `/root${operation.path}` }));
-      return whyNotApplicable(target, rooted) === undefined && isEqual(target.root, to);
+      const applied = applyPatch(from, operations);
+      const isSame = 'after' in applied && isEqual(applied.after, to);
+      return isSame && isEqual(from, JSON.parse(JSON.stringify(before)));
     }),
   );
   t.end();
@@ -151,7 +151,7 @@ test("agrees with a library's comparison on what changed", (t) => {
 });
 
 test('says why a patch does not apply', (t) => {
-  t.match(whyNotApplicable({}, [{ op: 'add', path: '/a/b', value: 1 }]), /./);
+  t.match(applyPatch({}, [{ op: 'add', path: '/a/b', value: 1 }]), { reason: /./ });
   t.end();
 });
 

@@ -51,7 +51,7 @@ test('echoes uid and version, and has patch and patchType together or not at all
     kind: 'AdmissionReview',
     response: { uid: review.uid, allowed: true },
   });
-  const patched = encodeReview(review, mutate([{ op: 'add', path: '/a', value: 1 }], ['w']), toBase64);
+  const patched = encodeReview(review, mutate([{ op: 'add', path: '/a', value: 1 }], {}, ['w']), toBase64);
   t.same(patched.response, {
     uid: review.uid,
     allowed: true,
@@ -59,7 +59,7 @@ test('echoes uid and version, and has patch and patchType together or not at all
     patchType: 'JSONPatch',
     patch: toBase64('[{"op":"add","path":"/a","value":1}]'),
   });
-  t.notOk('patch' in encodeReview(review, mutate([], []), toBase64).response);
+  t.notOk('patch' in encodeReview(review, mutate([], {}, []), toBase64).response);
   t.end();
 });
 
@@ -89,14 +89,18 @@ test('a refusal stands in status, one problem a line, with warnings beside it', 
 
 test('warnings are one line, without control characters or repeats, at most 120 characters, and nothing of them is lost', (t) => {
   const long = `branchline: ${'word '.repeat(60)}end [BL108]`;
-  const { warnings } = allow(['a\nb\u0000c', 'a b c', long]);
+  const warningsOf = (notes: readonly string[]): readonly string[] =>
+    encodeReview({ apiVersion: '', uid: '' }, allow(notes), toBase64).response.warnings ?? [];
+  const notes = ['a\nb\u0000c', 'a b c', long];
+  t.same(allow(notes).warnings, ['a b c', long], 'a decision holds them whole');
+  const warnings = warningsOf(notes);
   t.equal(warnings[0], 'a b c');
   t.equal(warnings.filter((warning) => warning === 'a b c').length, 1);
   for (const warning of warnings) t.ok(warning.length <= 120 && !/\p{Cc}/u.test(warning), warning);
   t.equal(warnings.slice(1).join(' ').match(/word/g)?.length, 60);
   t.match(warnings.at(-1), /end \[BL108\]$/);
-  t.ok(allow([`x ${'y'.repeat(500)}`]).warnings.every((warning) => warning.length <= 120));
-  t.ok(allow(Array.from({ length: 100 }, (_, index) => `w${index}`)).warnings.length <= 20);
+  t.ok(warningsOf([`x ${'y'.repeat(500)}`]).every((warning) => warning.length <= 120));
+  t.ok(warningsOf(Array.from({ length: 100 }, (_, index) => `w${index}`)).length <= 20);
   t.end();
 });
 

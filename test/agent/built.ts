@@ -23,7 +23,6 @@ export async function runNode(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   return promisify(execFile)(process.execPath, args, {
-    timeout: 60_000,
     env: { PATH: process.env['PATH'], NODE_OPTIONS: `--require ${agent}`, ...env },
   });
 }

@@ -1,8 +1,8 @@
 /** Plans a generated cluster in a process of its own and prints what it took as JSON: `node test/bench/plan-process.ts <branches>`. */
 import { loadSettings } from '../../src/config/load.ts';
 import { snapshotOf, type Snapshot } from '../../src/model/snapshot.ts';
-import { existingOf, planChanges } from '../../src/routing/changes.ts';
-import { desiredOf, redecide, type Desired } from '../../src/routing/desired.ts';
+import { keyOf } from '../../src/routing/desired.ts';
+import { createPlanner, type Planner } from '../../src/routing/planner.ts';
 
 const tenants = 5;
 const servicesPerTenant = 100;
@@ -90,13 +90,31 @@ function timed<T>(run: () => T): { readonly value: T; readonly milliseconds: num
   return { value: run(), milliseconds: performance.now() - start };
 }
 
-/** One branch of one service loses its endpoint, and gets it back. */
+/** What one plan asks to be written is written, at once. */
+function write(planner: Planner, { phases }: ReturnType<Planner['plan']>, now: number): number {
+  const changes = phases.flatMap((phase) => phase.changes);
+  for (const { kind, namespace, name, after } of changes)
+    planner.observe(keyOf({ kind, metadata: { namespace, name, labels: {} } }), after, now);
+  return changes.length;
+}
+
+/** Plans and writes until nothing is left to do. @returns the time then */
+function rest(planner: Planner, from: number): number {
+  let now = from;
+  for (;;) {
+    const due = planner.plan(now);
+    if (write(planner, due, now) > 0) continue;
+    if (due.nextAt === undefined) return now;
+    now = due.nextAt;
+  }
+}
+
+/** One branch of one service loses its endpoint, and gets it back, long after the proxies know the last change. */
 function replanOne(
   snapshot: Snapshot,
-  desired: Desired,
+  planner: Planner,
   branches: number,
 ): { readonly medianMilliseconds: number; readonly worstMilliseconds: number; readonly objects: number } {
-  const existing = new Map(desired.objects);
   const perService = branches / tenants / servicesPerTenant;
   const versions = [
     'master',
@@ -105,23 +123,20 @@ function replanOne(
   const inside = snapshot.endpointSlices.get('tenant-0') as Map<string, unknown>;
   const times: number[] = [];
   let objects = 0;
+  let now = 0;
   for (let turn = 0; turn < replans; turn += 1) {
+    now = rest(planner, now) + 1_000_000;
     const changed = snapshotOf([
       slice('tenant-0', 'service-7', versions, turn % 2 === 0 ? versions[1] : undefined),
     ])
       .endpointSlices.get('tenant-0')
       ?.get('service-7-x');
     inside.set('service-7-x', changed);
-    const { value, milliseconds } = timed(() =>
-      planChanges(
-        desired,
-        existing,
-        settings,
-        redecide(desired, { snapshot, settings }, { namespace: 'tenant-0', service: 'service-7' }),
-      ),
-    );
+    planner.touch({ namespace: 'tenant-0', service: 'service-7' });
+    const at = now;
+    const { value, milliseconds } = timed(() => planner.plan(at));
     times.push(milliseconds);
-    objects = Math.max(objects, value.phases.flatMap(({ changes }) => changes).length);
+    objects = Math.max(objects, write(planner, value, at));
   }
   times.sort((a, b) => a - b);
   return { medianMilliseconds: times[replans / 2] ?? 0, worstMilliseconds: times.at(-1) ?? 0, objects };
@@ -131,26 +146,29 @@ const branches = Number(process.argv[2] ?? 10_000);
 const snapshot = snapshotOf(objectsOf(branches));
 const before = process.memoryUsage().rss;
 const first = timed(() => {
-  const desired = desiredOf(snapshot, settings);
-  return { desired, plan: planChanges(desired, existingOf(snapshot), settings) };
+  const planner = createPlanner({
+    snapshot,
+    settings,
+    existing: new Map(),
+    backoffMilliseconds: [1, 1],
+    now: 0,
+  });
+  return { planner, due: planner.plan(0) };
 });
-const { desired, plan } = first.value;
+const { planner, due } = first.value;
+const changes = write(planner, due, 0);
+const megabytes = process.memoryUsage().rss / 1e6;
+const one = replanOne(snapshot, planner, branches);
 console.log(
   JSON.stringify({
     branches,
-    objects: desired.objects.size,
-    changes: plan.phases.flatMap(({ changes }) => changes).length,
+    objects: planner.ledger.objects.size,
+    changes,
     planMilliseconds: first.milliseconds,
-    megabytes: process.memoryUsage().rss / 1e6,
+    megabytes,
     megabytesBefore: before / 1e6,
-    ...prefixed(replanOne(snapshot, desired, branches)),
+    replanMilliseconds: one.medianMilliseconds,
+    replanWorstMilliseconds: one.worstMilliseconds,
+    replanObjects: one.objects,
   }),
 );
-
-function prefixed({ medianMilliseconds, worstMilliseconds, objects }: ReturnType<typeof replanOne>): object {
-  return {
-    replanMilliseconds: medianMilliseconds,
-    replanWorstMilliseconds: worstMilliseconds,
-    replanObjects: objects,
-  };
-}

@@ -15,10 +15,7 @@ import type { Artifact } from './recipes.ts';
 export async function missingTools(names: readonly Artifact[]): Promise<readonly string[]> {
   if (process.platform !== 'linux')
     return [`Linux (this is ${process.platform}): a box lives in Linux namespaces`];
-  return [
-    ...(await runLacks()),
-    ...(await buildLacks(names.filter((name) => findArtifact(name) === undefined))),
-  ];
+  return [...(await runLacks()), ...(await missingBuildTools(names))];
 }
 
 async function runLacks(): Promise<readonly string[]> {
@@ -29,7 +26,9 @@ async function runLacks(): Promise<readonly string[]> {
   ];
 }
 
-async function buildLacks(builds: readonly Artifact[]): Promise<readonly string[]> {
+/** Says in words what this machine lacks to make those of the artifacts that are not there yet; empty when nothing is. */
+export async function missingBuildTools(names: readonly Artifact[]): Promise<readonly string[]> {
+  const builds = names.filter((name) => findArtifact(name) === undefined);
   if (builds.length === 0) return [];
   const wheels = builds.filter((name) => recipes[name].kind === 'wheel');
   const fromGo = builds.filter((name) => !wheels.includes(name));

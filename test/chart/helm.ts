@@ -11,6 +11,12 @@ const execute = promisify(execFile);
 
 export const chart = join(import.meta.dirname, '../../charts/branchline');
 
+/** Why the tests that need helm are skipped here; false where there is one. */
+export const skip =
+  findArtifact('helm') === undefined
+    ? 'helm is not made on this machine yet; npm run box makes it once, with go'
+    : false;
+
 /** What helm printed, and its exit code. */
 export interface HelmResult {
   readonly code: number;
@@ -21,7 +27,7 @@ export interface HelmResult {
 /** Runs helm with settings and caches of its own. */
 export async function helm(...args: readonly string[]): Promise<HelmResult> {
   const program = findArtifact('helm');
-  if (program === undefined) throw new Error('helm is not made yet: npm run test:e2e makes it once, with go');
+  if (program === undefined) throw new Error('helm is not made yet: npm run box makes it once, with go');
   const home = await mkdtemp(join(tmpdir(), 'helm-'));
   try {
     const { stdout, stderr } = await execute(program, args, {

@@ -3,13 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { isObject, objectAt, textAt } from '../../src/model/json.ts';
-import { findArtifact } from '../box/binaries.ts';
-import { chart, template } from './helm.ts';
-
-const skip =
-  findArtifact('helm') === undefined
-    ? 'helm is not made on this machine yet; npm run test:e2e makes it once, with go'
-    : false;
+import { chart, skip, template } from './helm.ts';
 
 interface Row {
   /** The path of the value in values.yaml. */

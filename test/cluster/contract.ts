@@ -36,9 +36,12 @@ export const configMap = (name: string, labels: Record<string, string>) => ({
   data: { 'agent.cjs': '' },
 });
 
+/** What only a wait that would never end meets: it is told then what was waited for. */
+const hangMilliseconds = 600_000;
+
 /** Waits until `holds`, looking after each change and, since a change may come before the wait, every few milliseconds. */
 export async function until(t: Test, cluster: Cluster, what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + hangMilliseconds;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => {

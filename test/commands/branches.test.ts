@@ -278,6 +278,39 @@ test('deploy --wait says what it waited for when the time is over', async (t) =>
   t.match(err, /not routed after 1 s: fact-find is 1\/1 ready, waiting for its routes/);
 });
 
+test('a branch is not routed while one of the routes that are decided for it is not written', async (t) => {
+  const { api, cli } = await opened(t);
+  api.react = (write, self) => {
+    control(write, self);
+    self.objects.delete('virtualservices/ww-green/fact-find-ingress');
+  };
+  const { code, out, err } = await cli('deploy', 'fact-find', 'ww-green', 'OPS-1', '--wait', '1');
+  t.match({ code, out }, { code: 3, out: '' });
+  t.match(err, /not routed after 1 s: fact-find is 1\/1 ready, waiting for its routes/);
+  t.match((await cli('list', '-o', 'wide')).out, / no +.*ready; its routes are not written yet\n$/);
+  const deployed = 'deployments/ww-green/fact-find-ops-1';
+  const object = api.get(deployed) ?? {};
+  const metadata = objectAt(object, 'metadata');
+  api.objects.set(deployed, {
+    ...object,
+    metadata: {
+      ...metadata,
+      annotations: { ...annotationsOf(object), 'branchline.dev/status': 'routed' },
+    },
+  });
+  t.match(
+    (await cli('list')).out,
+    / yes +/,
+    'a VirtualService elsewhere may have the host: the controller, which sees it, says routed',
+  );
+});
+
+test('list says that written routes still lead to a branch that is not to be routed', async (t) => {
+  const { api, cli } = await opened(t, [branch('OPS-1')]);
+  api.put(branch('OPS-1', { annotations: { 'branchline.dev/retiring': '2026-01-01T00:00:00Z' } }));
+  t.match((await cli('list', '-o', 'wide')).out, / no +.*OPS-1 is being retired; routes still lead to it\n$/);
+});
+
 test("list shows branches of the context's namespace, of one that is named, and of all", async (t) => {
   const { cli } = await opened(t, [
     branch('OPS-1', { annotations: { 'branchline.dev/by': 'ada' } }),

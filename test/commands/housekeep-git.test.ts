@@ -91,7 +91,7 @@ async function ended(
       ...args,
       '--settle-milliseconds',
       '0',
-      '--sweep-free-removals',
+      '--max-removals-per-sweep',
       '100',
       '--kubeconfig',
       api.kubeconfig,

@@ -38,13 +38,15 @@ test('render -o json prints one List', async (t) => {
 
 test('render --diff prints phases, and nothing once the objects are there', async (t) => {
   const first = await run(['render', '-f', tenant, '--diff', '-o', 'json']);
-  const phases = JSON.parse(first.out) as readonly { phase: string; settleMilliseconds: number }[];
+  const phases = JSON.parse(first.out) as readonly { phase: string; after: string }[];
   t.same(
-    phases.map(({ phase, settleMilliseconds }) => [phase, settleMilliseconds]),
+    phases.map(({ phase, after }) => [phase, after]),
     [
-      ['subsets added', 0],
-      ['routes written', 5000],
-      ['hosts written', 0],
+      ['subsets added', '0 s'],
+      ['routes written', '0 s'],
+      ['hosts written', '0 s'],
+      ['routes written', '5 s'],
+      ['hosts written', '5 s'],
     ],
   );
   const objects = await run(['render', '-f', tenant]);

@@ -62,7 +62,10 @@ test('says which routes a folder makes, then what each change of a manifest chan
     first,
     '+ ww-green/fact-find-ui OPS-1234: x-variant-id: OPS-1234 or ops-1234; OPS-1234 is ready; https://ops-1234.ww-green.example.io/fact-find-ui\n',
   );
-  t.match(first, /^routes: 6 created \(DestinationRule fact-find-ui, /m);
+  t.match(
+    first,
+    /^routes: 5 created \(DestinationRule fact-find-ui, .*; after 5 s 1 created \(VirtualService fact-find-ui-mesh\), /m,
+  );
   t.notMatch(first, /^[~-] /m);
 
   edit(folder, 'fact-find-ui-ops-1234.yaml', 'replicas: 1', 'replicas: 0');
@@ -75,7 +78,7 @@ test('says which routes a folder makes, then what each change of a manifest chan
   rmSync(join(folder, 'fact-find-ui-ops-1234.yaml'));
   t.match(
     await seen(/^- .*\nroutes: /m),
-    /^- ww-green\/fact-find-ui OPS-1234: not declared any more; was no route.*\nroutes: .*3 deleted \(.*DestinationRule fact-find-ui/m,
+    /^- ww-green\/fact-find-ui OPS-1234: not declared any more; was no route.*\nroutes: .*deleted \(.*; after 5 s 1 deleted \(DestinationRule fact-find-ui\)/m,
   );
 });
 

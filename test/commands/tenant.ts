@@ -123,14 +123,15 @@ export function control(write: Write | undefined, api: ApiDouble): void {
       metadata: { name: app, namespace, labels },
       spec: { host, subsets: ids.map((id) => ({ name: id.toLowerCase(), labels: { version: id } })) },
     });
-    api.put({
-      apiVersion: 'networking.istio.io/v1',
-      kind: 'VirtualService',
-      metadata: { name: `${app}-mesh`, namespace, labels },
-      spec: {
-        hosts: [host],
-        http: ids.map((id) => ({ route: [{ destination: { host, subset: id.toLowerCase() } }] })),
-      },
-    });
+    for (const entry of ['mesh', 'ingress'])
+      api.put({
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'VirtualService',
+        metadata: { name: `${app}-${entry}`, namespace, labels },
+        spec: {
+          ...(entry === 'mesh' ? { hosts: [host] } : {}),
+          http: ids.map((id) => ({ route: [{ destination: { host, subset: id.toLowerCase() } }] })),
+        },
+      });
   }
 }

@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { loadSettings, type SettingsSources } from '../../src/config/load.ts';
+import { fixedNumbers } from '../../src/config/fixed.ts';
 import { environmentOf, flagOf, settingKeys, settingsTable, showDefault } from '../../src/config/settings.ts';
 
 const load = (sources: Partial<SettingsSources>) => loadSettings({ flags: {}, environment: {}, ...sources });
@@ -71,12 +72,6 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
     message: /must be integer/,
   },
   {
-    name: 'keep-alive below what the API server needs',
-    sources: { flags: { keepAliveSeconds: '60' } },
-    path: '--keep-alive-seconds',
-    message: />= 91/,
-  },
-  {
     name: 'a choice that is not offered',
     sources: { flags: { logLevel: 'loud' } },
     path: '--log-level',
@@ -137,10 +132,16 @@ const wrong: readonly { name: string; sources: Partial<SettingsSources>; path: s
     message: /check nobody/,
   },
   {
-    name: 'less time for a request than for its headers',
-    sources: { flags: { requestTimeoutSeconds: '100' } },
-    path: '--request-timeout-seconds',
-    message: /before its headers/,
+    name: 'a limit of removals that is neither a number nor a share',
+    sources: { flags: { maxRemovalsPerSweep: '150%' } },
+    path: '--max-removals-per-sweep',
+    message: /150%.*must match pattern/,
+  },
+  {
+    name: 'a fixed number that a test gives as something else',
+    sources: { environment: { BRANCHLINE_TEST_PROBE_SECONDS: '1s' } },
+    path: 'BRANCHLINE_TEST_PROBE_SECONDS',
+    message: /"1s" must be a whole number/,
   },
   {
     name: 'a delivery by an image that is not named',
@@ -206,6 +207,19 @@ test("what Kubernetes sets for a Service named branchline, and the agent's own e
 test('a connection that the API server opened and kept unused is not timed out before the API server drops it', (t) => {
   const { headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds } = settings({});
   for (const seconds of [headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds]) t.ok(seconds > 90);
+  t.ok(requestTimeoutSeconds >= headersTimeoutSeconds, 'a request cannot be there before its headers');
+  t.end();
+});
+
+test('numbers that are no settings are given by tests alone, and by the environment alone', (t) => {
+  t.equal(settings({}).probeSeconds, fixedNumbers.probeSeconds);
+  t.equal(settings({ environment: { BRANCHLINE_TEST_PROBE_SECONDS: '1' } }).probeSeconds, 1);
+  t.match(problems({ environment: { BRANCHLINE_PROBE_SECONDS: '1' } }), [
+    { path: 'BRANCHLINE_PROBE_SECONDS' },
+  ]);
+  t.match(problems({ file: { name: 's.yaml', text: 'probeSeconds: 1' } }), [
+    { path: 's.yaml: probeSeconds' },
+  ]);
   t.end();
 });
 

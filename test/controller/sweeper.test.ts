@@ -295,7 +295,7 @@ test('more than a share at once is held back whole, and goes when it is less', a
         replicaSet(version, start - 4 * day),
       ]),
     ],
-    { warnFirst: 'false', sweepSharePercent: '50', sweepFreeRemovals: '3' },
+    { warnFirst: 'false', maxRemovalsPerSweep: '4' },
   );
   await box.clock.advance(1000);
   t.same(box.writes, []);

@@ -12,6 +12,7 @@ import { startBox, type Box } from '../box/start.ts';
 import { rendered } from '../chart/helm.ts';
 import { readStart } from '../image.ts';
 import { service, tenant, workload } from './manifests.ts';
+import { withNumbers } from '../quick.ts';
 import { createStory, expectEqual, expectText, waitFor } from './steps.ts';
 
 const namespace = 'branchline-system';
@@ -21,7 +22,8 @@ const ports = [
   { https: 9444, http: 9081 },
 ] as const;
 /** Quick looks, so that the story is short; addresses that every process of this machine can have. */
-const values = { settings: { drainSeconds: 0, probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2 } };
+const values = { settings: { drainSeconds: 0 } };
+const quickNumbers = { probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2 } as const;
 
 const box = await startBox();
 const story = createStory();
@@ -99,7 +101,7 @@ async function start(index: 0 | 1): Promise<ChildProcess> {
   const child = spawn(
     process.execPath,
     [...flags, join(root, 'dist/branchline.js'), ...args, '--kubeconfig', kubeconfig],
-    { stdio: ['ignore', log, log], env: { ...env, HOME: folder } },
+    { stdio: ['ignore', log, log], env: { ...env, ...withNumbers(quickNumbers), HOME: folder } },
   );
   closeSync(log);
   children.push(child);

@@ -9,6 +9,7 @@ import type { Proxy } from '../box/proxy.ts';
 import { at, listAt, objectAt, textAt } from '../../src/model/json.ts';
 import { callers, service, workload } from './manifests.ts';
 import { expectEqual, expectText, waitFor, type Story } from './steps.ts';
+import { withNumbers } from '../quick.ts';
 import { startTraffic, wants, type Traffic } from './traffic.ts';
 
 export interface LifecycleScene {
@@ -75,7 +76,11 @@ const program = join(import.meta.dirname, '../../dist/branchline.js');
 /** Runs the built program on the box's cluster. */
 export function branchline({ mesh }: LifecycleScene, ...args: readonly string[]): Promise<Ran> {
   const child = spawn(process.execPath, [program, ...args], {
-    env: { PATH: process.env['PATH'], KUBECONFIG: mesh.box.kubeconfig },
+    env: {
+      PATH: process.env['PATH'],
+      KUBECONFIG: mesh.box.kubeconfig,
+      ...withNumbers({ gitGraceSeconds: 1 }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said = { out: '', err: '' };
@@ -470,8 +475,6 @@ async function gitStory(scene: LifecycleScene): Promise<void> {
         'main',
         '--repo',
         folder,
-        '--git-grace',
-        '1s',
         '--settle-milliseconds',
         '500',
       );

@@ -12,13 +12,14 @@ import { markerNamespace } from '../box/marker.ts';
 import { boxAddress } from '../box/network.ts';
 import { documents, renderRelease, systemNamespace } from '../chart/release.ts';
 import { readStart } from '../image.ts';
+import { withNumbers } from '../quick.ts';
 import { waitFor } from './steps.ts';
 
 const root = join(import.meta.dirname, '../..');
 const plainPort = 9080;
 const securePort = 9443;
 /** Quick looks, so that stories are short. */
-const quick = { drainSeconds: 0, probeSeconds: 1, certReloadSeconds: 1 };
+const quickNumbers = { probeSeconds: 1, certReloadSeconds: 1 } as const;
 
 export interface Server {
   readonly plainUrl: string;
@@ -36,14 +37,18 @@ export interface Server {
 }
 
 /** Installs the chart, starts the replica, and resolves when it has earned `failurePolicy: Fail`. */
-export async function installServer(box: Box, settings: Partial<Settings> = {}): Promise<Server> {
+export async function installServer(
+  box: Box,
+  settings: Partial<Settings> = {},
+  numbers: Parameters<typeof withNumbers>[0] = quickNumbers,
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'server-'));
   const logFile = join(folder, 'log');
   const plainUrl = `http://127.0.0.1:${plainPort}`;
   const release = await renderRelease({
     webhookPort: securePort,
     plainPort,
-    settings: { ...quick, ...settings },
+    settings: { drainSeconds: 0, ...settings },
     // A mesh's marker breaks every rule about the order of writes, and is asked for until it is right: it is none of ours.
     webhooks: { excludedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', markerNamespace] },
   });
@@ -64,7 +69,7 @@ export async function installServer(box: Box, settings: Partial<Settings> = {}):
       child = spawn(
         process.execPath,
         [...flags, join(root, 'dist/branchline.js'), ...args, '--kubeconfig', kubeconfig, ...more],
-        { stdio: ['ignore', log, log], env: { ...env, HOME: folder } },
+        { stdio: ['ignore', log, log], env: { ...env, ...withNumbers(numbers), HOME: folder } },
       );
       closeSync(log);
       const ended = once(child, 'exit').then(() => {

@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import { toLabels, type JsonObject } from '../../src/model/json.ts';
-import { explain } from '../../src/explain/explain.ts';
+import { explain, type Hop } from '../../src/explain/explain.ts';
 import type { Request } from '../../src/explain/match.ts';
 import { settingsWith } from '../admission/golden.ts';
 import { make } from '../routing/golden.ts';
@@ -429,6 +429,61 @@ test('a delegate is narrowed by its root; what its root excludes, or cannot be t
     'a regex on the root drops the route that has a path of its own',
   );
   t.equal(hop([root({ uri: { prefix: '/a' } })], { path: '/a' }), 'three any', 'a delegate that is missing');
+  t.end();
+});
+
+test('an object of others decides also where it only delegates to routes that branchline manages', (t) => {
+  const label = { 'app.kubernetes.io/managed-by': 'branchline' };
+  const root = (labels: JsonObject): JsonObject => {
+    const object = rule({
+      name: 'root',
+      spec: { hosts: ['shop.io'], gateways, http: [{ delegate: { name: 'one-ingress' } }] },
+    });
+    return { ...object, metadata: { ...(object['metadata'] as JsonObject), labels } };
+  };
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'green', labels: { 'branchline.dev/enabled': 'true' } },
+  };
+  const workload = (name: string, version: string, annotations: JsonObject): JsonObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'green', annotations },
+    spec: { template: { metadata: { labels: { app: 'one', version } } } },
+  });
+  const publicOne = {
+    ...service('one'),
+    metadata: { name: 'one', namespace: 'green', annotations: { 'branchline.dev/context': '/one' } },
+  };
+  const objects = [
+    {
+      ...namespace,
+      metadata: { ...namespace.metadata, annotations: { 'branchline.dev/domain': 'green.io' } },
+    },
+    publicOne,
+    workload('one', 'master', {}),
+    workload('one-x', 'X', { 'branchline.dev/branch': 'X' }),
+  ];
+  const answerWith = (labels: JsonObject): Hop =>
+    explain(make([...objects, root(labels)], settingsWith()).world, {
+      through: 'gateway',
+      namespace: '',
+      labels: toLabels([]),
+      host: 'shop.io',
+      path: '/one',
+      method: 'GET',
+      port: undefined,
+      headers: [['x-variant-id', 'nope']],
+    });
+  const theirs = answerWith({});
+  t.match(theirs.route, {
+    leaf: { name: 'one-ingress', managed: true },
+    root: { name: 'root', managed: false },
+  });
+  t.equal(theirs.version, 'master');
+  t.equal(theirs.reason, 'VirtualService green/root is not ours and decides');
+  t.equal(answerWith(label).route, undefined, 'a root of ours that should not be there counts as gone');
   t.end();
 });
 

@@ -15,6 +15,7 @@ import { untilAdmitted } from './admissions.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { startReplica, type Replica } from './replica.ts';
 import { takeEndpoints } from './service.ts';
+import { withNumbers } from '../quick.ts';
 import { ownKubeconfig, systemNamespace } from './site.ts';
 
 /** A build of branchline and the chart that goes with it. */
@@ -56,9 +57,8 @@ export interface Installation {
 }
 
 /** Quick looks, so that little time passes; the drain is longer than endpoints take to be forgotten. */
-const values = {
-  settings: { drainSeconds: 2, probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2, sweepSeconds: 5 },
-};
+const values = { settings: { drainSeconds: 2, sweepSeconds: 5 } };
+const quickNumbers = { probeSeconds: 1, certReloadSeconds: 1, caOverlapSeconds: 2 } as const;
 const addressFlag = /^--(?:listen|plain)-(?:host|port)=/;
 const root = new URL('../../', import.meta.url);
 
@@ -177,7 +177,7 @@ function createProcesses(box: Box, folder: string, current: Version): Processes 
       ];
       started += 1;
       const replica = await startReplica(
-        { folder, args, env: { ...imageEnv, ...env }, ca: '' },
+        { folder, args, env: { ...imageEnv, ...withNumbers(quickNumbers), ...env }, ca: '' },
         `10.99.3.${started}`,
       );
       replicas.push(replica);

@@ -1,7 +1,6 @@
 /** What a replica that writes routes needs in a large cluster: 500 services and 2 000 branches in a real API server. Started by `main.ts`, in a network of its own. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { settingsTable } from '../../src/config/settings.ts';
 import { ensureArtifacts } from '../box/binaries.ts';
 import { connect, type Api } from '../box/api.ts';
 import { startBox } from '../box/start.ts';
@@ -30,12 +29,7 @@ async function run(): Promise<readonly Trial[]> {
     await box.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     await fill(api);
     const started = performance.now();
-    server = await installServer(box, {
-      maxBranchesPerService: 0,
-      logLevel: 'warn',
-      probeSeconds: 5,
-      certReloadSeconds: settingsTable.certReloadSeconds.default,
-    });
+    server = await installServer(box, { maxBranchesPerService: 0, logLevel: 'warn' }, { probeSeconds: 5 });
     const { plainUrl } = server;
     await waitFor(
       'every branch to be routed',

@@ -8,6 +8,7 @@ import { copyBundle } from '../bench/server-process.ts';
 import { connect, type Api } from '../box/api.ts';
 import { startBox, type Box } from '../box/start.ts';
 import { mountPair, type SecretVolume } from './pairs.ts';
+import { withNumbers } from '../quick.ts';
 import { serviceHost, startReplica, type Replica } from './replica.ts';
 
 /** The cluster, and what is needed to add replicas to it. */
@@ -54,8 +55,6 @@ export async function startSite(): Promise<Site> {
     pair.certFile,
     '--tls-key-file',
     pair.keyFile,
-    '--cert-reload-seconds',
-    '1',
   ];
   let started = 0;
   const replicas: Replica[] = [];
@@ -66,7 +65,7 @@ export async function startSite(): Promise<Site> {
     async startReplica(...extra) {
       started += 1;
       const replica = await startReplica(
-        { folder, ca: pair.ca, args: [...args, ...extra] },
+        { folder, ca: pair.ca, args: [...args, ...extra], env: withNumbers({ certReloadSeconds: 1 }) },
         `10.99.2.${started}`,
       );
       replicas.push(replica);

@@ -72,7 +72,7 @@ test('leaves the failure policy alone that it may not set', async (t) => {
 
 const site = (api: FakeApi) => ({
   writes: api,
-  settings: { systemNamespace: 's', webhookConfiguration: 'branchline', leaseName: 'branchline' },
+  settings: { systemNamespace: 's', webhookConfiguration: 'branchline' },
   now: api.time,
 });
 const problems = async (api: FakeApi): Promise<readonly string[]> =>
@@ -84,7 +84,6 @@ test('doctor --installation finds what is wrong, and nothing else', async (t) =>
   putConfigurations(api);
   t.match(await problems(api), [/no caBundle/]);
   const settings = {
-    caSecret: 'ca',
     systemNamespace: 's',
     webhookConfiguration: 'branchline',
     tlsNames: ['x'],

@@ -40,10 +40,9 @@ export function createFakeApi(time: number): FakeApi {
     const label = labelsAt(object, 'metadata', 'labels')['branchline.dev/probe'];
     const answers = api.webhooks === 'answer' && label !== undefined;
     if (answers && textAt(object, 'data', 'refuse') === 'true')
-      throw new ApiError(
-        403,
-        '403 admission webhook denied the request: branchline: refused as the probe asked',
-      );
+      throw new ApiError(403, '403 admission webhook denied the request: in other words than today', {
+        reason: 'BranchlineProbe',
+      });
     const annotations = answers ? { 'branchline.dev/probed': label } : {};
     return toWritten({
       ...object,
@@ -85,9 +84,10 @@ export function createFakeApi(time: number): FakeApi {
 
 /** The two configurations as the chart renders them, with one webhook for branches and one for others. */
 export function putConfigurations(api: FakeApi): void {
-  for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
+  for (const action of ['mutate', 'validate']) {
+    const kind = action === 'mutate' ? 'MutatingWebhookConfiguration' : 'ValidatingWebhookConfiguration';
     const webhooks = ['branches', 'workloads'].map((name) => ({
-      name: `${name}.x.branchline.dev`,
+      name: `${name}.${action}.branchline.dev`,
       clientConfig: { service: { name: 'branchline' } },
       failurePolicy: 'Ignore',
     }));

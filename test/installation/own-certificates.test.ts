@@ -8,7 +8,6 @@ import { createFakeApi, putConfigurations, type FakeApi } from './fake-api.ts';
 const day = 86_400_000;
 const start = Date.parse('2030-01-01T00:00:00Z');
 const settings = {
-  caSecret: 'branchline-ca',
   systemNamespace: 'branchline-system',
   webhookConfiguration: 'branchline',
   tlsNames: ['branchline.branchline-system.svc'],

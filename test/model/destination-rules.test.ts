@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { fullHost, resolveRules, serviceOfHost } from '../../src/model/destination-rules.ts';
+import { resolveRules } from '../../src/model/destination-rules.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
 
 const mesh = { clusterDomain: 'cluster.local', istioRootNamespace: 'istio-system' };
@@ -132,12 +132,3 @@ for (const { name, client, rules, want } of rows) {
     t.end();
   });
 }
-
-test('completes a name without a dot, and takes every other as it is', (t) => {
-  t.equal(fullHost('UI', 'green', mesh), host);
-  t.equal(fullHost('ui.green', 'green', mesh), 'ui.green');
-  t.equal(fullHost(`${host}.`, 'blue', mesh), host);
-  t.same(serviceOfHost(host, mesh), { name: 'ui', namespace: 'green' });
-  t.equal(serviceOfHost('a.example.io', mesh), undefined);
-  t.end();
-});

@@ -2,7 +2,6 @@ import { deepStrictEqual } from 'node:assert';
 import fc from '../property.ts';
 import { test } from 'tap';
 import { createStore } from '../../src/cluster/store.ts';
-import { derived, forgetDerived } from '../../src/model/derived.ts';
 import { covers, withLabel } from '../../src/model/json.ts';
 import { selects, servicesPinning, servicesSelecting, workloadsBehind } from '../../src/model/selection.ts';
 import { inNamespace, resources } from '../../src/model/snapshot.ts';
@@ -101,17 +100,5 @@ test('the indexes say what asking every object says, before and after a change',
     { numRuns: 300 },
   );
   t.pass('300 namespaces');
-  t.end();
-});
-
-test('what is derived is made once, by each function, until it is forgotten', (t) => {
-  const list = [1, 2];
-  let made = 0;
-  const sum = (numbers: readonly number[]): number => ((made += 1), numbers.reduce((a, b) => a + b, 0));
-  const count = (numbers: readonly number[]): number => numbers.length;
-  t.same([derived(list, sum), derived(list, sum), derived(list, count), made], [3, 3, 2, 1]);
-  list.push(3);
-  forgetDerived(list);
-  t.same([derived(list, sum), derived(list, count), made], [6, 3, 2]);
   t.end();
 });

@@ -2,13 +2,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { routeText } from '../../src/commands/explain.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { explain, requestFrom, worldOf, type Hop, type World } from '../../src/explain/explain.ts';
 import { isObject, listAt, textAt, toLabels, type JsonObject } from '../../src/model/json.ts';
 import { snapshotOf } from '../../src/model/snapshot.ts';
-import { existingOf, planChanges, type Plan } from '../../src/routing/changes.ts';
+import { existingOf } from '../../src/routing/changes.ts';
 import { desiredOf, problemsOf, type Desired } from '../../src/routing/desired.ts';
 import { byCodeUnit } from '../../src/routing/layout.ts';
+import { planOf, type Plan } from '../../src/routing/plan.ts';
 import { settingsWith } from '../admission/golden.ts';
 
 export const folder = join(import.meta.dirname, '../cases/routing');
@@ -33,13 +35,16 @@ export function make(objects: readonly unknown[], settings: Settings): Made {
   const desired = desiredOf(snapshot, settings);
   return {
     desired,
-    plan: planChanges(desired, existingOf(snapshot), settings),
+    plan: planOf(snapshot, settings, existingOf(snapshot)),
     world: worldOf(snapshot, desired, settings),
   };
 }
 
 /** The cluster after a plan was carried out, change by change. */
-export function apply(objects: readonly JsonObject[], { phases }: Plan): readonly JsonObject[] {
+export function apply(
+  objects: readonly JsonObject[],
+  { phases }: Pick<Plan, 'phases'>,
+): readonly JsonObject[] {
   const identity = (object: unknown): string =>
     `${textAt(object, 'kind') ?? ''}/${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
   const after = new Map(objects.map((object) => [identity(object), object]));
@@ -65,9 +70,9 @@ export function outOf({ desired, plan, world }: Made, requests: readonly JsonObj
       ? {}
       : { hops: requests.map((request) => show(request, hopOf(world, request))) }),
     ...(problems.length === 0 ? {} : { problems }),
-    plan: plan.phases.map(({ name, settleMilliseconds, changes }) => ({
+    plan: plan.phases.map(({ name, afterMilliseconds, changes }) => ({
       phase: name,
-      settleMilliseconds,
+      afterMilliseconds,
       changes: changes.map(({ action, kind, name: object }) => `${action} ${kind} ${object}`),
     })),
     objects,
@@ -106,7 +111,7 @@ function show(request: JsonObject, { service, version, status, reason, route, he
     [asked]: {
       to: status === undefined ? `${service} ${version}` : `${status}`,
       why: reason,
-      by: route,
+      by: routeText(route),
       ...(header === undefined ? {} : { header }),
     },
   };

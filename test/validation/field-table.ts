@@ -19,7 +19,7 @@ export function fieldData(crdTexts: readonly string[]): string {
       at(version, 'schema', 'openAPIV3Schema', 'properties', 'spec'),
     );
     if (specs.length === 0) throw new Error(`no CRD of ${kind} among the files`);
-    return `  ${kind}: '${fieldsOf(specs)}',`;
+    return `  ${kind}:\n    '${fieldsOf(specs)}',`;
   });
   return `// Written by test/validation/field-table.ts from the CRDs of istio.io/istio and sigs.k8s.io/gateway-api (both Apache-2.0): do not edit.\n\n/** Fields of the spec of each kind, in every served version: \`a b(c d) e{f}\` is a, b with c and d, and e with any keys, each with an f. */\nexport const packedFields: Readonly<Record<string, string>> = {\n${rows.join('\n')}\n};\n`;
 }

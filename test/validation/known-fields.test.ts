@@ -12,7 +12,7 @@ const crds = [findArtifact('istio-crds.yaml'), findArtifact('gateway-api-crds.ya
 
 test(
   'knows the fields that the CRDs have',
-  { skip: crds.length < 2 ? 'the CRDs are not on this machine: npm run test:e2e brings them' : false },
+  { skip: crds.length < 2 ? 'the CRDs are not on this machine: npm run box brings them' : false },
   (t) => {
     t.equal(
       fieldData(crds.map((path) => readFileSync(path, 'utf8'))),

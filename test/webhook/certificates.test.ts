@@ -358,66 +358,61 @@ test('remakes its own pair while running, and other processes follow', async (t)
   t.equal(other.current.cert, one.current.cert);
 });
 
-test(
-  'a new pair is served from the next handshake on, and no connection and no request is lost',
-  { timeout: 30_000 },
-  async (t) => {
-    const now = Date.now();
-    const pairs = await Promise.all(
-      [1, 2].map(async () => {
-        const folder = temporaryFolder(t);
-        const { cert, key } = await ensureSelfMadePair(folder, names, now);
-        return { ca: read(folder, 'ca.crt'), pair: checkPair(cert, key, now) };
-      }),
-    );
-    const [first, second] = pairs;
-    if (first === undefined || second === undefined) throw new Error('no pairs');
-    const { port, webhook } = await run(t, { pair: first.pair });
-    const kept = await dial(port, { ca: first.ca, rejectUnauthorized: true, servername: 'localhost' });
-    t.teardown(() => kept.destroy());
+test('a new pair is served from the next handshake on, and no connection and no request is lost', async (t) => {
+  const now = Date.now();
+  const pairs = await Promise.all(
+    [1, 2].map(async () => {
+      const folder = temporaryFolder(t);
+      const { cert, key } = await ensureSelfMadePair(folder, names, now);
+      return { ca: read(folder, 'ca.crt'), pair: checkPair(cert, key, now) };
+    }),
+  );
+  const [first, second] = pairs;
+  if (first === undefined || second === undefined) throw new Error('no pairs');
+  const { port, webhook } = await run(t, { pair: first.pair });
+  const kept = await dial(port, { ca: first.ca, rejectUnauthorized: true, servername: 'localhost' });
+  t.teardown(() => kept.destroy());
 
-    const trusted = `${first.ca}\n${second.ca}`;
-    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-    t.teardown(() => {
-      agent.destroy();
-    });
-    let isDone = false;
-    const statuses: number[] = [];
-    const tls = { ca: trusted, rejectUnauthorized: true, servername: 'localhost' };
-    const load = Array.from({ length: 8 }, async (_, index) => {
-      while (!isDone)
-        statuses.push(
-          (await send(port, '/mutate/workloads', { body, tls, ...(index % 2 === 0 ? { agent } : {}) }))
-            .status,
-        );
-    });
-    for (let turn = 0; turn < 20; turn += 1) {
-      const count = statuses.length;
-      webhook.renew((turn % 2 === 0 ? second : first).pair);
-      while (statuses.length < count + 20) await new Promise(setImmediate);
-    }
-    isDone = true;
-    await Promise.all(load);
-    t.same([...new Set(statuses)], [200]);
+  const trusted = `${first.ca}\n${second.ca}`;
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  t.teardown(() => {
+    agent.destroy();
+  });
+  let isDone = false;
+  const statuses: number[] = [];
+  const tls = { ca: trusted, rejectUnauthorized: true, servername: 'localhost' };
+  const load = Array.from({ length: 8 }, async (_, index) => {
+    while (!isDone)
+      statuses.push(
+        (await send(port, '/mutate/workloads', { body, tls, ...(index % 2 === 0 ? { agent } : {}) })).status,
+      );
+  });
+  for (let turn = 0; turn < 20; turn += 1) {
+    const count = statuses.length;
+    webhook.renew((turn % 2 === 0 ? second : first).pair);
+    while (statuses.length < count + 20) await new Promise(setImmediate);
+  }
+  isDone = true;
+  await Promise.all(load);
+  t.same([...new Set(statuses)], [200]);
 
-    webhook.renew(second.pair);
-    t.throws(() => {
-      webhook.renew({ ...first.pair, key: second.pair.key });
-    }, 'a bad pair is refused');
-    const fresh = await dial(port, { ca: second.ca, rejectUnauthorized: true, servername: 'localhost' });
-    fresh.destroy();
-    await t.rejects(dial(port, { ca: first.ca, rejectUnauthorized: true, servername: 'localhost' }));
-    kept.write(post('/mutate/workloads', body));
-    t.match(await received(kept, /\}$/), /HTTP\/1\.1 200/, 'the connection from before is still there');
-    await t.rejects(
-      dial(port, { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }),
-      'and what it accepts has not changed',
-    );
-    const closed = once(kept, 'close');
-    kept.destroy();
-    await closed;
-  },
-);
+  webhook.renew(second.pair);
+  t.throws(() => {
+    webhook.renew({ ...first.pair, key: second.pair.key });
+  }, 'a bad pair is refused');
+  const fresh = await dial(port, { ca: second.ca, rejectUnauthorized: true, servername: 'localhost' });
+  fresh.destroy();
+  await t.rejects(dial(port, { ca: first.ca, rejectUnauthorized: true, servername: 'localhost' }));
+  kept.write(post('/mutate/workloads', body));
+  t.match(await received(kept, /\}$/), /HTTP\/1\.1 200/, 'the connection from before is still there');
+  await t.rejects(
+    dial(port, { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }),
+    'and what it accepts has not changed',
+  );
+  const closed = once(kept, 'close');
+  kept.destroy();
+  await closed;
+});
 
 test('every pair made is one that can be read again: serial numbers are proper DER', async (t) => {
   // A needless leading zero made some certificates unreadable (OpenSSL: illegal padding).

@@ -224,6 +224,7 @@ test('a patch too deep to be written is an answer', async (t) => {
     decide: (_path, { object }) => ({
       outcome: 'mutated',
       patch: [{ op: 'add', path: '/x', value: object }],
+      after: {},
       warnings: [],
       problems: [],
     }),

@@ -71,5 +71,5 @@ seccompProfile: { type: RuntimeDefault }
 {{/* What the commands of hooks and tests need of the settings file. */}}
 {{- define "branchline.systemFlags" -}}
 - --system-namespace={{ .Release.Namespace }}
-- --lease-name={{ include "branchline.fullname" . }}
+- --webhook-configuration={{ include "branchline.fullname" . }}
 {{- end -}}

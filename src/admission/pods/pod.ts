@@ -26,8 +26,11 @@ export interface PodMutation {
   readonly problems: readonly Problem[];
 }
 
+/** When a pod is as problems say: it starts now, or it would be made of a template later. */
+type Tense = 'now' | 'planned';
+
 /** Mutates a pod on CREATE in an enabled namespace; undefined when there is nothing to do. */
-export function mutatePod(review: Review, facts: Facts): PodMutation | undefined {
+export function mutatePod(review: Review, facts: Facts, tense: Tense = 'now'): PodMutation | undefined {
   const { object: raw, namespace } = review;
   if (raw === undefined || !isOurs(review, raw, facts.snapshot)) return undefined;
   const object = withReadinessGate(raw, {
@@ -36,17 +39,27 @@ export function mutatePod(review: Review, facts: Facts): PodMutation | undefined
     owner: ownerOf(raw),
     declared: declaredFor(raw, namespace, facts.snapshot),
   });
-  return inject(object, namespace, facts) ?? (object === raw ? undefined : { after: object, problems: [] });
+  return (
+    inject(object, { namespace, facts, tense }) ??
+    (object === raw ? undefined : { after: object, problems: [] })
+  );
 }
 
-function inject(object: JsonObject, namespace: string, facts: Facts): PodMutation | undefined {
+interface Injecting {
+  readonly namespace: string;
+  readonly facts: Facts;
+  readonly tense: Tense;
+}
+
+function inject(object: JsonObject, { namespace, facts, tense }: Injecting): PodMutation | undefined {
   const wishes = wishesOf(object, namespace, facts.snapshot);
   const chosen = chooseContainers(object, wishes.containers, facts.settings.proxyContainers);
   const [model] = chosen.toSorted((a, b) => (a.list < b.list ? -1 : a.list > b.list ? 1 : 0));
   if (model === undefined || wishes.injections.length === 0) return undefined;
   const isDelivered = wishes.injections.includes('node') && facts.settings.agentDelivery !== 'none';
   const delivered = isDelivered ? deliveryFor(object, namespace, facts, model.container) : undefined;
-  return report(give(object, chosen, giftsOf(wishes.injections, { namespace, facts, delivered })), delivered);
+  const gifts = giftsOf(wishes.injections, { namespace, facts, delivered });
+  return report(give(object, chosen, gifts, tense), delivered);
 }
 
 function isOurs(
@@ -115,7 +128,7 @@ interface Told {
   readonly refusal: Refusal;
 }
 
-function give(pod: JsonObject, chosen: readonly Placed[], { variables, agent }: Gifts): Given {
+function give(pod: JsonObject, chosen: readonly Placed[], { variables, agent }: Gifts, tense: Tense): Given {
   const withAgent: string[] = [];
   const withoutAgent: Told[] = [];
   const problems: Problem[] = [];
@@ -130,18 +143,25 @@ function give(pod: JsonObject, chosen: readonly Placed[], { variables, agent }: 
       withoutAgent.push({ name, refusal: outcome.refusal });
       refusals.push(outcome.refusal);
     }
-    problems.push(...refusals.map((refusal) => toProblem(name, `spec.${list}[${index}]`, refusal)));
+    problems.push(
+      ...refusals.map((refusal) => toProblem(name, { path: `spec.${list}[${index}]`, tense }, refusal)),
+    );
     after = withValue(after, path, outcome?.container ?? prepared.container);
   }
   return { pod: after, withAgent, withoutAgent, problems };
 }
 
-function toProblem(container: string, path: string, { code, why }: Refusal): Problem {
-  return {
-    code,
-    path,
-    message: `container ${quote(container)} ${code === 'BL305' ? 'is not told what to carry' : 'runs without the header agent'}: ${why}`,
-  };
+const withoutAgentWords = { now: 'runs without', planned: 'would run without' } as const;
+const untoldWords = { now: 'is not told', planned: 'would not be told' } as const;
+
+function toProblem(
+  container: string,
+  { path, tense }: { readonly path: string; readonly tense: Tense },
+  { code, why }: Refusal,
+): Problem {
+  const what =
+    code === 'BL305' ? `${untoldWords[tense]} what to carry` : `${withoutAgentWords[tense]} the header agent`;
+  return { code, path, message: `container ${quote(container)} ${what}: ${why}` };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { carriersOf } from '../edge.ts';
 import { baggageRegex } from '../istio.ts';
+import { routeReason } from '../messages.ts';
 import type { Route, ServiceRoutes } from '../routes.ts';
 import { headerFilters, withOurs, type Manner } from './manner.ts';
 import type { Condition, HeaderCondition } from './precedence.ts';
@@ -62,7 +63,10 @@ export function actionOf(
       ? {}
       : {
           set: new Map([
-            [settings.responseHeader.toLowerCase(), `${route.service} ${route.version} (${route.reason})`],
+            [
+              settings.responseHeader.toLowerCase(),
+              `${route.service} ${route.version} (${routeReason(route)})`,
+            ],
           ]),
         };
   const filters = [

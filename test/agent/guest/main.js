@@ -39,7 +39,7 @@ if (inside !== undefined) {
 globalThis.AGENT_GLOBAL_DISPATCHER = globalDispatcher;
 const require = createRequire(import.meta.url);
 const atOnce = at;
-const patienceMs = 20_000;
+const patienceMs = 600_000;
 
 const load = async (name) => {
   if (loader !== 'require') return import(name);

@@ -38,7 +38,7 @@ export async function compare(
     reply.echo === undefined
       ? `${reply.status} ${reply.body.slice(0, 120)}`
       : `${reply.echo.pod}, which is ${truth(labels)}, header ${reply.headers['x-variant-id'] ?? 'none'}`;
-  const difference = `${wrong}\n  asked:   ${JSON.stringify({ ...asked, proxy: proxy.name })}\n  explain: ${hop.service} ${hop.version} ${hop.status ?? 'passed on'}, header ${hop.header ?? 'none'}; ${hop.reason}; ${hop.route}\n  Envoy:   ${answer}`;
+  const difference = `${wrong}\n  asked:   ${JSON.stringify({ ...asked, proxy: proxy.name })}\n  explain: ${hop.service} ${hop.version} ${hop.status ?? 'passed on'}, header ${hop.header ?? 'none'}; ${hop.reason}; ${JSON.stringify(hop.route)}\n  Envoy:   ${answer}`;
   return { hop, difference };
 }
 

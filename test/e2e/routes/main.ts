@@ -154,9 +154,8 @@ function admit(object: JsonObject, facts: Parameters<typeof decide>[2]): JsonObj
     textAt(object, 'metadata', 'labels', earlierLabel) !== undefined
   )
     return object;
-  const admitted = structuredClone(object);
-  decide('/mutate/workloads', creationOf(admitted), facts);
-  return admitted;
+  const decision = decide('/mutate/workloads', creationOf(object), facts);
+  return decision.outcome === 'mutated' ? decision.after : object;
 }
 
 interface Group {

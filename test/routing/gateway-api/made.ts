@@ -36,12 +36,12 @@ export function differenceOn(both: Both, asked: Asked): string | undefined {
     through: isGateway ? 'gateway' : 'sidecar',
     ...(isGateway ? { gateway: asked.parent.name } : {}),
   });
-  const [, routeNamespace, routeName] = /^VirtualService ([^/]+)\/([^ ]+)/.exec(hop.route) ?? [];
-  if (routeName !== undefined && !desired.objects.has(`${routeNamespace ?? ''}/VirtualService/${routeName}`))
+  const leaf = hop.route?.leaf;
+  if (leaf !== undefined && !desired.objects.has(`${leaf.namespace}/VirtualService/${leaf.name}`))
     return undefined;
   if (hop.status === 502) return undefined; // no such port: nothing of the mesh takes it
   const answer = answerOf(objects, asked);
-  if (hop.route === '')
+  if (hop.route === undefined)
     return answer === 'none' || (isGateway && answer === 'unmatched') ? undefined : said(hop, answer);
   if (answer === 'none' || answer === 'unmatched' || answer === 'tie') return said(hop, answer);
   const sent = asked.headers
@@ -58,7 +58,7 @@ export function differenceOn(both: Both, asked: Asked): string | undefined {
 }
 
 function said(hop: Hop, answer: unknown): string {
-  return `Istio: ${hop.service} ${hop.version} ${hop.status ?? ''} by ${hop.route}; Gateway API: ${JSON.stringify(answer)}`;
+  return `Istio: ${hop.service} ${hop.version} ${hop.status ?? ''} by ${JSON.stringify(hop.route)}; Gateway API: ${JSON.stringify(answer)}`;
 }
 
 function isSame(
