@@ -122,7 +122,6 @@ export const problemKinds = {
   BL269: { rule: 'DestinationRule of a host is not known', severity: 'warn' },
   BL270: { rule: 'regex of a branch matches another branch', severity: 'deny' },
   BL271: { rule: 'regex of a branch matches the baseline', severity: 'warn' },
-  BL272: { rule: 'object is too large to be compared in full', severity: 'warn' },
   BL273: { rule: "VirtualServices of one Gateway host get in each other's way", severity: 'warn' },
   BL274: { rule: "everybody's route leads to a branch", severity: 'deny' },
   BL275: { rule: 'subset selects no pods', severity: 'warn' },

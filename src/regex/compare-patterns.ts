@@ -3,14 +3,12 @@
  * told where a glance tells it. Pure, never throws. `steps` is the work of an answer, comparable between machines, for callers that ask much.
  */
 import { treeOf } from './judge.ts';
-import { exampleOf } from './example.ts';
 import { listValues } from './list-values.ts';
 import { matchSymbols } from './matcher.ts';
 import { nfaOf, type Nfa } from './nfa.ts';
 import type { Reader } from './scan.ts';
-import { isApart, isCovered, shapesOf, type Shape } from './shapes.ts';
+import { examplesOfShape, isCovered, isShared, shapesOf, type Shape } from './shapes.ts';
 import { utf8 } from './size-class.ts';
-import type { Tree } from './tree.ts';
 
 /** How a pattern is read: a value is a string of code points, or of bytes for Envoys that match Latin-1. Go does not match route values. */
 export type MatchingReader = Exclude<Reader, 'go'>;
@@ -45,22 +43,29 @@ export function compilePattern(
   const nfa = tree && nfaOf(tree, isLatin1);
   if (tree === undefined || nfa === undefined) return undefined;
   const values = listValues(tree);
+  const shapes = shapesOf(tree, isLatin1);
   return {
     pattern,
     reader,
     nfa,
     values: values && new Set(values),
-    shapes: shapesOf(tree, isLatin1),
-    examples: examplesOf(tree, nfa),
+    shapes,
+    examples: examplesOf(shapes, nfa, isLatin1),
     steps: nfa.does.length,
   };
 }
 
-function examplesOf(tree: Tree, nfa: Nfa): readonly (readonly number[])[] {
-  return ([0, 1] as const).flatMap((turns) => {
-    const runes = exampleOf(tree, turns);
-    return runes !== undefined && matchSymbols(nfa, runes).isMatch ? [runes] : [];
-  });
+/** Shapes whose values are tried. */
+const triedMax = 8;
+
+/** Two of each shape; a surrogate stands in no text. */
+function examplesOf(shapes: readonly Shape[], nfa: Nfa, isLatin1: boolean): readonly (readonly number[])[] {
+  const isText = (runes: readonly number[]): boolean =>
+    isLatin1 || runes.every((rune) => rune < 0xd800 || rune > 0xdfff);
+  return shapes
+    .slice(0, triedMax)
+    .flatMap(examplesOfShape)
+    .filter((runes) => isText(runes) && matchSymbols(nfa, runes).isMatch);
 }
 
 /** Returns all values of a pattern, shortest first, when they are few; undefined when they are many or none can be told. Cheap: nothing is made ready. */
@@ -140,13 +145,14 @@ export function overlap(one: CompiledPattern, other: CompiledPattern): Answer {
 function meet(one: CompiledPattern, other: CompiledPattern, work: Work): boolean | undefined {
   if (one.values !== undefined) return [...one.values].some((value) => isValueOf(other, value, work));
   if (other.values !== undefined) return meet(other, one, work);
-  const isNever = one.shapes.every((shape) =>
-    other.shapes.every((beside) => {
-      work.steps += Math.min(shape.length, beside.length);
-      return isApart(shape, beside);
+  const pairs = one.shapes.flatMap((shape) =>
+    other.shapes.map((beside) => {
+      work.steps += (1 + shape.length) * (1 + beside.length);
+      return isShared(shape, beside);
     }),
   );
-  if (isNever) return false;
+  if (pairs.includes(true)) return true;
+  if (!pairs.includes(undefined)) return false;
   return candidates(one, other).some((text) => isMatched(one, text, work) && isMatched(other, text, work))
     ? true
     : undefined;

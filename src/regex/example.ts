@@ -16,9 +16,9 @@ export function exampleOf(tree: Tree, turns: 0 | 1): readonly number[] | undefin
     case 'assert':
       return [];
     case 'literal':
-      return tree.runes.map((rune) => readableOf(casesOf(rune, tree.fold)) ?? rune);
+      return tree.runes.map((rune) => readableIn(casesOf(rune, tree.fold)) ?? rune);
     case 'class':
-      return only(readableOf(tree.set));
+      return only(readableIn(tree.set));
     case 'any':
     case 'byte':
       return only(nth(readable, 0));
@@ -69,9 +69,10 @@ const readable = Array.from(
   (character) => character.charCodeAt(0),
 );
 
-/** Never a line break where there is another rune. */
-function readableOf(set: RuneSet): number | undefined {
-  const found = readable.find((rune) => contains(set, rune));
+/** Returns the rune of a set that is the easiest to read, or, of those that are easy, the last one. Never a line break where there is another rune. */
+export function readableIn(set: RuneSet, pick: 'first' | 'last' = 'first'): number | undefined {
+  const isIn = (rune: number): boolean => contains(set, rune);
+  const found = pick === 'first' ? readable.find(isIn) : readable.findLast(isIn);
   if (found !== undefined || set.length === 0) return found;
   return set[0] === 0x0a && set.length > 2 ? set[2] : set[0];
 }

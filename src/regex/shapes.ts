@@ -1,5 +1,6 @@
 /** What stands where in the values of a pattern: enough to tell of most pairs of patterns whether one matches all that the other does, or nothing of it. */
 import { casesOf } from './nfa.ts';
+import { exampleOf, readableIn } from './example.ts';
 import { isDisjoint, isSubset, maxRune, type RuneSet } from './rune-set.ts';
 import type { Repeat, Tree, Unary } from './tree.ts';
 
@@ -122,7 +123,11 @@ interface Rows {
 function coversFrom(wider: Piece, piece: Piece | undefined, { at, next, made }: Rows): boolean {
   if (wider.kind === 'many')
     return next[at] === true || (piece !== undefined && made[at + 1] === true && isTakenUp(piece, wider.set));
-  if (piece === undefined || next[at + 1] !== true) return false;
+  if (piece === undefined) return false;
+  // Any number is none, or one and any number.
+  if (wider.kind === 'one' && piece.kind === 'many')
+    return made[at + 1] === true && next[at] === true && isSubset(piece.set, wider.set);
+  if (next[at + 1] !== true) return false;
   if (wider.kind === 'one') return piece.kind === 'one' && isSubset(piece.set, wider.set);
   return piece.kind === 'other' && wider.kind === 'other' && isSameTree(piece.tree, wider.tree);
 }
@@ -147,29 +152,54 @@ function isSameTree(one: Tree, other: Tree): boolean {
   return text === JSON.stringify(other) && !text.includes('"op":"assert"');
 }
 
-/** Tells whether no value has both shapes; false where that cannot be told. */
-export function isApart(one: Shape, other: Shape): boolean {
-  const [left, right] = [withoutAssertions(one), withoutAssertions(other)];
-  return (
-    differsInLength(left, right) ||
-    differsInLength(right, left) ||
-    beginApart(left, right) ||
-    beginApart(left.toReversed(), right.toReversed())
-  );
-}
-
-/** Every value of the first is shorter than any of the second. */
-function differsInLength(one: Shape, other: Shape): boolean {
-  return (
-    one.every(({ kind }) => kind === 'one') && other.filter(({ kind }) => kind === 'one').length > one.length
-  );
-}
-
-function beginApart(one: Shape, other: Shape): boolean {
-  for (const [at, piece] of one.entries()) {
-    const beside = other[at];
-    if (piece.kind !== 'one' || beside?.kind !== 'one') return false;
-    if (isDisjoint(piece.set, beside.set)) return true;
+/** Tells whether a value has both shapes; undefined where that cannot be told. Time is the product of their lengths. */
+export function isShared(one: Shape, other: Shape): boolean | undefined {
+  const [left, right] = [one.map(piecePattern), other.map(piecePattern)];
+  // From the end: row[at] says whether what is left of `left` and what `right` has from `at` on may be the same.
+  let row: readonly boolean[] = ends(right);
+  for (const piece of left.toReversed()) {
+    const [next, made] = [row, Array.from({ length: right.length + 1 }, () => false)];
+    for (let at = right.length; at >= 0; at--) made[at] = meetsFrom(piece, right[at], { at, next, made });
+    row = made;
   }
-  return false;
+  if (row[0] !== true) return false;
+  return [...one, ...other].some(({ kind }) => kind === 'other') ? undefined : true;
+}
+
+/** Of what is not known any text may stand there. */
+function piecePattern(piece: Piece): Known {
+  return piece.kind === 'other' ? { kind: 'many', set: [0, maxRune] } : piece;
+}
+
+type Known = Exclude<Piece, { readonly kind: 'other' }>;
+
+/** What may be nothing from each place on. */
+function ends(pieces: readonly Known[]): readonly boolean[] {
+  const last = pieces.findLastIndex(({ kind }) => kind === 'one');
+  return Array.from({ length: pieces.length + 1 }, (_, at) => at > last);
+}
+
+function meetsFrom(piece: Known, beside: Known | undefined, { at, next, made }: Rows): boolean {
+  const isNext = next[at] === true;
+  const isBeside = made[at + 1] === true;
+  if (beside === undefined) return piece.kind === 'many' && isNext;
+  if (piece.kind === 'many' && beside.kind === 'many') return isNext || isBeside;
+  const isAlike = !isDisjoint(piece.set, beside.set);
+  if (piece.kind === 'many') return isNext || (isAlike && isBeside);
+  if (beside.kind === 'many') return isBeside || (isAlike && isNext);
+  return isAlike && next[at + 1] === true;
+}
+
+/** Returns values of a shape that stand for its others, as readable as they can be; its assertions are not looked at. */
+export function examplesOfShape(shape: Shape): readonly (readonly number[])[] {
+  return [
+    shape.flatMap((piece) => (piece.kind === 'many' ? [] : exampleOfPiece(piece, 'first'))),
+    shape.flatMap((piece) => exampleOfPiece(piece, 'last')),
+  ];
+}
+
+function exampleOfPiece(piece: Piece, pick: 'first' | 'last'): readonly number[] {
+  if (piece.kind === 'other') return exampleOf(piece.tree, pick === 'first' ? 0 : 1) ?? [];
+  const rune = readableIn(piece.set, pick);
+  return rune === undefined ? [] : [rune];
 }
