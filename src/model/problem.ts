@@ -199,7 +199,6 @@ export const problemKinds = {
   BL269: { rule: 'DestinationRule of a host is not known', severity: 'warn', judgedBy: 'cluster' },
   BL270: { rule: 'regex of a branch matches another branch', severity: 'deny', judgedBy: 'cluster' },
   BL271: { rule: 'regex of a branch matches the baseline', severity: 'warn', judgedBy: 'cluster' },
-  BL272: { rule: 'object is too large to be compared in full', severity: 'warn', judgedBy: 'branchline' },
   BL273: {
     rule: "VirtualServices of one Gateway host get in each other's way",
     severity: 'warn',

@@ -34,8 +34,8 @@ export const placeBits: Readonly<Record<Place, number>> = {
   'no-word-boundary': 32,
 };
 
-/** Most states, and steps to make them. A pattern of 1024 bytes can be a million when written out; one of a route has hundreds. */
-export const statesMax = 30_000;
+/** Most states, and steps to make them: more than a program has that Envoy takes, see `programSizeMax`. One of a route has hundreds. */
+const statesMax = 65_536;
 
 interface Build {
   readonly latin1: boolean;

@@ -106,3 +106,24 @@ export function countOf(set: RuneSet): number {
 export function isSame(one: RuneSet, other: RuneSet): boolean {
   return one === other || (one.length === other.length && one.every((rune, at) => rune === other[at]));
 }
+
+/** Tells whether every code point of one set is in the other. */
+export function isSubset(one: RuneSet, other: RuneSet): boolean {
+  let at = 0;
+  for (let left = 0; left < one.length; left += 2) {
+    while (at < other.length && nth(other, at + 1) < nth(one, left)) at += 2;
+    if (at >= other.length || nth(other, at) > nth(one, left) || nth(other, at + 1) < nth(one, left + 1))
+      return false;
+  }
+  return true;
+}
+
+/** Tells whether two sets have no code point in common. */
+export function isDisjoint(one: RuneSet, other: RuneSet): boolean {
+  let at = 0;
+  for (let left = 0; left < one.length; left += 2) {
+    while (at < other.length && nth(other, at + 1) < nth(one, left)) at += 2;
+    if (at < other.length && nth(other, at) <= nth(one, left + 1)) return false;
+  }
+  return true;
+}

@@ -146,7 +146,8 @@ function stolen(
 
 function isTakenBefore(match: Conditions, { all, texts }: Subject['matches']): boolean {
   const end = all.findIndex(({ path }) => path === match.path);
-  return !texts.spend(all.length) || all.slice(0, end).some((earlier) => takesAll(earlier, match, texts));
+  // Where it cannot be told it may be: nobody is refused for it.
+  return all.slice(0, end).some((earlier) => takesAll(earlier, match, texts) !== false);
 }
 
 /** Said where there are branches, or may be: elsewhere any header may be anybody's canary. */

@@ -68,7 +68,7 @@ function asksOf(match: unknown, texts: Texts): ReadonlyMap<string, Condition> {
 
 /** What is true of every path is no condition: prefix `/`, regex `.*`, `/.*`. */
 function addPath(asks: Map<string, Condition>, condition: TextCondition, texts: Texts): void {
-  if (!texts.implies(anyPath, condition)) asks.set('uri', condition);
+  if (texts.implies(anyPath, condition) !== true) asks.set('uri', condition);
 }
 
 function addClient(asks: Map<string, Condition>, match: unknown): void {
@@ -99,10 +99,15 @@ function textCondition(value: unknown, fold = false): TextCondition {
   return { kind: 'any', text: '', fold: false };
 }
 
-/** Tells whether every request that the other match takes is taken by this one. False where that cannot be told. */
-export function takesAll({ asks }: Conditions, other: Conditions, texts: Texts): boolean {
-  for (const [key, condition] of asks) if (!isGiven(key, condition, other.asks, texts)) return false;
-  return true;
+/** Tells whether every request that the other match takes is taken by this one; undefined where that cannot be told. */
+export function takesAll({ asks }: Conditions, other: Conditions, texts: Texts): boolean | undefined {
+  let told: boolean | undefined = true;
+  for (const [key, condition] of asks) {
+    const given = isGiven(key, condition, other.asks, texts);
+    if (given === false) return false;
+    told = told && given;
+  }
+  return told;
 }
 
 function isGiven(
@@ -110,7 +115,7 @@ function isGiven(
   wanted: Condition,
   given: ReadonlyMap<string, Condition>,
   texts: Texts,
-): boolean {
+): boolean | undefined {
   const same = given.get(key);
   if (wanted.kind === 'among')
     return (
@@ -126,27 +131,31 @@ function isWithout(
   key: string,
   given: ReadonlyMap<string, Condition>,
   texts: Texts,
-): boolean {
+): boolean | undefined {
   const header = given.get(key.slice('without '.length));
-  if (
-    header !== undefined &&
-    header.kind !== 'among' &&
-    unwanted.kind !== 'any' &&
-    texts.areApart(header, unwanted)
-  )
-    return true;
-  const same = given.get(key);
-  if (same === undefined || same.kind === 'among') return false;
-  if (same.kind !== 'any') return unwanted.kind !== 'any' && texts.implies(unwanted, same);
-  return unwanted.kind === 'any' || texts.meets('', unwanted) === false;
+  const mayBeBoth =
+    header === undefined || header.kind === 'among' || unwanted.kind === 'any'
+      ? true
+      : texts.overlap(header, unwanted);
+  if (mayBeBoth === false) return true;
+  const isExcluded = excludes(given.get(key), unwanted, texts);
+  return isExcluded === false && mayBeBoth === undefined ? undefined : isExcluded;
 }
 
-/** Tells whether a request may meet both matches, as far as their paths tell. */
-export function mayMeet(one: Conditions, other: Conditions, texts: Texts): boolean {
+/** Tells whether a request that has not the one has not the unwanted either. */
+function excludes(same: Condition | undefined, unwanted: TextCondition, texts: Texts): boolean | undefined {
+  if (same === undefined || same.kind === 'among') return false;
+  if (same.kind !== 'any') return unwanted.kind !== 'any' && texts.implies(unwanted, same);
+  if (unwanted.kind === 'any') return true;
+  const isEmptyUnwanted = texts.meets('', unwanted);
+  return isEmptyUnwanted === undefined ? undefined : !isEmptyUnwanted;
+}
+
+/** Tells whether a request may meet both matches, as far as their paths tell; undefined where that cannot be told. */
+export function mayMeet(one: Conditions, other: Conditions, texts: Texts): boolean | undefined {
   const [a, b] = [one.asks.get('uri'), other.asks.get('uri')];
-  return (
-    a === undefined || b === undefined || a.kind === 'among' || b.kind === 'among' || !texts.areApart(a, b)
-  );
+  if (a === undefined || b === undefined || a.kind === 'among' || b.kind === 'among') return true;
+  return texts.overlap(a, b);
 }
 
 /** Returns the match with one condition replaced. */
@@ -161,5 +170,9 @@ export function without(match: Conditions, keys: readonly string[]): Conditions 
 
 /** Tells whether two matches ask for the same, as far as that can be told. */
 export function asksTheSame(one: Conditions, other: Conditions, texts: Texts): boolean {
-  return one.asks.size === other.asks.size && takesAll(one, other, texts) && takesAll(other, one, texts);
+  return (
+    one.asks.size === other.asks.size &&
+    takesAll(one, other, texts) === true &&
+    takesAll(other, one, texts) === true
+  );
 }

@@ -3,11 +3,9 @@ import { isObject, type JsonObject } from '../model/json.ts';
 import type { Problem } from '../model/problem.ts';
 import { destinationRuleFactProblems, lostSubsetProblems } from './destination-rule-facts.ts';
 import type { FactOwner, RouteScope } from './finding.ts';
-import { matchesOf } from './match-conditions.ts';
 import { checkRoutes } from './regex-rules.ts';
 import { objectProblems } from './rule-tables.ts';
 import { virtualServiceFactProblems } from './virtual-service-facts.ts';
-import { specOf } from './istio-api/virtual-service-object.ts';
 
 /** What a route object is called, when it does not say so itself. */
 export interface RouteName {
@@ -29,24 +27,6 @@ export function routeProblems(
     ...checkRoutes(object, settings.regexReaders),
     ...objectProblems(owner, scope),
     ...factProblems(owner, oldObject),
-    ...unansweredProblems(owner),
-  ];
-}
-
-/** Last, when all rules have asked. */
-function unansweredProblems({ object, settings }: FactOwner): readonly Problem[] {
-  const count =
-    object['kind'] === 'VirtualService'
-      ? matchesOf(specOf(object), settings.regexReaders).texts.unanswered()
-      : 0;
-  if (count === 0) return [];
-  return [
-    {
-      code: 'BL272',
-      path: 'spec.http',
-      message: `spec.http has regexes whose meaning takes too long to compare (${count} ${count === 1 ? 'question' : 'questions'}): routes that hide each other may not have been told`,
-      fix: 'write smaller regexes, or exact values',
-    },
   ];
 }
 

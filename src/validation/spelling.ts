@@ -3,7 +3,7 @@ import { hostOfService } from '../model/hosts.ts';
 import { isObject, listAt, textAt } from '../model/json.ts';
 import { quote } from '../model/problem.ts';
 import { bareDots } from '../regex/literal.ts';
-import { fewValuesOf } from '../regex/meaning.ts';
+import { finiteValues } from '../regex/compare-patterns.ts';
 import {
   entries,
   field,
@@ -215,7 +215,7 @@ function* regexIsNeeded({ value }: Placed): Generator<Finding> {
 
 /** One value, or a few such as the two spellings of an id; none where there are more. */
 function plainValues(pattern: string): readonly string[] {
-  const values = pattern === '' || pattern.length > regexLongBytes ? [] : [...(fewValuesOf(pattern) ?? [])];
+  const values = pattern === '' || pattern.length > regexLongBytes ? [] : [...(finiteValues(pattern) ?? [])];
   return values.length > valuesFew ? [] : values;
 }
 
@@ -232,7 +232,7 @@ function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Ge
   const { texts } = matchesOf(specOf(value), settings.regexReaders);
   for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
     if (!path.endsWith('.authority.regex')) continue;
-    const host = texts.common(withDots(pattern), '[A-Za-z0-9.-]+');
+    const host = texts.example(withDots(pattern), /^[A-Za-z0-9.-]+$/);
     const sent =
       host === undefined
         ? []

@@ -1,18 +1,16 @@
 /**
- * Conditions on a text (a path, a header's value): whether one holds wherever another does, whether both can hold. Regexes are compared by what they match, as
- * every kind of Envoy that counts reads them. Bounded for one object as a whole: what is not told within the bound is counted, and never guessed.
+ * Conditions on a text (a path, a header's value): whether one holds wherever another does, whether both can hold, whether a text meets one. That of a text is
+ * exact; of two regexes it is told what a glance tells, as every kind of Envoy that counts reads them, and else undefined: never guessed.
  */
 import {
-  costOf,
+  compilePattern,
   covers,
-  fewValuesOf,
-  matches,
-  meaningOf,
+  matchesValue,
   overlap,
-  stepsMax,
+  type Answer,
+  type CompiledPattern,
   type MatchingReader,
-  type Meaning,
-} from '../regex/meaning.ts';
+} from '../regex/compare-patterns.ts';
 import type { Reader } from '../regex/scan.ts';
 
 /** One condition: `any` is presence. `fold`: letters in either case (regexes say so themselves). */
@@ -22,193 +20,130 @@ export interface TextCondition {
   readonly fold: boolean;
 }
 
-/** Answers about the conditions of one object. Values with line breaks or bytes that are no UTF-8 are left out of account. */
+/** Answers about the conditions of one object; undefined: cannot be told, or proxies do not agree. Values with line breaks or bytes that are no UTF-8 are left out of account. */
 export interface Texts {
-  /** Tells whether every text that meets `given` meets `wanted`; false when that cannot be told. */
-  readonly implies: (given: TextCondition, wanted: TextCondition) => boolean;
-  /** Tells whether no text meets both; false when that cannot be told. */
-  readonly areApart: (one: TextCondition, other: TextCondition) => boolean;
-  /** Tells whether a text meets a condition; undefined when that cannot be told, or when proxies do not agree. */
+  /** Tells whether every text that meets `given` meets `wanted`. */
+  readonly implies: (given: TextCondition, wanted: TextCondition) => boolean | undefined;
+  /** Tells whether some text meets both. */
+  readonly overlap: (one: TextCondition, other: TextCondition) => boolean | undefined;
+  /** Tells whether a text meets a condition. */
   readonly meets: (text: string, condition: TextCondition) => boolean | undefined;
-  /** Returns a shortest value that both patterns match; undefined when there is none or that cannot be told. */
-  readonly common: (one: string, other: string) => string | undefined;
-  /** Takes steps of other work from the bound; false, and a question without answer, when there are none left. */
-  readonly spend: (steps: number) => boolean;
-  /** How many questions had no answer. */
-  readonly unanswered: () => number;
+  /** Returns a short value that a pattern matches and that looks so. */
+  readonly example: (pattern: string, looks: RegExp) => string | undefined;
 }
 
-/** Steps for all questions about one object: some tenths of a second, for patterns made to be slow. */
-const budgetSteps = 1_500_000;
-/** Steps of one question; any two patterns that people write take less. */
-const questionSteps = stepsMax / 4;
+/**
+ * Questions about one object, and states of patterns that they go through: some tenths of a second, for patterns made to be slow. What lies beyond is not told; objects
+ * that people write take a hundredth of it.
+ */
+const stepsMax = 3_000_000;
 
-type Answer = { readonly answer: string; readonly steps: number; readonly why?: string };
-
-/** One reader, asked within what is left of the bound. */
-interface Asked {
-  readonly ready: (pattern: string) => Meaning;
-  /** All values of a pattern when they are few: most questions need no more. */
-  readonly few: (pattern: string) => ReadonlySet<string> | undefined;
-  readonly max: number;
-}
-
-/** What the readers that count say about patterns, within the bound. */
+/** What the readers that count say about patterns. */
 interface Envoys {
-  /** Whether all readers answer so; undefined when one cannot tell. What a reader refuses has a problem of its own. */
-  readonly all: (wanted: 'yes' | 'no', ask: (asked: Asked) => Answer) => boolean | undefined;
-  /** Asks the first reader only. */
-  readonly first: <A extends { readonly steps: number }>(ask: (asked: Asked) => A) => A | undefined;
-  readonly spend: (steps: number) => boolean;
-  readonly unanswered: () => number;
+  /** Counts a question; tells whether nothing is answered any more. */
+  readonly isOver: () => boolean;
+  /** What all of them say alike. */
+  readonly ask: (question: (compiled: Compile) => Answer | undefined) => boolean | undefined;
+  readonly first: (pattern: string) => CompiledPattern | undefined;
 }
+
+type Compile = (pattern: string) => CompiledPattern | undefined;
 
 function envoysOf(readers: readonly Reader[]): Envoys {
   const named = readers.filter((reader): reader is MatchingReader => reader !== 'go');
   const asked: readonly MatchingReader[] = named.length === 0 ? ['re2-utf8'] : named;
-  const meanings = new Map<string, Meaning>();
-  const values = new Map<string, ReadonlySet<string> | undefined>();
-  let left = budgetSteps;
-  let unanswered = 0;
+  const compiled = new Map<string, CompiledPattern | undefined>();
+  let left = stepsMax;
 
-  const askedOf = (reader: MatchingReader): Asked => ({
-    ready: (pattern) =>
-      remember(meanings, `${reader} ${pattern}`, () => {
-        const made = meaningOf(pattern, reader);
-        left -= costOf(made);
-        return made;
-      }),
-    few: (pattern) =>
-      remember(values, `${reader} ${pattern}`, () => {
-        left -= pattern.length;
-        return fewValuesOf(pattern, reader);
-      }),
-    max: Math.min(questionSteps, left),
-  });
+  const isOver = (): boolean => --left < 0;
 
-  function ask<A extends { readonly steps: number }>(
-    reader: MatchingReader,
-    question: (asked: Asked) => A,
-  ): A | undefined {
-    if (left <= 0) return unknown();
-    const answer = question(askedOf(reader));
-    left -= answer.steps;
-    return answer;
+  function compile(pattern: string, reader: MatchingReader): CompiledPattern | undefined {
+    const key = `${reader} ${pattern}`;
+    if (compiled.has(key)) return compiled.get(key);
+    const made = left > 0 ? compilePattern(pattern, reader) : undefined;
+    left -= pattern.length + (made?.steps ?? 0);
+    compiled.set(key, made);
+    return made;
   }
 
-  function unknown(): undefined {
-    unanswered += 1;
-    return undefined;
+  function askOne(
+    question: (compiled: Compile) => Answer | undefined,
+    reader: MatchingReader,
+  ): boolean | undefined {
+    const answer = left > 0 ? question((pattern) => compile(pattern, reader)) : undefined;
+    left -= answer?.steps ?? 1;
+    return answer?.told;
   }
 
   return {
-    all(wanted, question) {
-      for (const reader of asked) {
-        const answer = ask(reader, question);
-        if (answer === undefined || answer.why === 'refused') return undefined;
-        if (answer.answer === 'unknown') return unknown();
-        if (answer.answer !== wanted) return false;
-      }
-      return true;
+    isOver,
+    ask(question) {
+      const [first, ...others] = asked.map((reader) => askOne(question, reader));
+      return others.every((other) => other === first) ? first : undefined;
     },
-    first: (question) => ask(asked[0] ?? 're2-utf8', question),
-    spend(steps) {
-      left -= steps;
-      return left > 0 || unknown() !== undefined;
-    },
-    unanswered: () => unanswered,
+    first: (pattern) => compile(pattern, asked[0] ?? 're2-utf8'),
   };
 }
 
-function remember<V>(memory: Map<string, V>, key: string, make: () => V): V {
-  const known = memory.get(key);
-  if (known !== undefined || memory.has(key)) return known as V;
-  const value = make();
-  memory.set(key, value);
-  return value;
-}
-
-function doesMatch(text: string, pattern: string): (asked: Asked) => Answer {
-  return ({ ready, few, max }) => {
-    const values = few(pattern);
-    return values === undefined
-      ? matches(ready(pattern), text, max)
-      : { answer: values.has(text) ? 'yes' : 'no', steps: 1 };
-  };
-}
-
-function doesCover(wider: string, pattern: string): (asked: Asked) => Answer {
-  return ({ ready, few, max }) => {
-    const [values, other] = [few(pattern), few(wider)];
-    if (values === undefined || other === undefined) return covers(ready(wider), ready(pattern), max);
-    return { answer: [...values].every((value) => other.has(value)) ? 'yes' : 'no', steps: values.size };
-  };
-}
-
-function doOverlap(one: string, other: string): (asked: Asked) => Answer {
-  return ({ ready, few, max }) => {
-    const [values, others] = [few(one), few(other)];
-    if (values === undefined || others === undefined) return overlap(ready(one), ready(other), max);
-    return { answer: [...values].some((value) => others.has(value)) ? 'yes' : 'no', steps: values.size };
-  };
-}
-
-/** Makes a bound and a memory for the conditions of one object. */
+/** Makes the memory for the conditions of one object. */
 export function createTexts(readers: readonly Reader[]): Texts {
   const envoys = envoysOf(readers);
-  const areAll = (wanted: 'yes' | 'no', text: string, pattern: string): boolean =>
-    envoys.all(wanted, doesMatch(text, pattern)) === true;
-  const few = (pattern: string): readonly string[] | undefined => {
-    const found = envoys.first((asked) => ({ values: asked.few(pattern), steps: 1 }))?.values;
-    return found && [...found];
-  };
 
-  function implies(given: TextCondition, wanted: TextCondition): boolean {
+  function doesMatch(text: string, pattern: string): boolean | undefined {
+    return envoys.ask((compile) => {
+      const compiled = compile(pattern);
+      return compiled && matchesValue(compiled, text);
+    });
+  }
+
+  function ofBoth(
+    one: TextCondition,
+    other: TextCondition,
+    question: (one: CompiledPattern, other: CompiledPattern) => Answer,
+  ): boolean | undefined {
+    return envoys.ask((compile) => {
+      const [first, second] = [compile(patternOf(one)), compile(patternOf(other))];
+      return first && second && question(first, second);
+    });
+  }
+
+  function implies(given: TextCondition, wanted: TextCondition): boolean | undefined {
+    if (envoys.isOver()) return undefined;
     if (wanted.kind === 'any' || isSame(given, wanted)) return true;
-    if (given.kind === 'any') return false;
-    if (wanted.kind === 'exact') return impliesExact(given, wanted);
-    if (given.kind !== 'regex' && wanted.kind === 'prefix')
-      return spells(given, wanted) && cased(given, wanted).startsWith(cased(wanted, given));
-    if (given.kind === 'exact' && !given.fold) return areAll('yes', given.text, wanted.text);
-    return envoys.all('yes', doesCover(patternOf(wanted), patternOf(given))) === true;
+    if (given.kind === 'any') return wanted.kind === 'regex' ? undefined : false;
+    if (given.kind !== 'regex' && wanted.kind !== 'regex') return impliesText(given, wanted);
+    if (given.kind === 'exact' && !given.fold) return doesMatch(given.text, wanted.text);
+    return ofBoth(wanted, given, covers);
   }
 
-  function impliesExact(given: TextCondition, wanted: TextCondition): boolean {
-    if (given.kind === 'exact') return spells(given, wanted) && cased(given, wanted) === cased(wanted, given);
-    const values = given.kind === 'regex' ? few(given.text) : undefined;
-    return (
-      values !== undefined &&
-      values.length > 0 &&
-      values.every((text) => cased({ ...given, text }, wanted) === cased(wanted))
-    );
-  }
-
-  function areApart(one: TextCondition, other: TextCondition): boolean {
-    if (one.kind === 'any' || other.kind === 'any') return false;
-    if (one.kind !== 'regex' && other.kind !== 'regex') return areApartTexts(one, other);
+  function overlaps(one: TextCondition, other: TextCondition): boolean | undefined {
+    if (envoys.isOver()) return undefined;
+    if (one.kind === 'any' || other.kind === 'any') return true;
+    if (one.kind !== 'regex' && other.kind !== 'regex') return !areApartTexts(one, other);
     const [first, second] = one.kind === 'regex' ? [one, other] : [other, one];
-    if (second.kind === 'exact' && !second.fold) return areAll('no', second.text, first.text);
-    return envoys.all('no', doOverlap(first.text, patternOf(second))) === true;
+    if (second.kind === 'exact' && !second.fold) return doesMatch(second.text, first.text);
+    return ofBoth(first, second, overlap);
   }
 
   return {
     implies,
-    areApart,
-    meets(text, condition) {
-      if (condition.kind !== 'regex') return implies({ kind: 'exact', text, fold: false }, condition);
-      return areAll('yes', text, condition.text) || (areAll('no', text, condition.text) ? false : undefined);
-    },
-    common(one, other) {
-      const found = envoys.first(({ ready, max }) => overlap(ready(one), ready(other), max));
-      return found?.answer === 'yes' ? found.witness.text : undefined;
-    },
-    spend: envoys.spend,
-    unanswered: envoys.unanswered,
+    overlap: overlaps,
+    meets: (text, condition) => implies({ kind: 'exact', text, fold: false }, condition),
+    example: (pattern, looks) =>
+      (envoys.first(pattern)?.examples ?? [])
+        .map((symbols) => String.fromCodePoint(...symbols))
+        .find((text) => looks.test(text)),
   };
 }
 
 function isSame(one: TextCondition, other: TextCondition): boolean {
   return one.kind === other.kind && one.text === other.text && one.fold === other.fold;
+}
+
+function impliesText(given: TextCondition, wanted: TextCondition): boolean {
+  if (!spells(given, wanted)) return false;
+  const [text, other] = [cased(given, wanted), cased(wanted, given)];
+  return wanted.kind === 'prefix' ? text.startsWith(other) : given.kind === 'exact' && text === other;
 }
 
 function areApartTexts(one: TextCondition, other: TextCondition): boolean {

@@ -34,7 +34,7 @@ interface Party {
   readonly all: readonly Conditions[];
 }
 
-/** Most matches of one object that are looked at for one without the header. */
+/** Most matches of one object that are compared with those of others. */
 const lookedAtMax = 600;
 
 /** Who asks for a branch at a Gateway's host must get an answer without the branch, too: here, or by another object of the host. */
@@ -58,11 +58,10 @@ function* somethingIsLeftForTheBaseline(
     ...all,
     ...[...others].flatMap((other) => conditionsOf({ value: other.spec, path: 'spec' }, texts)),
   ].filter(({ asks }) => !asks.has(branchKey));
-  const orphan = texts.spend(plain.length * choosing.length)
-    ? choosing.find(
-        (match) => !plain.some((other) => takesAll(other, without(match, [branchKey, 'authority']), texts)),
-      )
-    : undefined;
+  const orphan = choosing.find((match) => {
+    const everybody = without(match, [branchKey, 'authority']);
+    return plain.every((other) => takesAll(other, everybody, texts) === false);
+  });
   if (orphan !== undefined)
     yield finding(
       orphan.path,
@@ -86,13 +85,7 @@ function* gatewayHostsAreShared(
       snapshot,
       settings,
     )) {
-      if (
-        told.has(other) ||
-        isSame(self, other) ||
-        !shareAGateway(self, other) ||
-        !texts.spend(mine.all.length)
-      )
-        continue;
+      if (told.has(other) || isSame(self, other) || !shareAGateway(self, other)) continue;
       told.add(other);
       const theirs: Party = { route: other, all: conditionsOf({ value: other.spec, path: 'spec' }, texts) };
       const place = `${spec.path}.hosts[${index}]`;
@@ -172,22 +165,21 @@ function hiddenPair(
   { texts, settings }: Manner,
 ): { readonly match: Conditions; readonly by: Conditions } | undefined {
   const branchKey = headerKey(settings.routingHeader);
-  const blind = first.all.filter(
-    ({ asks }) => asks.size > 0 && !asks.has(branchKey) && !asks.has('authority'),
-  );
-  const branches = second.all.filter(({ asks }) => asks.has(branchKey));
-  if (blind.length === 0 || branches.length === 0 || !texts.spend(blind.length * branches.length))
-    return undefined;
+  const blind = first.all
+    .slice(0, lookedAtMax)
+    .filter(({ asks }) => asks.size > 0 && !asks.has(branchKey) && !asks.has('authority'));
+  const branches = second.all.slice(0, lookedAtMax).filter(({ asks }) => asks.has(branchKey));
+  if (blind.length === 0 || branches.length === 0) return undefined;
   const hosts = [first, second].map(({ route }) =>
     listAt(route.spec, 'http').map((http) => hostsOf(http, route, settings)),
   );
   for (const match of branches) {
     const by = blind.find(
       (one) =>
-        takesAll(one, match, texts) ||
+        takesAll(one, match, texts) === true ||
         (onlyPath(one) &&
           isShared(hosts[0]?.[one.route], hosts[1]?.[match.route]) &&
-          mayMeet(one, match, texts)),
+          mayMeet(one, match, texts) === true),
     );
     if (by !== undefined) return { match, by };
   }

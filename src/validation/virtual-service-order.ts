@@ -24,7 +24,6 @@ export const orderRows: readonly Row[] = [
   { code: 'BL245', check: (spec, owner) => hiddenMatches(spec, owner, 'BL245') },
   { code: 'BL244', check: somethingIsLeftForTheBaseline },
   { code: 'BL246', check: baselineNamesASubset },
-  { code: 'BL272', check: everythingIsCompared },
 ];
 
 /** Most conditions that are compared: an object of 600 matches is compared in full, in some milliseconds. */
@@ -38,34 +37,18 @@ interface Hidden {
   readonly whole: boolean;
 }
 
-/** What was found, and the match from which on nothing was compared any more. */
-interface Found {
-  readonly hidden: readonly Hidden[];
-  readonly cutAt: Conditions | undefined;
-}
-
 /** The rules about hidden matches share one walk. */
-function found(spec: Placed, { settings }: Owner): Found {
+function found(spec: Placed, { settings }: Owner): readonly Hidden[] {
   return memoize(spec, findHidden, settings.regexReaders, settings.routingHeader);
 }
 
 function* hiddenMatches(spec: Placed, owner: Owner, code: ProblemCode): Generator<Finding> {
-  for (const one of found(spec, owner).hidden)
+  for (const one of found(spec, owner))
     if (one.code === code)
       yield describe(one, owner.settings.routingHeader, matchesOf(spec, owner.settings.regexReaders).texts);
 }
 
-function* everythingIsCompared(spec: Placed, owner: Owner): Generator<Finding> {
-  const { cutAt } = found(spec, owner);
-  if (cutAt !== undefined)
-    yield finding(
-      cutAt.path,
-      'and all after it were not compared with the routes before them: there are too many',
-      'put routes into several objects',
-    );
-}
-
-function findHidden(spec: Placed, readers: readonly RegexReader[], routingHeader: string): Found {
+function findHidden(spec: Placed, readers: readonly RegexReader[], routingHeader: string): readonly Hidden[] {
   const { all, texts } = matchesOf(spec, readers);
   const branchKey = headerKey(routingHeader);
   const hosts = listAt(spec.value, 'http').map(hostsOf);
@@ -75,13 +58,13 @@ function findHidden(spec: Placed, readers: readonly RegexReader[], routingHeader
   for (const [index, match] of all.entries()) {
     compared += before;
     before += 1 + match.asks.size;
-    if (compared > comparisonsMax) return { hidden, cutAt: match };
-    const by = first(all, index, (earlier) => takesAll(earlier, match, texts));
+    if (compared > comparisonsMax) return hidden;
+    const by = first(all, index, (earlier) => takesAll(earlier, match, texts) === true);
     if (by !== undefined) hidden.push({ match, by, whole: true, code: codeOf(by, match, branchKey) });
     else if (match.asks.has(branchKey))
       hidden.push(...partlyHidden({ match, index }, { all, texts }, branchKey, hosts));
   }
-  return { hidden, cutAt: undefined };
+  return hidden;
 }
 
 function first(
@@ -114,7 +97,7 @@ function partlyHidden(
       !one.asks.has('authority') &&
       onlyPath(one) &&
       [...(hosts[one.route] ?? [])].some((host) => hosts[match.route]?.has(host));
-    return shares && mayMeet(one, match, texts);
+    return shares && mayMeet(one, match, texts) === true;
   });
   return by === undefined ? [] : [{ match, by, whole: false, code: 'BL243' }];
 }

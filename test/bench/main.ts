@@ -1,5 +1,5 @@
 /**
- * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan routes meaning agent api-server` for some of it. Takes some five
+ * What the webhook costs, measured: `npm run bench`, or `node test/bench/main.ts throughput steady start memory fuzz plan routes agent api-server` for some of it. Takes some five
  * minutes. A goal that is missed is shown and is no error: machines differ, and others work on them.
  */
 import { cpus } from 'node:os';
@@ -8,7 +8,6 @@ import { apiServer } from './api-server.ts';
 import { fuzz } from './fuzz.ts';
 import { memory } from './memory.ts';
 import { plan } from './plan.ts';
-import { regexMeaning } from './regex-meaning.ts';
 import { routes } from './routes.ts';
 import { prepareSite, type Site } from './site.ts';
 import { startUp } from './start-up.ts';
@@ -23,7 +22,6 @@ const sections: Readonly<Record<string, (site: Site) => string | Promise<string>
   fuzz,
   plan,
   routes,
-  meaning: regexMeaning,
   agent,
   'api-server': apiServer,
 };
