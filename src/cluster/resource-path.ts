@@ -3,8 +3,7 @@ import { resources, type Resource } from '../model/snapshot.ts';
 import { ClusterError } from './port.ts';
 
 /** A kind as an API server serves it. */
-type ServedKind = Pick<Resource, 'kind' | 'group' | 'version' | 'plural'> &
-  Partial<Pick<Resource, 'custom'>>;
+type ServedKind = Pick<Resource, 'kind' | 'group' | 'version' | 'plural'> & Partial<Pick<Resource, 'custom'>>;
 
 /** Kinds that are asked for or written, and not watched. */
 const unwatched: readonly ServedKind[] = [

@@ -61,7 +61,10 @@ function problemsOf(
     name: textAt(object, 'metadata', 'name') ?? '',
     oldObject: file === '' ? undefined : before.get(identityOf(object)),
   };
-  return [...unknownFields(object), ...capped(routeProblems(object, named, { settings, snapshot }, 'offline'))];
+  return [
+    ...unknownFields(object),
+    ...capped(routeProblems(object, named, { settings, snapshot }, 'offline')),
+  ];
 }
 
 /** The first route of each identity; those without a name have none. */

@@ -8,6 +8,8 @@ export interface RouteRegex {
   /** Path of the field, e.g. `spec.http[0].match[1].headers[x-variant-id].regex`. */
   readonly path: string;
   readonly pattern: string;
+  /** The field that holds it, whatever names its path has. */
+  readonly field: 'authority' | 'withoutHeader' | 'rewrite' | 'other';
   /** `host`: matched against a host name. `path`: against a path, where dots are common. */
   readonly subject: 'host' | 'path' | 'other';
   /** `*` alone stands for presence. */
@@ -49,19 +51,25 @@ function* ofVirtualService(object: JsonObject): Generator<RouteRegex> {
     yield* regexAt(at(http, 'rewrite', 'uriRegexRewrite'), 'match', {
       path: `${path}.rewrite.uriRegexRewrite`,
       subject: 'path',
+      field: 'rewrite',
     });
   }
 }
 
 function* ofMatch(match: unknown, path: string): Generator<RouteRegex> {
   for (const [field, subject] of stringMatches)
-    yield* regexAt(at(match, field), 'regex', { path: `${path}.${field}`, subject });
+    yield* regexAt(at(match, field), 'regex', {
+      path: `${path}.${field}`,
+      subject,
+      field: field === 'authority' ? field : 'other',
+    });
   for (const field of matchMaps) {
     for (const [name, value] of Object.entries(objectAt(match, field))) {
       const subject = /^(?::authority|host)$/i.test(name) ? 'host' : 'other';
       yield* regexAt(value, 'regex', {
         path: `${path}.${field}[${shownName(name)}]`,
         subject,
+        field: field === 'withoutHeaders' ? 'withoutHeader' : 'other',
         mayBeStar: field === 'withoutHeaders',
       });
     }
@@ -71,16 +79,17 @@ function* ofMatch(match: unknown, path: string): Generator<RouteRegex> {
 interface Place {
   readonly path: string;
   readonly subject: Subject;
+  readonly field?: RouteRegex['field'];
   readonly mayBeStar?: boolean;
 }
 
 function* regexAt(
   holder: unknown,
   key: string,
-  { path, subject, mayBeStar = false }: Place,
+  { path, subject, field = 'other', mayBeStar = false }: Place,
 ): Generator<RouteRegex> {
   const pattern = textAt(holder, key);
-  if (pattern !== undefined) yield { path: `${path}.${key}`, pattern, subject, mayBeStar };
+  if (pattern !== undefined) yield { path: `${path}.${key}`, pattern, field, subject, mayBeStar };
 }
 
 function* ofGatewayRoute(object: JsonObject): Generator<RouteRegex> {

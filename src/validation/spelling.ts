@@ -196,10 +196,10 @@ function* regexIsShort({ value }: Placed): Generator<Finding> {
 const valuesFew = 4;
 
 function* regexIsNeeded({ value }: Placed): Generator<Finding> {
-  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
-    const values = path.endsWith('uriRegexRewrite.match') ? [] : plainValues(pattern);
+  for (const { pattern, path, field: place } of isObject(value) ? regexesOf(value) : []) {
+    const values = place === 'rewrite' ? [] : plainValues(pattern);
     // Of a header that must not be there only one value can be named.
-    if (values.length === 0 || (values.length > 1 && path.includes('.withoutHeaders['))) continue;
+    if (values.length === 0 || (values.length > 1 && place === 'withoutHeader')) continue;
     const [named, exact] = [
       values.map(quote).join(', '),
       values.map((one) => `exact: ${quote(one)}`).join(', '),
@@ -230,8 +230,8 @@ function withDots(pattern: string): string {
 /** `authority` is the Host as it was sent: with its port, in its case. Browsers send lower case, other clients what was typed. */
 function* authorityRegexTakesAnyHost({ value }: Placed, { settings }: Owner): Generator<Finding> {
   const { texts } = matchesOf(specOf(value), settings.regexReaders);
-  for (const { pattern, path } of isObject(value) ? regexesOf(value) : []) {
-    if (!path.endsWith('.authority.regex')) continue;
+  for (const { pattern, path, field: place } of isObject(value) ? regexesOf(value) : []) {
+    if (place !== 'authority') continue;
     const host = texts.example(withDots(pattern), /^[A-Za-z0-9.-]+$/);
     const sent =
       host === undefined

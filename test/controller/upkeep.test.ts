@@ -3,7 +3,7 @@ import { ClusterError } from '../../src/cluster/port.ts';
 import { Gone, type Writes } from '../../src/cluster/writes.ts';
 import { bundleAgent } from '../../src/controller/agent-config-maps.ts';
 import { createEventQueue } from '../../src/controller/events.ts';
-import { startUpkeep } from '../../src/controller/upkeep.ts';
+import { createUpkeep } from '../../src/controller/upkeep.ts';
 import { textAt, type JsonObject } from '../../src/model/json.ts';
 import { existingOf } from '../../src/routing/changes.ts';
 import { createPlanner } from '../../src/routing/planner.ts';
@@ -72,7 +72,7 @@ function open(
     },
     close: () => undefined,
   };
-  const turns = startUpkeep({
+  const turns = createUpkeep({
     cluster,
     writes,
     settings,
@@ -85,6 +85,7 @@ function open(
     decided: () => undefined,
     bug: (error) => t.fail(String(error)),
   });
+  turns.soon();
   t.teardown(async () => {
     stop.abort();
     await turns.ended;
