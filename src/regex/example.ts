@@ -11,10 +11,25 @@ const lengthMax = 512;
  * `turns`: how often what may be left out or repeated is written, 0 or 1.
  */
 export function exampleOf(tree: Tree, turns: 0 | 1): readonly number[] | undefined {
+  if ('sub' in tree) return exampleAround(tree, turns);
+  if (tree.op === 'concat') return join(tree.subs.map((sub) => exampleOf(sub, turns)));
+  if (tree.op === 'alternate')
+    return tree.subs.map((sub) => exampleOf(sub, turns)).find((found) => found !== undefined);
+  return exampleOfLeaf(tree);
+}
+
+function exampleAround(tree: Extract<Tree, { readonly sub: Tree }>, turns: 0 | 1): Runes {
+  const sub = exampleOf(tree.sub, turns);
+  if (tree.op === 'capture' || tree.op === 'plus') return sub;
+  if (tree.op !== 'repeat') return turns === 0 ? [] : (sub ?? []);
+  const count = Math.max(tree.min, turns);
+  return times(sub, tree.max === -1 ? count : Math.min(tree.max, count));
+}
+
+type Leaf = Exclude<Tree, { readonly sub: Tree } | { readonly subs: readonly Tree[] }>;
+
+function exampleOfLeaf(tree: Leaf): Runes {
   switch (tree.op) {
-    case 'empty':
-    case 'assert':
-      return [];
     case 'literal':
       return tree.runes.map((rune) => readableIn(casesOf(rune, tree.fold)) ?? rune);
     case 'class':
@@ -22,23 +37,11 @@ export function exampleOf(tree: Tree, turns: 0 | 1): readonly number[] | undefin
     case 'any':
     case 'byte':
       return only(nth(readable, 0));
-    case 'concat':
-      return join(tree.subs.map((sub) => exampleOf(sub, turns)));
-    case 'alternate':
-      return tree.subs.map((sub) => exampleOf(sub, turns)).find((found) => found !== undefined);
-    case 'capture':
-    case 'plus':
-      return exampleOf(tree.sub, turns);
-    case 'star':
-    case 'quest':
-      return turns === 0 ? [] : (exampleOf(tree.sub, turns) ?? []);
-    case 'repeat':
-      return times(
-        exampleOf(tree.sub, turns),
-        tree.max === -1 ? tree.min : Math.min(tree.max, Math.max(tree.min, turns)),
-      );
     case 'nothing':
       return undefined;
+    case 'empty':
+    case 'assert':
+      return [];
   }
 }
 

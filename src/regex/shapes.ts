@@ -32,24 +32,21 @@ function isAnchor(piece: Piece, place: 'text-start' | 'text-end'): boolean {
 
 /** Recursion: as deep as the pattern nests, which its length bounds. */
 function read(tree: Tree, all: RuneSet): readonly Shape[] {
+  if ('sub' in tree) return readAround(tree, all);
+  if (tree.op === 'concat')
+    return tree.subs.reduce<readonly Shape[]>((shapes, sub) => follow(shapes, sub, all), [[]]);
+  if (tree.op === 'alternate')
+    return bounded(
+      tree.subs.flatMap((sub) => read(sub, all)),
+      tree,
+    );
+  return [readLeaf(tree, all)];
+}
+
+function readAround(tree: Extract<Tree, { readonly sub: Tree }>, all: RuneSet): readonly Shape[] {
   switch (tree.op) {
-    case 'empty':
-      return [[]];
-    case 'literal':
-      return [tree.runes.map((rune) => ({ kind: 'one', set: casesOf(rune, tree.fold) }))];
-    case 'class':
-      return [[{ kind: 'one', set: tree.set }]];
-    case 'any':
-      return [[{ kind: 'one', set: all }]];
     case 'capture':
       return read(tree.sub, all);
-    case 'concat':
-      return tree.subs.reduce<readonly Shape[]>((shapes, sub) => follow(shapes, sub, all), [[]]);
-    case 'alternate':
-      return bounded(
-        tree.subs.flatMap((sub) => read(sub, all)),
-        tree,
-      );
     case 'quest':
       return bounded([[], ...read(tree.sub, all)], tree);
     case 'star':
@@ -58,11 +55,17 @@ function read(tree: Tree, all: RuneSet): readonly Shape[] {
       return follow(read(tree.sub, all), { ...tree, op: 'star' }, all);
     case 'repeat':
       return [repeated(tree, all)];
-    case 'nothing':
-    case 'assert':
-    case 'byte':
-      return [[{ kind: 'other', tree }]];
   }
+}
+
+type Leaf = Exclude<Tree, { readonly sub: Tree } | { readonly subs: readonly Tree[] }>;
+
+function readLeaf(tree: Leaf, all: RuneSet): Shape {
+  if (tree.op === 'empty') return [];
+  if (tree.op === 'literal')
+    return tree.runes.map((rune) => ({ kind: 'one', set: casesOf(rune, tree.fold) }));
+  if (tree.op === 'class') return [{ kind: 'one', set: tree.set }];
+  return tree.op === 'any' ? [{ kind: 'one', set: all }] : [{ kind: 'other', tree }];
 }
 
 function bounded(shapes: readonly Shape[], tree: Tree): readonly Shape[] {
@@ -120,16 +123,19 @@ interface Rows {
   readonly made: readonly boolean[];
 }
 
-function coversFrom(wider: Piece, piece: Piece | undefined, { at, next, made }: Rows): boolean {
-  if (wider.kind === 'many')
-    return next[at] === true || (piece !== undefined && made[at + 1] === true && isTakenUp(piece, wider.set));
+function coversFrom(wider: Piece, piece: Piece | undefined, rows: Rows): boolean {
+  const { at, next, made } = rows;
+  if (wider.kind === 'many' && next[at] === true) return true;
   if (piece === undefined) return false;
-  // Any number is none, or one and any number.
-  if (wider.kind === 'one' && piece.kind === 'many')
-    return made[at + 1] === true && next[at] === true && isSubset(piece.set, wider.set);
-  if (next[at + 1] !== true) return false;
-  if (wider.kind === 'one') return piece.kind === 'one' && isSubset(piece.set, wider.set);
-  return piece.kind === 'other' && wider.kind === 'other' && isSameTree(piece.tree, wider.tree);
+  if (wider.kind === 'many') return made[at + 1] === true && isTakenUp(piece, wider.set);
+  if (wider.kind === 'one') return oneCovers(wider.set, piece, rows);
+  return next[at + 1] === true && isSameText(wider, piece);
+}
+
+/** Any number is none, or one and any number. */
+function oneCovers(set: RuneSet, piece: Piece, { at, next, made }: Rows): boolean {
+  if (piece.kind === 'other' || !isSubset(piece.set, set)) return false;
+  return piece.kind === 'one' ? next[at + 1] === true : made[at + 1] === true && next[at] === true;
 }
 
 /** Values with line breaks are left out of account. */
@@ -147,7 +153,7 @@ function withoutAssertions(shape: Shape): Shape {
 }
 
 /** An assertion looks at what stands beside it: of such trees nothing is told. */
-function isSameTree(one: Tree, other: Tree): boolean {
+function isSameText(one: Piece, other: Piece): boolean {
   const text = JSON.stringify(one);
   return text === JSON.stringify(other) && !text.includes('"op":"assert"');
 }
@@ -179,15 +185,15 @@ function ends(pieces: readonly Known[]): readonly boolean[] {
   return Array.from({ length: pieces.length + 1 }, (_, at) => at > last);
 }
 
-function meetsFrom(piece: Known, beside: Known | undefined, { at, next, made }: Rows): boolean {
-  const isNext = next[at] === true;
-  const isBeside = made[at + 1] === true;
+function meetsFrom(piece: Known, beside: Known | undefined, rows: Rows): boolean {
+  const isNext = rows.next[rows.at] === true;
   if (beside === undefined) return piece.kind === 'many' && isNext;
-  if (piece.kind === 'many' && beside.kind === 'many') return isNext || isBeside;
+  const isBeside = rows.made[rows.at + 1] === true;
   const isAlike = !isDisjoint(piece.set, beside.set);
-  if (piece.kind === 'many') return isNext || (isAlike && isBeside);
-  if (beside.kind === 'many') return isBeside || (isAlike && isNext);
-  return isAlike && next[at + 1] === true;
+  if (piece.kind === beside.kind)
+    return piece.kind === 'many' ? isNext || isBeside : isAlike && rows.next[rows.at + 1] === true;
+  const [skipped, taken] = piece.kind === 'many' ? [isNext, isBeside] : [isBeside, isNext];
+  return skipped || (isAlike && taken);
 }
 
 /** Returns values of a shape that stand for its others, as readable as they can be; its assertions are not looked at. */

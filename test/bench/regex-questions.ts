@@ -128,7 +128,7 @@ function generated(): readonly JsonObject[] {
 function readFrom(files: readonly string[]): readonly JsonObject[] {
   return files
     .flatMap((file) =>
-      parseAllDocuments(readFileSync(file, 'utf8')).map((document): unknown => document.toJS()),
+      parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as unknown),
     )
     .filter((object) => isObject(object))
     .filter((object) => object['kind'] === 'VirtualService');
