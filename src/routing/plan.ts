@@ -45,6 +45,7 @@ export function phasesOf(planner: Pick<Planner, 'plan' | 'observe'>): readonly T
     if (due.nextAt === undefined) return phases;
     now = due.nextAt;
   }
+  // eslint-disable-next-line no-restricted-syntax -- a bug of the planner's, no problem of what was given
   throw new Error(
     `the plan has no end after ${stepsMax} steps, at ${now} ms: this is a bug of branchline, please report it`,
   );

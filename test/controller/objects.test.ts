@@ -152,7 +152,7 @@ for (const { name, answer, during, watch = [], gone, reports, spec } of rows) {
       ...(during === undefined ? {} : { during }),
     });
     await world.kept.write(changeOf(undefined, route));
-    watch.forEach(world.cluster.put);
+    for (const object of watch) world.cluster.put(object);
     if (gone) world.cluster.remove(stored('10', wanted));
     t.same(world.reports.slice(1), reports);
     t.same(world.spec(), spec);

@@ -90,7 +90,7 @@ function open(
     stop.abort();
     await turns.ended;
   });
-  return { ...world, world, soon: turns.soon };
+  return { ...world, world, soon: () => turns.soon() };
 }
 
 const withStatus = annotated({ status: 'of old' });
