@@ -50,12 +50,11 @@ export function validateWorkload(review: Review, facts: Facts): readonly JudgedP
 
 /** A workload that cannot be this branch at all is told so, and not also how that branch would fare. */
 function branchProblems(declaration: Declaration): readonly JudgedProblem[] {
-  const about = [...ownWords(spellingRules, declaration), ...ownWords(identityRules, declaration)];
-  if (about.some(({ code }) => identityCodes.has(code))) return about;
-  return [...about, ...worldsWords([...collisionRules, ...factRules(declaration)], declaration)];
+  const spelling = ownWords(spellingRules, declaration);
+  const identity = ownWords(identityRules, declaration);
+  if (identity.length > 0) return [...spelling, ...identity];
+  return [...spelling, ...worldsWords([...collisionRules, ...factRules(declaration)], declaration)];
 }
-
-const identityCodes: ReadonlySet<string> = new Set(['BL101', 'BL102', 'BL103', 'BL104', 'BL129']);
 
 /** What the object says itself: not refused once it stands there. */
 function ownWords(rules: readonly Rule[], declaration: Declaration): readonly JudgedProblem[] {
