@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { readContext, readStages, readStart, stepsOf } from '../image.ts';
 import { createStory, expectEqual } from './steps.ts';
@@ -100,6 +100,8 @@ async function copy(from: string, to: string, words: readonly string[]): Promise
   const target = words.at(-1) ?? '.';
   for (const source of words.slice(0, -1)) {
     const isInto = target.endsWith('/') || words.length > 2;
-    await cp(join(from, source), join(to, isInto ? join(target, source) : target), { recursive: true });
+    await cp(join(from, source), join(to, isInto ? join(target, basename(source)) : target), {
+      recursive: true,
+    });
   }
 }
