@@ -86,7 +86,7 @@ function cut(life: Life, { settings }: LifeFacts, maxDays: number | undefined): 
 function decide(life: Life, facts: LifeFacts, options: SweepOptions): Decision {
   for (const [excuse, whenLifted] of excuses) {
     const reason = excuse(life, facts, options);
-    if (reason !== undefined) return { action: whenLifted(life), life, reason, at: life.expires };
+    if (reason !== undefined) return { action: whenLifted(life, facts), life, reason, at: life.expires };
   }
   return ended(life, facts, options) ?? woken(life) ?? due(life, facts, options);
 }
@@ -96,13 +96,19 @@ type Excuse = (life: Life, facts: LifeFacts, options: SweepOptions) => string | 
 const alone = (): Action => 'none';
 
 /** Who keeps a branch wants it back, too, when it sleeps or is on its way out. */
-function back({ workload, asleep }: Life): Action {
-  if (asleep !== undefined) return 'wake';
-  return workload.declared['retiring'] === undefined ? 'none' : 'revive';
+function back(life: Life, facts: LifeFacts): Action {
+  if (life.asleep !== undefined) return 'wake';
+  return isLeftRetiring(life, facts) ? 'revive' : 'none';
+}
+
+/** Its routes are away, and whoever took them away has had the time to end it: a deletion that is under way is not undone. */
+function isLeftRetiring({ workload }: Life, { now, settings }: Pick<LifeFacts, 'now' | 'settings'>): boolean {
+  const retiring = workload.declared['retiring'];
+  return retiring !== undefined && !(now - (parseTime(retiring) ?? 0) < settings.retireSeconds * 1000);
 }
 
 /** Why a branch is left alone whatever its age, in order of importance, and what is done then. What serves everybody, or is chosen by path, is never ended, whatever it declares. */
-const excuses: readonly (readonly [Excuse, (life: Life) => Action])[] = [
+const excuses: readonly (readonly [Excuse, (life: Life, facts: LifeFacts) => Action])[] = [
   [protection, alone],
   [({ workload }) => (workload.leaving ? 'it is being deleted' : undefined), alone],
   [
